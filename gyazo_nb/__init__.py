@@ -1,0 +1,108 @@
+"""Sign in to Gyazo from a notebook, and share the pictures you see there.
+
+    %load_ext gyazo_nb
+    %gyazo_login
+    gyazo.upload(fig, title="Loss curve")
+
+The modules, in the order in which they build on each other:
+
+    1 words              errors secret site
+    2 values             operation (a request and how to read its reply) · cards picture models
+    3 questions          paste oauth (signing in) · api (one function an endpoint)
+    4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
+    5 in the hand        login (one attempt) · session (`Gyazo`)
+    6 the notebook       config (traits) · panel (the widget)
+    7 all together       magics
+    sandbox/             a pretend Gyazo on this machine; imports none of the others
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import (
+    ArgumentError,
+    ConfigError,
+    ConnectionFailedError,
+    DeniedError,
+    ExpiredError,
+    ForbiddenError,
+    GyazoError,
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    NotFoundError,
+    NotLoggedInError,
+    OtherAccountError,
+    PasteError,
+    PictureError,
+    PlanError,
+    ResponseError,
+    ServerError,
+    TokenRequestError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnreadableReplyError,
+)
+from .login import Account, Login
+from .models import Deleted, Image, Metadata, Page, User
+from .secret import Secret
+from .session import Gyazo
+from .site import App, Site
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Account",
+    "App",
+    "ArgumentError",
+    "ConfigError",
+    "ConnectionFailedError",
+    "Deleted",
+    "DeniedError",
+    "ExpiredError",
+    "ForbiddenError",
+    "Gyazo",
+    "GyazoError",
+    "Image",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidRequestError",
+    "Login",
+    "Metadata",
+    "NotFoundError",
+    "NotLoggedInError",
+    "OtherAccountError",
+    "Page",
+    "PasteError",
+    "PictureError",
+    "PlanError",
+    "ResponseError",
+    "Secret",
+    "ServerError",
+    "Site",
+    "TokenRequestError",
+    "TooManyRequestsError",
+    "UnauthorizedError",
+    "UnreadableReplyError",
+    "User",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics and put one `Gyazo` into the namespace: `%load_ext gyazo_nb`."""
+    from . import magics  # noqa: PLC0415 -- `import gyazo_nb` in a script needs no IPython
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything back and forget the token: `%unload_ext gyazo_nb`."""
+    from . import magics  # noqa: PLC0415 -- as above
+
+    magics.unload(shell)

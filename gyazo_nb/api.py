@@ -1,0 +1,151 @@
+"""What can be asked of Gyazo: one function an endpoint, each giving an `Operation`.
+
+The law: no I/O, and every function stands under the link of the page that documents it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Any, Literal
+
+from .errors import ArgumentError
+from .models import Deleted, Image, Page, User
+from .operation import FilePart, Operation, Reply, Request
+from .secret import Secret
+from .site import Site
+
+AccessPolicy = Literal["anyone", "only_me"]
+
+
+# https://gyazo.com/api/docs/user
+def me(site: Site, token: Secret) -> Operation[User]:
+    """Whose token this is."""
+    request = Request("GET", f"{site.api_url}/api/users/me", token=token)
+    return Operation(request, lambda reply: User.from_json(reply.json()))
+
+
+# https://gyazo.com/api/docs/image#list
+def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> Operation[Page]:
+    """One page of the account's images, newest first."""
+    _in_range("page", page, 1, None)
+    _in_range("per_page", per_page, 1, 100)
+    params = {"page": str(page), "per_page": str(per_page)}
+    request = Request("GET", f"{site.api_url}/api/images", params=params, token=token)
+    return Operation(request, lambda reply: _page(reply, page, per_page))
+
+
+# https://gyazo.com/api/docs/image#image
+def image(site: Site, token: Secret, image_id: str) -> Operation[Image]:
+    """One image by its id, or by the address of its page."""
+    url = f"{site.api_url}/api/images/{_image_id(image_id)}"
+    return Operation(Request("GET", url, token=token), _image)
+
+
+# https://gyazo.com/api/docs/image#delete
+def delete(site: Site, token: Secret, image_id: str) -> Operation[Deleted]:
+    """Delete one of the account's own images."""
+    image_id = _image_id(image_id)
+    request = Request("DELETE", f"{site.api_url}/api/images/{image_id}", token=token)
+    return Operation(
+        request,
+        # Some clients have met an empty 204, which says as much.
+        lambda reply: Deleted.from_json(reply.json()) if reply.body else Deleted(image_id),
+    )
+
+
+# https://gyazo.com/api/docs/image#upload
+def upload(
+    site: Site,
+    token: Secret,
+    file: FilePart,
+    *,
+    title: str | None = None,
+    desc: str | None = None,
+    access_policy: AccessPolicy | None = None,
+    metadata_is_public: bool | None = None,
+    referer_url: str | None = None,
+    app: str | None = None,
+    created_at: datetime | float | None = None,
+    collection_id: str | None = None,
+) -> Operation[Image]:
+    """Upload one picture. Fields that are None are not sent, and Gyazo's defaults hold."""
+    if access_policy not in {None, "anyone", "only_me"}:
+        raise ArgumentError(f"access_policy must be 'anyone' or 'only_me', not {access_policy!r}.")
+    fields = {
+        "access_policy": access_policy,
+        "metadata_is_public": None if metadata_is_public is None else _word(metadata_is_public),
+        "referer_url": referer_url,
+        "app": app,
+        "title": title,
+        "desc": desc,
+        "created_at": None if created_at is None else _seconds(created_at),
+        "collection_id": collection_id,
+    }
+    request = Request(
+        "POST",
+        f"{site.upload_url}/api/upload",
+        form={name: value for name, value in fields.items() if value is not None},
+        file=file,
+        token=token,
+    )
+    return Operation(request, _image)
+
+
+def _image(reply: Reply) -> Image:
+    image = Image.from_json(reply.json())
+    if not image.image_id:
+        raise ValueError("an image without an id")
+    return image
+
+
+def _page(reply: Reply, page: int, per_page: int) -> Page:
+    entries = reply.json()
+    if not isinstance(entries, list):
+        raise TypeError("a list of images is a list")
+    total = reply.headers.get("x-total-count", "")
+    return Page(
+        images=tuple(Image.from_json(entry) for entry in entries),
+        page=page,
+        per_page=per_page,
+        total=int(total) if total.isascii() and total.isdigit() else None,
+        user_type=reply.headers.get("x-user-type"),
+    )
+
+
+def _image_id(text: str) -> str:
+    """Take an id, or find it at the end of a page's or picture's address."""
+    match = re.fullmatch(
+        r"(?:https?://[^/?#]+/(?:teams/[^/?#]+/)?)?([0-9A-Za-z_-]+)(?:\.\w+)?/?(?:[?#].*)?",
+        text.strip(),
+    )
+    if not match:
+        raise ArgumentError(
+            f"{text[:80]!r} is no image id: give the 32 characters at the end of its URL."
+        )
+    return match[1]
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _seconds(moment: datetime | float) -> str:
+    """Unix seconds as the API wants them. A time without a zone is the local one, as in Python."""
+    seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
+    if not math.isfinite(seconds):
+        raise ArgumentError("created_at must be a date or Unix seconds.")
+    return repr(seconds)
+
+
+def _in_range(name: str, value: Any, low: int, high: int | None) -> None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < low
+        or (high and value > high)
+    ):
+        raise ArgumentError(
+            f"{name} must be a whole number from {low}{f' to {high}' if high else ''}."
+        )

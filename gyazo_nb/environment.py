@@ -1,0 +1,68 @@
+"""The settings, as they stand at the moment when they are asked for.
+
+The law: one vocabulary. A setting `client_id` is the variable `GYAZO_CLIENT_ID` and the trait
+`c.GyazoMagics.client_id`; the trait wins. The two secrets, the client secret and the access token,
+come from the environment (or a file) alone and leave here as `Secret`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import ConfigError
+from .secret import Secret
+from .site import App, Site, spellings
+
+
+class Settings:
+    """Reads each setting from what was chosen, else from `GYAZO_…`, else its default.
+
+    `chosen` gives the text of a trait by its name, empty if nobody set it. Nothing is remembered: a
+    variable that is corrected takes effect at the next call.
+    """
+
+    def __init__(self, chosen: Callable[[str], str] = lambda _: "") -> None:
+        self._chosen = chosen
+
+    def text(self, name: str) -> str:
+        """One setting that is no secret; empty if it is not set anywhere."""
+        return self._chosen(name) or os.environ.get(f"GYAZO_{name.upper()}", "").strip()
+
+    def site(self) -> Site:
+        """Where Gyazo is. `ConfigError` if an address cannot be right."""
+        names = ("auth_url", "api_url", "upload_url")
+        return Site(**{name: text for name in names if (text := self.text(name))})
+
+    def app(self) -> App:
+        """The registered application. `ConfigError` if its client id is missing."""
+        return App(self.text("client_id"), self._client_secret(), self.text("redirect_uri"))
+
+    def token(self) -> Secret | None:
+        """A ready token, if the environment has one."""
+        text = os.environ.get("GYAZO_ACCESS_TOKEN", "").strip()
+        return access_token(text) if text else None
+
+    def _client_secret(self) -> Secret:
+        if name := self.text("client_secret_file"):
+            try:
+                return Secret(Path(name).expanduser().read_text().strip())
+            except (OSError, ValueError):
+                raise ConfigError(
+                    f"The client secret cannot be read from {name!r}: correct "
+                    f"{spellings('client_secret_file')}, or see that the file is there and is text."
+                ) from None
+        variable = self._chosen("client_secret_variable") or "GYAZO_CLIENT_SECRET"
+        return Secret(os.environ.get(variable, "").strip())
+
+
+def access_token(text: str | Secret) -> Secret:
+    """Take a token as a person copies it: with blanks around it, or in quotes."""
+    clean = Secret.of(text).reveal().strip().strip("\"'").strip()
+    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
+        raise ConfigError(
+            "That is no access token (it is empty, or holds blanks or unusual characters): copy it "
+            "again from your application's page."
+        )
+    return Secret(clean)

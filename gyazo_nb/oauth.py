@@ -1,0 +1,121 @@
+"""OAuth 2.0 with an authorization code, as Gyazo's authentication page has it.
+
+The law: no I/O. `begin` makes one attempt to sign in, with a link to show; `Authorization.read`
+finds the code in what comes back; `exchange` is the request that turns the code into a token. The
+client secret travels in the body of that request and nowhere else.
+Sources: https://gyazo.com/api/docs/auth, RFC 6749 §4.1, RFC 7636 (PKCE), RFC 9700 (state).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from . import paste
+from .errors import ConfigError, InvalidClientError, InvalidGrantError, TokenRequestError
+from .models import Token
+from .operation import Operation, Reply, Request, said
+from .secret import Secret
+from .site import App, Site, spellings
+
+LIFETIME = 600.0  # seconds: as long as a code of Doorkeeper's lives
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """One attempt to sign in: the link to open, and what is needed to trust its result."""
+
+    site: Site
+    client_id: str
+    redirect_uri: str
+    state: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))  # 256 bits
+    verifier: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))
+
+    @property
+    def url(self) -> str:
+        """The link to open. It carries the `state` and the challenge, never a secret.
+
+        Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.1, RFC 7636 §4.3
+        """
+        digest = hashlib.sha256(self.verifier.reveal().encode()).digest()
+        query = {
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "response_type": "code",
+            "state": self.state.reveal(),
+            "code_challenge": urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        return f"{self.site.auth_url}/oauth/authorize?{urlencode(query)}"
+
+    def read(self, pasted: Secret, *, never: tuple[Secret, ...] = ()) -> paste.Pasted:
+        """Find the code in what the browser showed, or raise `PasteError` with what to do."""
+        never = (*never, Secret(self.client_id), self.state, self.verifier)
+        return paste.read(pasted, redirect_uri=self.redirect_uri, state=self.state, never=never)
+
+
+def begin(site: Site, app: App) -> Authorization:
+    """Begin one attempt to sign in, with a fresh `state` and verifier."""
+    for setting, value in (("redirect_uri", app.redirect_uri), ("client_secret", app.secret)):
+        if not value:
+            raise ConfigError(
+                f"Set {spellings(setting)} as on your application's page: signing in needs it."
+            )
+    return Authorization(site, app.client_id, app.redirect_uri)
+
+
+def exchange(authorization: Authorization, code: Secret, client_secret: Secret) -> Operation[Token]:
+    """Exchange the code for an access token, once.
+
+    Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3 and §5, RFC 7636 §4.5
+    """
+    form: dict[str, str | Secret] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": authorization.redirect_uri,
+        "client_id": authorization.client_id,
+        "client_secret": client_secret,
+        "code_verifier": authorization.verifier,
+    }
+    request = Request("POST", f"{authorization.site.auth_url}/oauth/token", form=form)
+    return Operation(
+        request, lambda reply: Token.from_json(reply.json()), lambda reply: _refusal(request, reply)
+    )
+
+
+def _refusal(request: Request, reply: Reply) -> TokenRequestError | None:
+    """Tell errors apart by `error`, not by the status: servers differ in that (RFC 6749 §5.2)."""
+    try:
+        error = reply.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(error, str):
+        return None
+    message = request.masked(said(reply))
+    if error == "invalid_grant":
+        return InvalidGrantError(
+            "Gyazo does not accept this code: it is older than ten minutes, was used before, or the "
+            "redirect URI is not the registered one. Open the link again for a new code.",
+            status=reply.status,
+            message=message,
+            error=error,
+        )
+    if error == "invalid_client":
+        return InvalidClientError(
+            f"Gyazo does not know this application: check {spellings('client_id')} and "
+            f"{spellings('client_secret')}, then try again.",
+            status=reply.status,
+            message=message,
+            error=error,
+        )
+    return TokenRequestError(
+        f"Gyazo refused the sign-in ({request.masked(error)[:60]}"
+        f"{': ' + message if message and message != error else ''}): check the application's "
+        f"settings, then open the link again.",
+        status=reply.status,
+        message=message,
+        error=error,
+    )

@@ -1,0 +1,178 @@
+"""One exchange with Gyazo as a value: what to send, and how to read the reply.
+
+The law: nothing here or in the modules that build on it does any I/O, and nothing here knows an
+HTTP library. A `Request` can be compared and printed (its secrets stay `Secret` until `transport`
+sends them), a `Reply` can be made by hand, and `Operation.read` turns the one into a result or into
+the one error that it means.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from .errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    PlanError,
+    ResponseError,
+    ServerError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnreadableReplyError,
+)
+from .secret import Secret
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """The file of a multipart body. A `Path` is opened and streamed when it is sent."""
+
+    name: str
+    filename: str
+    content: bytes | Path = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send. `token` becomes `Authorization: Bearer` (RFC 6750 §2.1)."""
+
+    method: str
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str | Secret] = field(default_factory=dict)
+    file: FilePart | None = None
+    token: Secret | None = None
+
+    def masked(self, text: str) -> str:
+        """Give `text` without the secrets that were sent: a server may repeat what it got."""
+        for value in (self.token, *self.form.values()):
+            if isinstance(value, Secret) and value:
+                text = text.replace(value.reveal(), "***")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)  # it may hold an access token
+
+    def json(self) -> Any:
+        """Read the body as JSON, whatever its Content-Type claims. `ValueError` if it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """A request, and the way to read its reply as a `T`.
+
+    `parse` is called with a reply of status 2xx and raises `ValueError`, `KeyError`, `TypeError` or
+    `AttributeError` where the shape is not the documented one. `refuse` may know better than the
+    general table which error another status means; it gives None where it does not.
+    """
+
+    request: Request
+    parse: Callable[[Reply], T]
+    refuse: Callable[[Reply], ResponseError | None] = lambda _: None
+
+    def read(self, reply: Reply) -> T:
+        """Turn the reply into a `T`, or raise the `ResponseError` that it means."""
+        if reply.status // 100 != 2:  # noqa: PLR2004 -- 2xx
+            raise self.refuse(reply) or refusal(self.request, reply)
+        try:
+            return self.parse(reply)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise unreadable(self.request, reply) from error
+
+
+# https://gyazo.com/api/docs/errors
+_REFUSALS: dict[int, tuple[type[ResponseError], str]] = {
+    400: (InvalidRequestError, "does not accept one of the values"),
+    401: (
+        UnauthorizedError,
+        "no longer accepts the token: it was deleted or revoked. Run %gyazo_login to sign in again",
+    ),
+    402: (PlanError, "offers this to paid plans only: see https://gyazo.com/pricing"),
+    403: (ForbiddenError, "does not allow this account to do that: only an image's owner may"),
+    404: (NotFoundError, "has nothing there: look at the id again, it may have been deleted"),
+    422: (InvalidRequestError, "cannot do anything with these values"),
+    429: (TooManyRequestsError, "has had too many requests from you for now: wait, then try again"),
+}
+
+
+def refusal(request: Request, reply: Reply) -> ResponseError:
+    """The error that a reply outside 2xx means."""
+    message = request.masked(said(reply))
+    kind: type[ResponseError]
+    if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
+        # Not followed: the token would go along to wherever it points.
+        kind, advice = (
+            UnreadableReplyError,
+            "points elsewhere, which is not followed: check the URL",
+        )
+    elif reply.status // 100 == 5:  # noqa: PLR2004 -- 5xx
+        kind, advice = ServerError, "is in trouble: try again in a minute"
+    else:
+        kind, advice = _REFUSALS.get(reply.status, (InvalidRequestError, "refuses this"))
+    sentence = f"{where(request)} {advice} ({reply.status}{': ' + message if message else ''})."
+    if kind is TooManyRequestsError:
+        return TooManyRequestsError(
+            sentence,
+            status=reply.status,
+            message=message,
+            retry_after=_seconds(reply.headers.get("retry-after", "")),
+        )
+    return kind(sentence, status=reply.status, message=message)
+
+
+def unreadable(request: Request, reply: Reply) -> UnreadableReplyError:
+    """The error of a reply that says yes and is not what was promised."""
+    body = reply.body.lstrip()
+    what = "nothing" if not body else "a web page" if body.startswith(b"<") else "another thing"
+    return UnreadableReplyError(
+        f"{where(request)} answered {reply.status} with {what} where an answer in JSON was promised: "
+        f"check the URL in the settings, and whether a proxy stands in between.",
+        status=reply.status,
+    )
+
+
+def where(request: Request) -> str:
+    """Name an exchange without its query: `POST upload.gyazo.com/api/upload`."""
+    return f"{request.method} {request.url.partition('://')[2]}"
+
+
+def said(reply: Reply) -> str:
+    """What the service itself says about a refusal: one short line, or nothing.
+
+    JSON's `message`, then `error_description` and `error`, then a plain text; never a web page.
+    """
+    try:
+        body = reply.json()
+    except ValueError:
+        text = reply.body.decode("utf-8", "replace").strip()
+        return "" if text.startswith("<") else _one_line(text)
+    if not isinstance(body, dict):
+        return ""
+    for key in ("message", "error_description", "error"):
+        if isinstance(body.get(key), str):
+            return _one_line(body[key])
+    return ""
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()[:200].rstrip(" .")
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() else None
