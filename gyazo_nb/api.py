@@ -90,11 +90,23 @@ def upload(
         file=file,
         token=token,
     )
-    return Operation(request, _image)
+    metadata = {"app": app, "title": title, "url": referer_url, "desc": desc}
+    return Operation(request, lambda reply: _uploaded(reply, metadata, access_policy))
+
+
+def _uploaded(reply: Reply, metadata: dict[str, str | None], access_policy: str | None) -> Image:
+    """Read the image, with what was said about it: the reply does not repeat that."""
+    data = reply.json()
+    if isinstance(data, dict):
+        data = {"metadata": metadata, "access_policy": access_policy} | data
+    return _identified(Image.from_json(data))
 
 
 def _image(reply: Reply) -> Image:
-    image = Image.from_json(reply.json())
+    return _identified(Image.from_json(reply.json()))
+
+
+def _identified(image: Image) -> Image:
     if not image.image_id:
         raise ValueError("an image without an id")
     return image

@@ -72,12 +72,14 @@ def web_address(url: str) -> str:
 
 def markdown(title: str, picture: str, link: str) -> str:
     """A picture that leads to its page, in Markdown."""
+    picture, link = web_address(picture), web_address(link)
     text = "".join(f"\\{c}" if c in r"\[]`*_<>!" else c for c in " ".join(title.split()))
     return f"[![{text}]({picture})]({link})" if picture else f"[{text or link}]({link})"
 
 
 def html(title: str, picture: str, link: str) -> str:
     """A picture that leads to its page, in HTML."""
+    picture, link = web_address(picture), web_address(link)
     inner = f'<img src="{escape(picture)}" alt="{escape(title)}">' if picture else escape(title)
     return f'<a href="{escape(link)}">{inner or escape(link)}</a>'
 

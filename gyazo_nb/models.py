@@ -18,7 +18,6 @@ from . import cards
 from .secret import Secret
 
 
-
 @dataclass(frozen=True, slots=True)
 class Token:
     """An access token. It carries no expiry: a token of Gyazo lives until it is deleted."""

@@ -12,7 +12,10 @@ from .site import APPLICATIONS_URL, AUTHORIZED_URL
 
 Bundle = dict[str, str]
 
-_FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.55"
+_FONT = (
+    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.55;"
+    "white-space:normal;overflow-wrap:anywhere"
+)
 _TEXT = "color:var(--jp-ui-font-color1,inherit)"
 _MUTED = "color:var(--jp-ui-font-color2,inherit)"
 _CODE = (
@@ -31,7 +34,7 @@ def head(url: str, redirect_uri: str, note: str = "") -> str:
     """The upper part of the panel: what will happen, and the link."""
     extra = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
-        f'<div style="{_FONT};{_TEXT};white-space:normal">'
+        f'<div style="{_FONT};{_TEXT}">'
         f'<div style="font-size:16px;font-weight:600;margin-bottom:2px">Sign in to Gyazo</div>{extra}'
         f'<div style="margin:8px 0">{_external(url, "1. Open Gyazo and allow access ↗", _ACTION)}</div>'
         f"<div>2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, "
@@ -126,13 +129,13 @@ def sentence(text: str) -> Bundle:
 
 def hint(text: str) -> str:
     """A line under the box that asks for nothing urgent."""
-    return f'<div role="status" style="{_FONT};{_MUTED};white-space:normal">{escape(text)}</div>'
+    return f'<div role="status" style="{_FONT};{_MUTED}">{escape(text)}</div>'
 
 
 def problem(text: str) -> str:
     """A line under the box that says what went wrong and what to do. Read out at once."""
     return (
-        f'<div role="alert" style="{_FONT};{_TEXT};white-space:normal;padding:6px 10px;'
+        f'<div role="alert" style="{_FONT};{_TEXT};padding:6px 10px;'
         f'border-left:3px solid var(--jp-error-color1,#d32f2f)">{escape(text)}</div>'
     )
 

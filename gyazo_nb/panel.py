@@ -14,9 +14,10 @@ import uuid
 from typing import Any, Protocol
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from . import pages
+from . import logs, pages
 from .errors import GyazoError
 from .models import User
 from .secret import Secret
@@ -59,7 +60,9 @@ class Panel:
             placeholder="Paste here, then press Enter",
             continuous_update=False,
             style={"description_width": "initial"},
-            layout=widgets.Layout(flex="1 1 320px", width="auto", min_width="0"),
+            layout=widgets.Layout(
+                flex="1 1 260px", flex_flow="row wrap", width="auto", height="auto"
+            ),
         )
         self._button = widgets.Button(
             description="Sign in",
@@ -67,17 +70,28 @@ class Panel:
             tooltip="Exchange what you pasted for access",
             layout=widgets.Layout(flex="0 0 auto", width="auto", min_width="110px"),
         )
+        # Its own button: a click on the other one arrives after the text that leaving the box sent,
+        # and would otherwise send a code that has just failed once more.
+        self._again = widgets.Button(
+            description="Try again",
+            icon="refresh",
+            tooltip="Send the same code once more: it is still good",
+            layout=widgets.Layout(width="auto", display="none"),
+        )
         self._status = widgets.HTML()
         row = widgets.HBox(
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, row, self._status],
+            [self._head, row, self._status, self._again],
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
+        self._masked = logs.Masked(self._box.model_id, logs.kernel_log(get_ipython()))
+        self._masked.start()
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
+        self._again.on_click(self._on_again)
         self._show_link()
 
     def show(self) -> None:
@@ -116,25 +130,28 @@ class Panel:
             self._finish(text)
 
     def _on_click(self, button: Any) -> None:
-        # The text, if there was one, came before the click: leaving the box sent it.
         del button
-        self._finish(Secret(""))
+        # What was in the box has come already: leaving it for the button sent it.
+        if self._open and not self._status.value:
+            self._say(pages.hint("Paste the address that your browser shows into the box."))
+
+    def _on_again(self, button: Any) -> None:
+        del button
+        if self._login.can_retry:
+            self._finish(Secret(""))
 
     def _finish(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
-            return  # a double click, or the click that made the box send its text
+            return  # a double click
         try:
-            if not self._open:
-                return
-            if text or self._login.can_retry:
+            if self._open:
                 self._exchange(text)
-            elif not self._status.value:
-                self._say(pages.hint("Paste the address that your browser shows into the box."))
         finally:
             self._busy.release()
 
     def _exchange(self, text: Secret) -> None:
         self._button.description, self._button.icon = "Signing in…", "spinner"
+        self._again.layout.display = "none"
         self._say(pages.hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
@@ -150,8 +167,8 @@ class Panel:
             return
         # The link may have become another one, and there may be something to send again.
         self._show_link()
-        self._button.description = "Try again" if self._login.can_retry else "Sign in"
-        self._button.icon = ""
+        self._button.description, self._button.icon = "Sign in", ""
+        self._again.layout.display = "" if self._login.can_retry else "none"
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 
@@ -167,7 +184,7 @@ class Panel:
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
-        self._box.close()
-        self._button.close()
-        self._status.close()
+        self._masked.stop()
+        for control in (self._box, self._button, self._again, self._status):
+            control.close()
         display(bundle, raw=True, display_id=self._display_id, update=True)

@@ -140,7 +140,7 @@ class Gyazo:
         `access_policy` is "anyone" (Gyazo's default: whoever has the link) or "only_me"; `desc` is a
         comment, in which `#word` becomes a tag; `referer_url` is the page it comes from; `created_at`
         a `datetime` or Unix seconds; `collection_id` a collection that you own or have joined.
-        Identical bytes give the image that is there already, with its old title. Raises
+        Identical bytes give the image that is there already: on Gyazo it keeps its old title. Raises
         `PictureError` for what is no picture, `NotLoggedInError` before the sign-in.
         Source: https://gyazo.com/api/docs/image#upload
         """

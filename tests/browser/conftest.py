@@ -1,0 +1,79 @@
+"""A real JupyterLab in a real Chromium, with everything it writes in one throw-away folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from harness import missing
+from lab import SECONDS, Lab, Notebook
+
+CHROMIUM = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if path is None:
+        missing("Chromium is not installed (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def make_lab(tmp_path_factory):
+    """Start a JupyterLab with these variables and this setting up."""
+    started = []
+
+    def make(environment, configure=lambda lab: None):
+        lab = Lab(tmp_path_factory.mktemp("lab"), environment)
+        configure(lab)
+        lab.start()
+        started.append(lab)
+        return lab
+
+    yield make
+    for lab in started:
+        lab.stop()
+
+
+@pytest.fixture
+def make_page(chromium):
+    """Open a page of a fresh browser profile."""
+    contexts = []
+
+    def make(**options):
+        context = chromium.new_context(viewport={"width": 1200, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20 * SECONDS)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def open_notebook():
+    """Write a notebook of these cells and open it."""
+
+    def open_(lab, page, cells, kernel):
+        return Notebook(page, lab, lab.write(cells, kernel)).open()
+
+    return open_

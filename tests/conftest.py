@@ -1,0 +1,75 @@
+"""The fixtures that every test may ask for: a sandbox, a person at its pages, sessions in two colours."""
+
+import asyncio
+import inspect
+import os
+
+import pytest
+from harness import Person
+
+from gyazo_nb import App, Gyazo
+from gyazo_nb.sandbox import Sandbox, serve
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """No setting of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("GYAZO_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def server():
+    with serve(Sandbox()) as running:
+        yield running
+
+
+@pytest.fixture
+def person(server):
+    return Person(server.url)
+
+
+@pytest.fixture
+def app(server):
+    names = ("GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI")
+    return App(*(server.variables[name] for name in names))
+
+
+@pytest.fixture
+def urls(server):
+    return dict.fromkeys(("auth_url", "api_url", "upload_url"), server.url)
+
+
+@pytest.fixture
+def nobody(urls):
+    """A session in which nobody is signed in."""
+    with Gyazo(**urls) as gyazo:
+        yield gyazo
+
+
+@pytest.fixture
+def gyazo(server, urls):
+    """A session with a token."""
+    with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
+        yield gyazo
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+def call(request):
+    """Call a method of a session by its blocking name, in both colours."""
+    if request.param == "blocking":
+        yield lambda session, name, *args, **kwargs: getattr(session, name)(*args, **kwargs)
+        return
+    with asyncio.Runner() as runner:
+        sessions = []
+
+        def awaited(session, name, *args, **kwargs):
+            sessions.append(session)
+            twin = getattr(session, f"a{name}")
+            assert inspect.iscoroutinefunction(twin)
+            return runner.run(twin(*args, **kwargs))
+
+        yield awaited
+        for session in sessions:
+            runner.run(session.aclose())
