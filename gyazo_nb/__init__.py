@@ -7,11 +7,11 @@
 The modules, in the order in which they build on each other:
 
     1 words              errors secret site
-    2 values             operation (a request and how to read its reply) · cards picture models
+    2 values             operation (a request and how to read its reply) · models picture cards pages
     3 questions          paste oauth (signing in) · api (one function an endpoint)
     4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
-    5 in the hand        login (one attempt) · session (`Gyazo`)
-    6 the notebook       config (traits) · panel (the widget)
+    5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
+    6 the notebook       config (traits) · logs · panel (the widget)
     7 all together       magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """

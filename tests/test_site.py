@@ -17,7 +17,7 @@ from gyazo_nb import App, ConfigError, Site
     ],
 )
 def test_an_address_is_https_or_loopback(url, kept):
-    """https everywhere, http on this machine alone; the last slash is dropped."""
+    """Https everywhere, http on this machine alone; the last slash is dropped."""
     assert Site(api_url=url).api_url == kept
 
 

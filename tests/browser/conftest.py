@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 from harness import missing
 from lab import SECONDS, Lab, Notebook
+from playwright.sync_api import sync_playwright
 
-CHROMIUM = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+CHROMIUM = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items):
@@ -21,7 +28,6 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     path = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
@@ -29,7 +35,7 @@ def chromium():
     )
     if path is None:
         missing("Chromium is not installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
         yield browser
         browser.close()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from harness import KERNELS
+from playwright.sync_api import expect
 
 from gyazo_nb.sandbox import Sandbox, serve
 
@@ -60,8 +61,6 @@ def lab(sandbox, make_lab):
 
 
 def says(locator, text):
-    from playwright.sync_api import expect
-
     expect(locator).to_contain_text(text, timeout=EXPECT)
 
 
@@ -69,8 +68,6 @@ def says(locator, text):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_whole_path(sandbox, lab, make_page, open_notebook, kernel, by):
     """Load, follow the link, allow, paste, read the name, upload a figure, see it; nothing leaks."""
-    from playwright.sync_api import expect
-
     page = make_page()
     notebook = open_notebook(lab, page, [WATCH, LOAD, "%gyazo_login", FIGURE, SHOW], kernel)
     notebook.run(0)
@@ -109,7 +106,7 @@ def test_the_whole_path(sandbox, lab, make_page, open_notebook, kernel, by):
     check_nothing_leaked(sandbox, lab, text, address)
     saved = json.loads(text)
     panel = saved["cells"][2]["outputs"]
-    assert ["text/html", "text/plain"] == [kind for out in panel for kind in sorted(out["data"])]
+    assert [kind for out in panel for kind in sorted(out["data"])] == ["text/html", "text/plain"]
     assert "Signed in as" in "".join(panel[0]["data"]["text/plain"])
 
 

@@ -1,0 +1,63 @@
+"""What the package promises: its names, its version, its words."""
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import gyazo_nb
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_all_is_what_it_says():
+    """`__all__` holds every public name, sorted, and each is there."""
+    modules = {name for name, value in vars(gyazo_nb).items() if inspect.ismodule(value)}
+    public = {name for name in vars(gyazo_nb) if not name.startswith("_")} - modules
+    public -= {"annotations", "TYPE_CHECKING"}
+
+    assert sorted(gyazo_nb.__all__, key=str.casefold) == sorted(public, key=str.casefold)
+
+
+def test_the_changelog_is_about_this_version():
+    """The newest entry of the changelog is the package's version."""
+    newest = re.search(r"^## \[?(\d[^\] ]*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert newest[1] == gyazo_nb.__version__
+
+
+def test_every_awaited_twin_has_the_same_signature():
+    """`upload` and `aupload` take the same arguments and promise the same."""
+    methods = dict(inspect.getmembers(gyazo_nb.Gyazo, inspect.isfunction))
+    twins = [name for name in methods if f"a{name}" in methods]
+
+    assert {"me", "upload", "images", "image", "delete", "close"} <= set(twins)
+    for name in twins:
+        assert inspect.signature(methods[name]) == inspect.signature(methods[f"a{name}"]), name
+
+
+def test_every_public_thing_is_documented():
+    """Shift-Tab shows something for each public name and method."""
+    things = [getattr(gyazo_nb, name) for name in gyazo_nb.__all__]
+    methods = [m for t in things if inspect.isclass(t) for n, m in vars(t).items() if n[0] != "_"]
+
+    undocumented = [t for t in [*things, *methods] if callable(t) and not inspect.getdoc(t)]
+    assert undocumented == []
+
+
+def test_every_module_says_what_it_is_for():
+    """Each module opens with a docstring that states its law, and none is long."""
+    for path in (ROOT / "gyazo_nb").rglob("*.py"):
+        text = path.read_text()
+        assert text.startswith('"""'), path
+        assert text.count("\n") <= 300, path
+
+
+def test_every_dependency_has_its_reason():
+    """Beside each dependency stands why."""
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    names = [*project["dependencies"], *project["optional-dependencies"]["sandbox"]]
+
+    for name in names:
+        assert re.search(rf'"{re.escape(name)}",\s+# \w', text), name
