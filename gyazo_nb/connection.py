@@ -7,15 +7,20 @@ makes it go elsewhere. Nothing here can be pickled.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from . import api
 from .environment import Settings, access_token
 from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
-from .login import Account, Login
+from .login import Account, Login, name_of
 from .models import User
 from .operation import Operation
 from .secret import Secret
@@ -47,6 +52,10 @@ class Connection:
         self._own = base  # asks for the app and the token, which the arguments do not name
         self._timeout = timeout
         self._account: Account | None = None
+        self._dead = Secret("")  # a token that Gyazo no longer accepts
+        self._logins: WeakSet[Login] = WeakSet()
+        self._awaiting = 0
+        self.before_waiting: Callable[[], None] = lambda: None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
         if token is not None:
@@ -69,16 +78,68 @@ class Connection:
         another account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
-        return Login(
+        login = Login(
             site=site or self._settings.site(),
             app=(lambda: app) if app else self._own.app,
-            send=self._send,
+            send=self._deliver,
             accept=lambda account: self._accept(account, switch=switch),
         )
+        self._logins.add(login)
+        return login
+
+    def use_token(
+        self,
+        token: str | Secret,
+        *,
+        site: Site | None = None,
+        switch: bool = False,
+        source: str = "the argument",
+    ) -> User:
+        """Sign in with a ready token, after asking Gyazo whose it is.
+
+        >>> gyazo.use_token(getpass())                         # doctest: +SKIP
+
+        A token of your own is made on your application's page, https://gyazo.com/oauth/applications.
+        Raises `UnauthorizedError` if Gyazo does not know it; then nothing has changed.
+        """
+        account = Account(access_token(token), site or self._settings.site(), None, source)
+        user = name_of(self._deliver, account.site, account.token)
+        self._accept(replace(account, user=user), switch=switch)
+        return user
+
+    async def ready(self, seconds: float = 300.0) -> User | None:
+        """Wait until somebody has signed in: for a cell between the panel and what needs it.
+
+        >>> await gyazo.ready()                                # doctest: +SKIP
+
+        Raises `NotLoggedInError` if no sign-in is waiting, or nobody finished one in time.
+        """
+        until = time.monotonic() + seconds
+        self._awaiting += 1
+        try:
+            while (account := self.account) is None:
+                if not any(login.is_open for login in self._logins):
+                    raise NotLoggedInError("No sign-in is waiting: run %gyazo_login first.")
+                self.before_waiting()
+                if time.monotonic() > until:
+                    raise NotLoggedInError(
+                        f"Nobody signed in within {seconds:g} seconds: finish the panel, then run this "
+                        f"cell again."
+                    )
+                # In short steps: an interrupt is noticed only when the loop wakes up.
+                await asyncio.sleep(0.1)
+            return account.user
+        finally:
+            self._awaiting -= 1
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a cell is in `ready`."""
+        return self._awaiting > 0
 
     def logout(self) -> None:
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
-        self._account = None
+        self._account, self._dead = None, Secret("")
 
     @property
     def account(self) -> Account | None:
@@ -86,7 +147,7 @@ class Connection:
         if self._account is not None:
             return self._account
         token = self._own.token()
-        if token is None:
+        if token is None or token == self._dead:
             return None
         return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
 
@@ -157,7 +218,7 @@ class Connection:
                     f"That is {account.user}, but {before} is signed in: run %gyazo_login --switch to "
                     f"change, or %gyazo_logout first."
                 )
-        self._account = account
+        self._account, self._dead = account, Secret("")
 
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
@@ -168,14 +229,37 @@ class Connection:
 
     def _signed_in(self) -> tuple[Site, Secret]:
         account = self.account
-        if account is None:
+        if account is not None:
+            return account.site, account.token
+        if self._dead:
             raise NotLoggedInError(
-                "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
+                "Your token was deleted or revoked on Gyazo: run %gyazo_login to sign in again "
+                "(and correct GYAZO_ACCESS_TOKEN, if it is set)."
             )
-        return account.site, account.token
+        raise NotLoggedInError(
+            "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
+        )
 
-    def _send(self, operation: Operation[T]) -> T:
+    def _bury(self, token: Secret | None) -> None:
+        """Remember that Gyazo no longer accepts a token: the next sign-in repairs the session."""
+        account = self.account
+        if token is not None and account is not None and account.token == token:
+            self._dead, self._account = token, None
+
+    def _deliver(self, operation: Operation[T]) -> T:
+        """Send for a sign-in: a refused token is not yet this session's."""
         return self._transport.send(operation)
 
+    def _send(self, operation: Operation[T]) -> T:
+        try:
+            return self._transport.send(operation)
+        except UnauthorizedError:
+            self._bury(operation.request.token)
+            raise
+
     async def _asend(self, operation: Operation[T]) -> T:
-        return await self._transport.asend(operation)
+        try:
+            return await self._transport.asend(operation)
+        except UnauthorizedError:
+            self._bury(operation.request.token)
+            raise

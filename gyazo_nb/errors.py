@@ -8,6 +8,8 @@
     │   └── ExpiredError           this sign-in is too old, or was used already
     ├── OtherAccountError        somebody else is signed in already
     ├── ArgumentError            an argument cannot be right; nothing was sent
+    ├── StoreError               the token could not be kept or fetched
+    ├── PromptError              nobody answered, or nobody can be asked
     ├── PictureError             this object cannot be sent as a picture, and what can
     ├── ConnectionFailedError    no answer came
     └── ResponseError            an answer came, and it was no       (.status, .message)
@@ -65,6 +67,14 @@ class OtherAccountError(GyazoError):
 
 class ArgumentError(GyazoError, ValueError):
     """An argument of a call cannot be right. Nothing was sent anywhere."""
+
+
+class StoreError(GyazoError):
+    """The token could not be kept or fetched. The one in use is not lost."""
+
+
+class PromptError(GyazoError):
+    """Nobody answered, or nobody can be asked here."""
 
 
 class PictureError(GyazoError):

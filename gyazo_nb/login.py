@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from . import api, oauth
+from . import api, oauth, paste
 from .errors import (
     ExpiredError,
     InvalidGrantError,
@@ -82,6 +82,10 @@ class Login:
         """Whether `finish()` without a paste would send what was pasted before once more."""
         return not self._done and (self._code is not None or self._token is not None)
 
+    def recognises(self, address: Secret) -> bool:
+        """Whether an address that arrived from outside answers this attempt, and no other."""
+        return not self._done and paste.carries(address, self._authorization.state)
+
     def finish(self, pasted: str | Secret = "") -> User:
         """Sign in with what the browser showed, and give the account.
 
@@ -99,12 +103,21 @@ class Login:
                 self._token = None
             if self._token is None:
                 self._token = self._exchange(app)
-            user = self._name(self._token)
+            try:
+                user = name_of(self._send, self._site, self._token)
+            except UnauthorizedError:
+                self._begin(app)  # the token is no good, and the code is spent
+                raise
             account = Account(self._token, self._site, user, "%gyazo_login")
             self._begin(app)  # the state has been used, whether or not the account is accepted
             self._accept(account)
             self._done = True
             return user
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still succeed."""
+        return not self._done
 
     def __repr__(self) -> str:
         return (
@@ -149,11 +162,12 @@ class Login:
             self._code = None
             raise
 
-    def _name(self, token: Secret) -> User:
-        """Ask whose token it is. A token that may not ask is still a token."""
-        try:
-            return self._send(api.me(self._site, token))
-        except (UnauthorizedError, ServerError, TooManyRequestsError):
-            raise
-        except ResponseError:
-            return UNNAMED
+
+def name_of(send: Send, site: Site, token: Secret) -> User:
+    """Ask whose token it is. A token that may not ask is still a token."""
+    try:
+        return send(api.me(site, token))
+    except (UnauthorizedError, ServerError, TooManyRequestsError):
+        raise
+    except ResponseError:
+        return UNNAMED

@@ -11,45 +11,41 @@ from __future__ import annotations
 import threading
 import traceback
 import uuid
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from . import logs, pages
+from . import logs, loopback, pages
 from .errors import GyazoError
-from .models import User
+from .login import Login
 from .secret import Secret
 
 
-class Login(Protocol):
-    """What the panel needs of a sign-in."""
-
-    @property
-    def url(self) -> str:
-        """The link to open; it may become another one when `finish` fails."""
-
-    @property
-    def redirect_uri(self) -> str:
-        """Where the browser ends."""
-
-    @property
-    def can_retry(self) -> bool:
-        """Whether `finish` with nothing sends the same code again."""
-
-    def finish(self, pasted: Secret) -> User:
-        """Sign in, or raise a `GyazoError`."""
-
-
 class Panel:
-    """Shows a `Login` and carries it through. `session_name` is the variable named at the end."""
+    """Shows a `Login` and carries it through, by its box or by the browser's own redirect.
 
-    def __init__(self, login: Login, *, session_name: str = "gyazo", note: str = "") -> None:
+    `session_name` is the variable that is named at the end; `after` is called when somebody has signed
+    in, and gives a line to add; `handled` after every message of the front end.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        session_name: str = "gyazo",
+        note: str = "",
+        after: Callable[[], str] = str,
+        handled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._login, self._session_name, self._note = login, session_name, note
+        self._after, self._handled = after, handled
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
         self._open = True
+        self._leave: Callable[[], None] | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
         # text travels once, when Enter is pressed or the box is left (by Tab, or by a click on the
@@ -92,6 +88,7 @@ class Panel:
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
         self._again.on_click(self._on_again)
+        self._listen()
         self._show_link()
 
     def show(self) -> None:
@@ -103,7 +100,7 @@ class Panel:
                     "version_minor": 0,
                     "model_id": self._view.model_id,
                 },
-                **pages.waiting(self._login.url, self._login.redirect_uri, self._session_name),
+                **pages.waiting(self._login.url, self._login.redirect_uri),
             },
             raw=True,
             display_id=self._display_id,
@@ -114,8 +111,18 @@ class Panel:
         """Whether nobody has finished or closed it yet."""
         return self._open
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether a browser on this machine ends the sign-in by itself."""
+        return self._leave is not None
+
+    @property
+    def comms(self) -> list[Any]:
+        """What carries the messages of the controls."""
+        return [control.comm for control in (self._box, self._button, self._again)]
+
     def close(self) -> None:
-        """End a panel that nobody finished: at unload, or when its kernel forgets it."""
+        """End a panel that nobody finished: at unload."""
         with self._busy:
             if self._open:
                 self._become(pages.closed())
@@ -128,21 +135,29 @@ class Panel:
         self._box.value = ""
         if text:
             self._finish(text)
+            self._handled()
 
     def _on_click(self, button: Any) -> None:
         del button
         # What was in the box has come already: leaving it for the button sent it.
         if self._open and not self._status.value:
             self._say(pages.hint("Paste the address that your browser shows into the box."))
+        self._handled()
 
     def _on_again(self, button: Any) -> None:
         del button
         if self._login.can_retry:
             self._finish(Secret(""))
+        self._handled()
+
+    def _on_redirect(self, address: Secret) -> bool:
+        """Take what the browser brought by itself, and say whether that was the end."""
+        self._finish(address)
+        return not self._open
 
     def _finish(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
-            return  # a double click
+            return  # a double click, or the other door was quicker
         try:
             if self._open:
                 self._exchange(text)
@@ -155,32 +170,54 @@ class Panel:
         self._say(pages.hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
+            note = self._after()
         except GyazoError as error:
             self._say(pages.problem(str(error)))
-        except Exception as error:  # noqa: BLE001 -- shown: elsewhere nobody would see it, and the
-            # frames of a traceback would show what was pasted.
+        except BaseException as error:
+            # Shown: elsewhere nobody would see it, and the frames of a traceback show the paste.
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
-            self._say(pages.problem(f"A fault of gyazo_nb itself: {where}. Please report it."))
+            self._say(pages.problem(f"The sign-in was broken off ({where}): try again."))
+            if not isinstance(error, Exception):
+                raise  # an interrupt is the kernel's business too
         else:
-            self._become(pages.signed_in(str(user), self._session_name))
+            self._become(pages.signed_in(str(user), self._session_name, note))
             return
-        # The link may have become another one, and there may be something to send again.
-        self._show_link()
-        self._button.description, self._button.icon = "Sign in", ""
-        self._again.layout.display = "" if self._login.can_retry else "none"
+        finally:
+            if self._open:
+                # The link may have become another one, and there may be something to send again.
+                self._listen()
+                self._show_link()
+                self._button.description, self._button.icon = "Sign in", ""
+                self._again.layout.display = "" if self._login.can_retry else "none"
+
+    # ── the other door ────────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        """Wait for the browser's redirect too, where that is possible; the box is there anyway."""
+        if self._leave is None:
+            door = loopback.Door(self._login.recognises, self._on_redirect)
+            try:
+                self._leave = loopback.wait_at(self._login.redirect_uri, door)
+            except OSError:
+                return  # not on this machine, or somebody else has the port: the box it is
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 
     def _show_link(self) -> None:
-        self._head.value = pages.head(self._login.url, self._login.redirect_uri, self._note)
+        self._head.value = pages.head(
+            self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening
+        )
 
     def _say(self, html: str) -> None:
         self._status.value = html
 
-    def _become(self, bundle: dict[str, str]) -> None:
+    def _become(self, bundle: pages.Bundle) -> None:
         """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
         self._open = False
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]

@@ -61,6 +61,18 @@ def read(
         raise PasteError(_NO_CODE) from None
 
 
+def carries(address: Secret, state: Secret) -> bool:
+    """Whether an address is an answer to the sign-in of this `state`, yes or no."""
+    try:
+        values = parse_qs(urlsplit(address.reveal()).query, errors="strict")
+    except ValueError:
+        return False
+    states = values.get("state", [])
+    return (
+        len(states) == 1 and Secret(states[0]) == state and bool({"code", "error"} & values.keys())
+    )
+
+
 _NO_CODE = (
     "There is no code in that: paste the whole address that your browser shows after you allowed "
     "the access, or just the part after code=."

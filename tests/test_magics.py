@@ -50,7 +50,7 @@ def test_unloading_leaves_nothing_behind(shell):
     shell.run_line_magic("load_ext", "gyazo_nb")
     assert state(shell) != before
     shell.run_line_magic("reload_ext", "gyazo_nb")
-    shell.run_line_magic("gyazo_login", "")
+    shell.run_line_magic("gyazo_login", "--mode panel")
     shell.run_line_magic("unload_ext", "gyazo_nb")
 
     assert state(shell) == before
@@ -109,7 +109,7 @@ def test_without_an_app_there_is_a_guide(shell):
     """Where to register, which redirect URI, which variables, and the ways that need no app."""
     shell.run_line_magic("load_ext", "gyazo_nb")
     with capture_output() as captured:
-        shell.run_line_magic("gyazo_login", "")
+        shell.run_line_magic("gyazo_login", "--mode panel")
     (guide,) = captured.outputs
 
     for kind in ("text/plain", "text/html"):
@@ -141,7 +141,7 @@ def test_a_wrong_setting_fails_the_cell_with_one_line(shell, server, monkeypatch
         monkeypatch.setenv(name, text)
     shell.run_line_magic("load_ext", "gyazo_nb")
     with capture_output() as captured:
-        result = shell.run_cell("%gyazo_login")
+        result = shell.run_cell("%gyazo_login --mode panel")
 
     assert isinstance(result.error_in_exec, ConfigError)
     assert captured.stdout.strip().count("\n") == 0
