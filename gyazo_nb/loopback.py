@@ -180,13 +180,12 @@ class _Server(ThreadingHTTPServer):
     host = "127.0.0.1"
     daemon_threads = True
     block_on_close = False
-    # On Windows the option would let others bind the same port; elsewhere it only forgives the
-    # connections that a former listener left behind.
-    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
 
     def server_bind(self) -> None:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows: else others may bind the same port
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:  # forgives the connections that a former listener left behind
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # Not HTTPServer's: it looks up the host's name, which may take seconds.
