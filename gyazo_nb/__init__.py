@@ -10,9 +10,11 @@ The modules, in the order in which they build on each other:
     2 values             operation (a request and how to read its reply) · models picture cards pages
     3 questions          paste oauth (signing in) · api (one function an endpoint)
     4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
+                         loopback (catches the redirect) · stores (saved tokens)
     5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
-    6 the notebook       config (traits) · logs · panel (the widget)
-    7 all together       magics
+    6 the notebook       config (traits) · kernel (what the place can do) · logs completion
+                         panel (the widget) · prompt
+    7 all together       doors (which way of signing in) · magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """
 
@@ -37,8 +39,10 @@ from .errors import (
     PasteError,
     PictureError,
     PlanError,
+    PromptError,
     ResponseError,
     ServerError,
+    StoreError,
     TokenRequestError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -80,10 +84,12 @@ __all__ = [
     "PasteError",
     "PictureError",
     "PlanError",
+    "PromptError",
     "ResponseError",
     "Secret",
     "ServerError",
     "Site",
+    "StoreError",
     "TokenRequestError",
     "TooManyRequestsError",
     "UnauthorizedError",

@@ -133,12 +133,11 @@ class Doors:
         display(pages.prompting(login.url, login.redirect_uri), raw=True, display_id=shown)
         try:
             user = prompt.sign_in(login)
-        except BaseException:
+        finally:
             # The link holds a state: it does not stay in the notebook when nobody waits for it.
-            display(pages.closed(), raw=True, display_id=shown, update=True)
-            raise
-        after = pages.signed_in(str(user), name, self._saved(options))
-        display(after, raw=True, display_id=shown, update=True)
+            gone = pages.sentence("The link to sign in stood here.")
+            display(gone, raw=True, display_id=shown, update=True)
+        self._welcome(user, name, self._saved(options))
 
     def _by_panel(
         self, options: Any, app: App | None, site: Site | None, name: str, note: str

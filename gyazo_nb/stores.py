@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import ConfigError, StoreError
+from .errors import ConfigError, GyazoError, StoreError
 from .secret import Secret
 from .site import Site
 
@@ -183,7 +183,7 @@ class KeyringStore:
         thread.join(KEYRING_TIMEOUT)
         if answers:
             return answers[0]
-        if faults and isinstance(faults[0], StoreError):
+        if faults and isinstance(faults[0], GyazoError):
             raise faults[0]
         reason = (
             f"refused ({type(faults[0]).__name__})"

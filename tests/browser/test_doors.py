@@ -94,7 +94,7 @@ def test_stop_ends_the_wait(sandbox, make_lab, make_page, open_notebook, kernel)
 
 @pytest.mark.parametrize("kernel", ["7.3.0", "7.4.0"])
 def test_an_awaiting_cell_is_answered(sandbox, make_lab, make_page, open_notebook, kernel):
-    """await gyazo.ready(): a wrong paste, another wrong one, then the right one, all while it awaits."""
+    """Await gyazo.ready(): a wrong paste, another wrong one, then the right one, all while it awaits."""
     cells = [LOAD, "%gyazo_login", "await gyazo.ready(120)\nprint('ready')", LATER]
     notebook = open_notebook(make_lab(sandbox.variables), make_page(), cells, kernel)
     notebook.run(0)
