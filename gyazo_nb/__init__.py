@@ -7,7 +7,8 @@
 The modules, in the order in which they build on each other:
 
     1 words              errors secret site
-    2 values             operation (a request and how to read its reply) · models picture cards pages
+    2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
+                         fields models links (what Gyazo sends back) · picture · cards pages (its looks)
     3 questions          paste oauth (signing in) · api (one function an endpoint)
     4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
     5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
@@ -44,8 +45,11 @@ from .errors import (
     UnauthorizedError,
     UnreadableReplyError,
 )
+from .fields import Annotation, Location, Metadata, Ocr
+from .links import EasyUpload, Embed
 from .login import Account, Login
-from .models import Deleted, Image, Metadata, Page, User
+from .models import Deleted, Image, Page, User
+from .patience import Retry, Timeouts
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
@@ -57,12 +61,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Annotation",
     "App",
     "ArgumentError",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
     "DeniedError",
+    "EasyUpload",
+    "Embed",
     "ExpiredError",
     "ForbiddenError",
     "Gyazo",
@@ -71,19 +78,23 @@ __all__ = [
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
+    "Location",
     "Login",
     "Metadata",
     "NotFoundError",
     "NotLoggedInError",
+    "Ocr",
     "OtherAccountError",
     "Page",
     "PasteError",
     "PictureError",
     "PlanError",
     "ResponseError",
+    "Retry",
     "Secret",
     "ServerError",
     "Site",
+    "Timeouts",
     "TokenRequestError",
     "TooManyRequestsError",
     "UnauthorizedError",

@@ -18,8 +18,9 @@ from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
 from .login import Account, Login
 from .models import User
 from .operation import Operation
+from .patience import NO_RETRY, Retry, Timeouts
 from .secret import Secret
-from .site import App, Site
+from .site import App, Site, TokenIn
 
 if TYPE_CHECKING:  # httpx takes longer to import than %load_ext may last
     from .transport import Transport
@@ -37,15 +38,22 @@ class Connection:
         auth_url: str | None = None,
         api_url: str | None = None,
         upload_url: str | None = None,
-        timeout: float | None = None,
+        token_in: TokenIn | None = None,
+        timeout: float | Timeouts | None = None,
+        retries: int | Retry | None = None,
         settings: Settings | None = None,
     ) -> None:
         token = None if token is None else Secret.of(token)
-        given = {"auth_url": auth_url, "api_url": api_url, "upload_url": upload_url}
+        given = {
+            "auth_url": auth_url,
+            "api_url": api_url,
+            "upload_url": upload_url,
+            "token_in": token_in,
+        }
         base = settings or Settings()
         self._settings = Settings(lambda name: given.get(name) or base.text(name))
         self._own = base  # asks for the app and the token, which the arguments do not name
-        self._timeout = timeout
+        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._account: Account | None = None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
@@ -72,7 +80,7 @@ class Connection:
         return Login(
             site=site or self._settings.site(),
             app=(lambda: app) if app else self._own.app,
-            send=self._send,
+            send=self._send_once,
             accept=lambda account: self._accept(account, switch=switch),
         )
 
@@ -93,12 +101,12 @@ class Connection:
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
-        """Close the blocking connections. A later call opens new ones."""
+        """Close the connections, of every thread and event loop. A later call opens new ones."""
         if self._opened is not None:
             self._opened.close()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop and the blocking ones."""
+        """Same as `close`, awaited: those of this event loop are closed when it is over."""
         if self._opened is not None:
             await self._opened.aclose()
 
@@ -139,11 +147,11 @@ class Connection:
 
     @property
     def _transport(self) -> Transport:
-        from .transport import TIMEOUT, Transport  # noqa: PLC0415 -- see the top
+        from .transport import Transport  # noqa: PLC0415 -- see the top
 
         with self._lock:  # two threads must not open two
             if self._opened is None:
-                self._opened = Transport(TIMEOUT if self._timeout is None else self._timeout)
+                self._opened = Transport(self._timeouts, self._retry)
             return self._opened
 
     def _accept(self, account: Account, *, switch: bool) -> None:
@@ -162,7 +170,7 @@ class Connection:
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
         try:
-            return self._send(api.me(account.site, account.token))
+            return self._send_once(api.me(account.site, account.token))
         except UnauthorizedError:
             return None
 
@@ -176,6 +184,10 @@ class Connection:
 
     def _send(self, operation: Operation[T]) -> T:
         return self._transport.send(operation)
+
+    def _send_once(self, operation: Operation[T]) -> T:
+        """Send without a second attempt: whoever signs in sees trouble at once, and decides."""
+        return self._transport.send(operation, NO_RETRY)
 
     async def _asend(self, operation: Operation[T]) -> T:
         return await self._transport.asend(operation)
