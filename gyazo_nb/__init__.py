@@ -9,9 +9,10 @@ The modules, in the order in which they build on each other:
     1 words              errors secret site
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
                          fields models links (what Gyazo sends back) · picture · cards pages (its looks)
-    3 questions          paste oauth (signing in) · api (one function an endpoint)
-    4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
-    5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
+    3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
+    4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx)
+    5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
+                         looking and session (`Gyazo`)
     6 the notebook       config (traits) · logs · panel (the widget)
     7 all together       magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
@@ -47,6 +48,7 @@ from .errors import (
 )
 from .fields import Annotation, Location, Metadata, Ocr
 from .links import EasyUpload, Embed
+from .listing import AsyncImages, Images
 from .login import Account, Login
 from .models import Deleted, Image, Page, User
 from .patience import Retry, Timeouts
@@ -64,6 +66,7 @@ __all__ = [
     "Annotation",
     "App",
     "ArgumentError",
+    "AsyncImages",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
@@ -75,6 +78,7 @@ __all__ = [
     "Gyazo",
     "GyazoError",
     "Image",
+    "Images",
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
 
-from . import api
+from . import api, pages
 from .environment import Settings, access_token
 from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
 from .login import Account, Login
@@ -142,6 +142,19 @@ class Connection:
         who = f" as {account.user}" if account.user else ""
         return f"<Gyazo: signed in{who} at {urlsplit(account.site.api_url).netloc}>"
 
+    def _repr_html_(self) -> str:
+        try:
+            account = self.account
+        except Exception as error:  # noqa: BLE001 -- as above
+            return pages.sentence(str(error))["text/html"]
+        if account is None:
+            return pages.sentence("Nobody is signed in to Gyazo: run %gyazo_login")["text/html"]
+        who = f"Signed in to Gyazo as {account.user}" if account.user else "Signed in to Gyazo"
+        where = f"at {urlsplit(account.site.api_url).netloc}, by {account.source}"
+        # A repr asks nobody: whose a ready token is, only Gyazo knows.
+        more = "" if account.user else " (gyazo.me() says as whom)"
+        return pages.sentence(f"{who} {where}{more}.")["text/html"]
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a Gyazo session is not written anywhere: it holds your access token")
 
@@ -181,6 +194,14 @@ class Connection:
                 "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
             )
         return account.site, account.token
+
+    def _site(self) -> Site:
+        """Where to ask what needs no token: where somebody is signed in, else as the settings say."""
+        account = self.account
+        return self._settings.site() if account is None else account.site
+
+    def _client_id(self) -> str:
+        return self._own.app().client_id
 
     def _send(self, operation: Operation[T]) -> T:
         return self._transport.send(operation)

@@ -6,6 +6,7 @@ library is imported here: an object is recognised by what it can do.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import io
 from collections.abc import Callable
@@ -49,6 +50,15 @@ def file_part(thing: Any) -> FilePart:
     if callable(getattr(thing, "read", None)):
         return _from_file(thing)
     raise PictureError(f"A {type(thing).__name__} is not a picture: give {TAKES}.")
+
+
+def data_url(part: FilePart) -> str:
+    """Write a whole picture into an address, as the upload without a token wants it (RFC 2397)."""
+    content = part.content
+    if isinstance(content, Path):
+        content = content.read_bytes()
+    data = content if isinstance(content, bytes) else content.read()
+    return f"data:{part.content_type};base64,{base64.b64encode(data).decode()}"
 
 
 def kind_of(head: bytes) -> str | None:
