@@ -7,12 +7,14 @@
 The modules, in the order in which they build on each other:
 
     1 words              errors secret site
-    2 values             operation (a request and how to read its reply) · models picture cards pages
-    3 questions          paste oauth (signing in) · api (one function an endpoint)
-    4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
+    2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
+                         fields models links (what Gyazo sends back) · picture · cards pages (its looks)
+    3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
+    4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx) ·
                          loopback (catches the redirect) · stores (saved tokens)
-    5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
-    6 the notebook       config (traits) · kernel (what the place can do) · logs completion
+    5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
+                         looking and session (`Gyazo`)
+    6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
                          panel (the widget) · prompt
     7 all together       doors (which way of signing in) · magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
@@ -48,8 +50,12 @@ from .errors import (
     UnauthorizedError,
     UnreadableReplyError,
 )
+from .fields import Annotation, Location, Metadata, Ocr
+from .links import EasyUpload, Embed
+from .listing import AsyncImages, Images
 from .login import Account, Login
-from .models import Deleted, Image, Metadata, Page, User
+from .models import Deleted, Image, Page, User
+from .patience import Retry, Timeouts
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
@@ -61,24 +67,31 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Annotation",
     "App",
     "ArgumentError",
+    "AsyncImages",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
     "DeniedError",
+    "EasyUpload",
+    "Embed",
     "ExpiredError",
     "ForbiddenError",
     "Gyazo",
     "GyazoError",
     "Image",
+    "Images",
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
+    "Location",
     "Login",
     "Metadata",
     "NotFoundError",
     "NotLoggedInError",
+    "Ocr",
     "OtherAccountError",
     "Page",
     "PasteError",
@@ -86,10 +99,12 @@ __all__ = [
     "PlanError",
     "PromptError",
     "ResponseError",
+    "Retry",
     "Secret",
     "ServerError",
     "Site",
     "StoreError",
+    "Timeouts",
     "TokenRequestError",
     "TooManyRequestsError",
     "UnauthorizedError",

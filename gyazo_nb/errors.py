@@ -10,7 +10,7 @@
     ├── ArgumentError            an argument cannot be right; nothing was sent
     ├── StoreError               the token could not be kept or fetched
     ├── PromptError              nobody answered, or nobody can be asked
-    ├── PictureError             this object cannot be sent as a picture, and what can
+    ├── PictureError             this object is no picture to be sent, or fetched
     ├── ConnectionFailedError    no answer came
     └── ResponseError            an answer came, and it was no       (.status, .message)
         ├── InvalidRequestError    400, 422: a value is not accepted
@@ -78,7 +78,7 @@ class PromptError(GyazoError):
 
 
 class PictureError(GyazoError):
-    """This object cannot be sent as a picture. The message says what can."""
+    """This object cannot be sent, or fetched, as a picture. The message says what can."""
 
 
 class ConnectionFailedError(GyazoError):

@@ -6,11 +6,12 @@ library is imported here: an object is recognised by what it can do.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from .errors import PictureError
@@ -49,6 +50,15 @@ def file_part(thing: Any) -> FilePart:
     if callable(getattr(thing, "read", None)):
         return _from_file(thing)
     raise PictureError(f"A {type(thing).__name__} is not a picture: give {TAKES}.")
+
+
+def data_url(part: FilePart) -> str:
+    """Write a whole picture into an address, as the upload without a token wants it (RFC 2397)."""
+    content = part.content
+    if isinstance(content, Path):
+        content = content.read_bytes()
+    data = content if isinstance(content, bytes) else content.read()
+    return f"data:{part.content_type};base64,{base64.b64encode(data).decode()}"
 
 
 def kind_of(head: bytes) -> str | None:
@@ -90,13 +100,18 @@ def _from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
 
 
 def _from_file(file: Any) -> FilePart:
-    data = file.read()
+    """Leave a file that can be read twice where it is, to be streamed; read any other whole."""
+    again = callable(getattr(file, "seekable", None)) and file.seekable()
+    start = file.tell() if again else 0
+    data = file.read(512) if again else file.read()
+    if again:
+        file.seek(start)
     if isinstance(data, str):
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise PictureError(f"A {type(file).__name__} is not a picture: give {TAKES}.")
-    what = "This file (read from where it stood)"
-    return _from_bytes(bytes(data), what)
+    kind = _kind(bytes(data[:512]), "This file (read from where it stood)")
+    return _part(file if again else bytes(data), kind)
 
 
 def _from_matplotlib(figure: Any) -> FilePart:
@@ -148,7 +163,7 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _part(content: bytes | Path, kind: str) -> FilePart:
+def _part(content: bytes | Path | BinaryIO, kind: str) -> FilePart:
     # Gyazo requires a file name and takes any.
     return FilePart(
         name="imagedata",

@@ -67,8 +67,13 @@ def call(request):
         def awaited(session, name, *args, **kwargs):
             sessions.append(session)
             twin = getattr(session, f"a{name}")
-            assert inspect.iscoroutinefunction(twin)
-            return runner.run(twin(*args, **kwargs))
+
+            async def wait():
+                awaitable = twin(*args, **kwargs)
+                assert inspect.isawaitable(awaitable)
+                return await awaitable
+
+            return runner.run(wait())
 
         yield awaited
         for session in sessions:

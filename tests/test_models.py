@@ -43,11 +43,11 @@ def test_a_locked_entry_has_no_id():
 
 
 def test_a_documented_detail_is_read():
-    """Null addresses, no `url`, milliseconds, an unknown metadata field."""
+    """Null addresses, no `url`, milliseconds, the original title."""
     entry = Image.from_json(recorded("detail"))
 
     assert entry.title == "A title"
-    assert entry.metadata.extra == {"original_title": "T"}
+    assert entry.metadata.original_title == "T"
     assert entry.created_at == datetime(2018, 7, 24, 7, 33, 24, 771000, tzinfo=UTC)
     assert entry._repr_html_()
 
@@ -80,7 +80,10 @@ def test_metadata_may_be_anything_or_missing(metadata):
 
 def test_unknown_fields_stay_reachable():
     """What Gyazo adds one day is there at once."""
-    assert image(video_length=3).extra == {"video_length": 3}
+    entry = image(colours=["red"], metadata={"mood": "blue"})
+
+    assert entry.extra == {"colours": ["red"]}
+    assert entry.metadata.extra == {"mood": "blue"}
 
 
 @pytest.mark.parametrize("data", [None, 5, "text", [1]])
@@ -95,7 +98,7 @@ def test_a_user_is_read():
     user = User.from_json(recorded("me"))
 
     assert user.profile_image == "https://assets2.gyazo.com/a.png"
-    assert user.extra == {"is_pro": False}
+    assert (user.is_pro, user.is_team, user.extra) == (False, None, {})
     assert str(user) == "Sandy (sandy@example.com)"
 
 
