@@ -8,7 +8,7 @@ The modules, in the order in which they build on each other:
 
     1 words              errors secret site
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
-                         fields models links (what Gyazo sends back) · picture · cards pages (its looks)
+                         fields models user links (what Gyazo sends back) · picture · cards pages (its looks)
     3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
     4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx) ·
                          loopback (catches the redirect) · stores (saved tokens)
@@ -54,11 +54,12 @@ from .fields import Annotation, Location, Metadata, Ocr
 from .links import EasyUpload, Embed
 from .listing import AsyncImages, Images
 from .login import Account, Login
-from .models import Deleted, Image, Page, User
+from .models import Deleted, Image, Page
 from .patience import Retry, Timeouts
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
+from .user import User
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

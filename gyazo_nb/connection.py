@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from . import api, pages
+from . import pages
 from .environment import Settings, access_token
 from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
 from .login import Account, Login, name_of
-from .models import User
 from .operation import Operation
 from .patience import NO_RETRY, Retry, Timeouts
 from .secret import Secret
 from .site import App, Site, TokenIn
+from .user import User
 
 if TYPE_CHECKING:  # httpx takes longer to import than %load_ext may last
     from .transport import Transport
@@ -80,7 +80,7 @@ class Connection:
 
         >>> login = gyazo.login()              # doctest: +SKIP
         >>> print(login.url)                   # doctest: +SKIP
-        >>> login.finish(input("Paste: "))     # doctest: +SKIP
+        >>> login.finish(getpass("Paste: "))   # doctest: +SKIP
 
         `app` is the registered application, from the settings if it is not given. `switch` allows
         another account than the one that is signed in. Raises `ConfigError` if a setting is missing.
@@ -91,6 +91,7 @@ class Connection:
             app=(lambda: app) if app else self._own.app,
             send=self._send_once,
             accept=lambda account: self._accept(account, switch=switch),
+            known=lambda: () if self.account is None else (self.account.token,),
         )
         self._logins.add(login)
         return login
@@ -230,11 +231,14 @@ class Connection:
 
     def _accept(self, account: Account, *, switch: bool) -> None:
         """Take the account that signed in, unless another one is and nobody asked to change."""
-        current = self._account
-        if current is not None and not switch:
-            before = current.user or self._owner(current)
-            now = account.user
-            if before and (before.uid, current.site) != (now and now.uid, account.site):
+        current = self.account
+        if current is not None and not switch and current.token != account.token:
+            before, now = current.user or self._owner(current), account.user
+            if before is not None and not (
+                now is not None
+                and before.uid == now.uid != ""  # who is not named may be anybody
+                and current.site == account.site
+            ):
                 raise OtherAccountError(
                     f"That is {account.user}, but {before} is signed in: run %gyazo_login --switch to "
                     f"change, or %gyazo_logout first."
@@ -244,7 +248,7 @@ class Connection:
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
         try:
-            return self._send_once(api.me(account.site, account.token))
+            return name_of(self._send_once, account.site, account.token)
         except UnauthorizedError:
             return None
 

@@ -6,6 +6,7 @@ for. Nothing hangs: where nobody can click or answer, there is a token or there 
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,11 +15,11 @@ from IPython.display import display
 from . import kernel, pages
 from .environment import Settings
 from .errors import ConfigError, NotLoggedInError, StoreError, UnauthorizedError
-from .models import User
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
 from .stores import Profile, Profiles
+from .user import User
 
 if TYPE_CHECKING:  # both take longer to import than %load_ext may last
     from .panel import Panel
@@ -64,12 +65,12 @@ class Doors:
 
     def close(self) -> None:
         """Close panels, listeners and the sandbox."""
-        for panel in self._panels:
-            panel.close()
-        self._panels.clear()
-        if self._sandbox is not None:
-            self._sandbox.close()
-            self._sandbox = None
+        with ExitStack() as all_of_it:  # each of them, whatever becomes of the others
+            for panel in self._panels:
+                all_of_it.callback(panel.close)
+            if self._sandbox is not None:
+                all_of_it.callback(self._sandbox.close)
+            self._panels, self._sandbox = [], None
 
     # ── tokens that are there ─────────────────────────────────────────────────────────────────
 
@@ -151,7 +152,7 @@ class Doors:
             after=lambda: self._saved(options),
             handled=self._handled,
         )
-        self._panels = [*(open_ for open_ in self._panels if open_.is_open), panel]
+        self._panels.append(panel)
         panel.show()
         if options.wait is not None:
             self._wait(panel, options.wait)
@@ -200,7 +201,7 @@ class Doors:
         return f"The token is kept in {where}, until %gyazo_logout."
 
     def _welcome(self, user: User, name: str, note: str) -> None:
-        display(pages.signed_in(str(user), name, note), raw=True)
+        display(pages.signed_in(user.called, name, note), raw=True)
 
     def _pretend(self) -> tuple[App, Site, str]:
         """Start the sandbox, once, and give its application and addresses."""

@@ -92,7 +92,8 @@ class ResponseError(GyazoError):
     Source: https://gyazo.com/api/docs/errors
     """
 
-    def __init__(self, sentence: str, *, status: int, message: str = "") -> None:
+    # Defaults, since pickling (a process pool does it) makes an error from its sentence alone.
+    def __init__(self, sentence: str, *, status: int = 0, message: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.message = message
@@ -122,7 +123,7 @@ class TooManyRequestsError(ResponseError):
     """429: too many requests. `retry_after` is in seconds, if the service said how long."""
 
     def __init__(
-        self, sentence: str, *, status: int, message: str = "", retry_after: float | None = None
+        self, sentence: str, *, status: int = 0, message: str = "", retry_after: float | None = None
     ) -> None:
         super().__init__(sentence, status=status, message=message)
         self.retry_after = retry_after
@@ -139,7 +140,9 @@ class UnreadableReplyError(ResponseError):
 class TokenRequestError(ResponseError):
     """The token endpoint refused the exchange. `error` is its code (RFC 6749 §5.2)."""
 
-    def __init__(self, sentence: str, *, status: int, message: str = "", error: str = "") -> None:
+    def __init__(
+        self, sentence: str, *, status: int = 0, message: str = "", error: str = ""
+    ) -> None:
         super().__init__(sentence, status=status, message=message)
         self.error = error
 

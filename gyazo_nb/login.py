@@ -18,15 +18,16 @@ from . import api, oauth, paste
 from .errors import (
     ExpiredError,
     InvalidGrantError,
+    OtherAccountError,
     ResponseError,
     ServerError,
     TooManyRequestsError,
     UnauthorizedError,
 )
-from .models import User
 from .operation import Operation
 from .secret import Secret
 from .site import App, Site
+from .user import User
 
 T = TypeVar("T")
 
@@ -58,9 +59,16 @@ class Login:
     """
 
     def __init__(
-        self, *, site: Site, app: Callable[[], App], send: Send, accept: Callable[[Account], None]
+        self,
+        *,
+        site: Site,
+        app: Callable[[], App],
+        send: Send,
+        accept: Callable[[Account], None],
+        known: Callable[[], tuple[Secret, ...]] = tuple,
     ) -> None:
         self._site, self._app, self._send, self._accept = site, app, send, accept
+        self._known = known  # tokens, which must not be sent as a code
         self._lock = threading.Lock()
         self._done = False
         self._code: Secret | None = None
@@ -69,7 +77,7 @@ class Login:
 
     @property
     def url(self) -> str:
-        """The link to open. It becomes another one after ten minutes, or with other settings."""
+        """The link to open. A `finish` that comes after ten minutes makes another one."""
         return self._authorization.url
 
     @property
@@ -97,9 +105,10 @@ class Login:
         """
         pasted = Secret.of(pasted)  # a traceback shows arguments
         with self._lock:
-            app = self._still_good()
+            app = self._still_good(pasted)
             if pasted or not self.can_retry:
-                self._code = self._authorization.read(pasted, never=(app.secret,)).code
+                secrets = (app.secret, *self._known())
+                self._code = self._authorization.read(pasted, secrets=secrets).code
                 self._token = None
             if self._token is None:
                 self._token = self._exchange(app)
@@ -108,9 +117,12 @@ class Login:
             except UnauthorizedError:
                 self._begin(app)  # the token is no good, and the code is spent
                 raise
-            account = Account(self._token, self._site, user, "%gyazo_login")
-            self._begin(app)  # the state has been used, whether or not the account is accepted
-            self._accept(account)
+            try:
+                self._accept(Account(self._token, self._site, user, "%gyazo_login"))
+            except OtherAccountError:
+                self._begin(app)  # the state has been used, though nobody was signed in
+                raise
+            self._begin(app)
             self._done = True
             return user
 
@@ -130,12 +142,12 @@ class Login:
         self._code = None
         self._token = None
 
-    def _still_good(self) -> App:
+    def _still_good(self, pasted: Secret) -> App:
         """Refuse what is finished or too old, and begin anew where that helps."""
         if self._done:
             raise ExpiredError("This sign-in is finished: run %gyazo_login to begin another.")
         app = self._app()
-        if self._token is not None:
+        if self._token is not None and not pasted:
             return app  # only its owner's name is still to be asked for
         if not 0 <= time.time() - self._began <= oauth.LIFETIME:
             self._begin(app)

@@ -8,6 +8,8 @@ the token.
 
 from __future__ import annotations
 
+import itertools
+import keyword
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -90,7 +92,7 @@ class GyazoMagics(Options, Magics):
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
         options = self._parsed(self.gyazo_login, line)
-        self._doors.open(options, self.pushed or "gyazo")
+        self._doors.open(options, self.pushed)
 
     @no_var_expand
     @magic_arguments()
@@ -109,7 +111,9 @@ class GyazoMagics(Options, Magics):
         self.session.logout()
         saved = self._doors.profiles.clear(options.profile)
         still = self.session.account
-        who = str(before.user or "this session") if before is not None and mine else None
+        who = None
+        if before is not None and mine:
+            who = before.user.called if before.user else "this session"
         display(pages.logged_out(who, still.source if still else None, saved=saved), raw=True)
 
     @no_var_expand
@@ -125,9 +129,11 @@ class GyazoMagics(Options, Magics):
 
     def close(self) -> None:
         """Let go of everything that the magics opened, and of the token."""
-        self._doors.close()
         self.session.logout()
-        self.session.close()
+        try:
+            self._doors.close()
+        finally:
+            self.session.close()
 
     def _parsed(self, magic: Any, line: str) -> Any:
         """Read the options. Nothing of a wrong line is repeated: it may hold a pasted secret."""
@@ -145,22 +151,22 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics, and put one session into the namespace unless the name is taken."""
     unload(shell)
     magics = GyazoMagics(shell)
+    wanted = magics.settings.text("session_name") or "gyazo"
+    if not wanted.isidentifier() or keyword.iskeyword(wanted):
+        _unlist(shell, magics)
+        raise ConfigError(
+            f"The session cannot be named {wanted!r}: set GYAZO_SESSION_NAME to a name."
+        )
     shell.register_magics(magics)
     completion.register(shell)
-    name = magics.settings.text("session_name") or "gyazo"
-    if not name.isidentifier():
-        unload(shell)
-        raise ConfigError(
-            f"The session cannot be named {name!r}: set GYAZO_SESSION_NAME to a name."
-        )
-    if name in shell.user_ns:
+    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
+    magics.pushed = next(name for name in names if name not in shell.user_ns)
+    if magics.pushed != wanted:
         print(  # noqa: T201 -- %load_ext's own way of speaking
-            f"The name {name} is yours already and was left alone: set GYAZO_SESSION_NAME to another "
-            f"one, or use gyazo_nb.Gyazo()."
+            f"The name {wanted} is yours already and was left alone: the session is {magics.pushed} "
+            f"(GYAZO_SESSION_NAME chooses another name)."
         )
-        return
-    shell.push({name: magics.session}, interactive=False)
-    magics.pushed = name
+    shell.push({magics.pushed: magics.session}, interactive=False)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -172,10 +178,15 @@ def unload(shell: InteractiveShell) -> None:
     for kind, names in magics.magics.items():
         for name in names:
             manager.magics[kind].pop(name, None)
-    configurables: list[Any] = shell.configurables
-    if magics in configurables:
-        configurables.remove(magics)
+    _unlist(shell, magics)
     completion.unregister(shell)
     if magics.pushed:
         shell.drop_by_id({magics.pushed: magics.session})
     magics.close()
+
+
+def _unlist(shell: InteractiveShell, magics: GyazoMagics) -> None:
+    """Take the traits out of `%config`, where IPython puts every `Magics` that is made."""
+    configurables: list[Any] = shell.configurables
+    if magics in configurables:
+        configurables.remove(magics)

@@ -17,11 +17,18 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 from IPython.display import display
+from traitlets import Unicode
 
 from . import logs, loopback, pages
 from .errors import GyazoError
 from .login import Login
 from .secret import Secret
+
+
+class Box(widgets.Text):
+    """A box whose text the kernel does not send back, to this page or to any other that is open."""
+
+    value = Unicode("").tag(sync=True, echo_update=False)
 
 
 class Panel:
@@ -51,7 +58,7 @@ class Panel:
         # text travels once, when Enter is pressed or the box is left (by Tab, or by a click on the
         # button), and cannot arrive cut short; so its arrival is the one signal to begin.
         self._head = widgets.HTML()
-        self._box = widgets.Text(
+        self._box = Box(
             description="Address or code",
             placeholder="Paste here, then press Enter",
             continuous_update=False,
@@ -75,12 +82,12 @@ class Panel:
             layout=widgets.Layout(width="auto", display="none"),
         )
         self._status = widgets.HTML()
-        row = widgets.HBox(
+        self._row = widgets.HBox(
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, row, self._status, self._again],
+            [self._head, self._row, self._status, self._again],
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
         self._masked = logs.Masked(self._box.model_id, logs.kernel_log(get_ipython()))
@@ -122,10 +129,11 @@ class Panel:
         return [control.comm for control in (self._box, self._button, self._again)]
 
     def close(self) -> None:
-        """End a panel that nobody finished: at unload."""
-        with self._busy:
-            if self._open:
-                self._become(pages.closed())
+        """Let go of everything, at unload. What is on the page stays as static text."""
+        if self._open:
+            self._become(pages.closed())
+        for widget in (self._view, self._row, self._head):
+            _dispose(widget)
 
     # ── what the person does ──────────────────────────────────────────────────────────────────
 
@@ -135,20 +143,17 @@ class Panel:
         self._box.value = ""
         if text:
             self._finish(text)
-            self._handled()
 
     def _on_click(self, button: Any) -> None:
         del button
         # What was in the box has come already: leaving it for the button sent it.
         if self._open and not self._status.value:
             self._say(pages.hint("Paste the address that your browser shows into the box."))
-        self._handled()
 
     def _on_again(self, button: Any) -> None:
         del button
         if self._login.can_retry:
             self._finish(Secret(""))
-        self._handled()
 
     def _on_redirect(self, address: Secret) -> bool:
         """Take what the browser brought by itself, and say whether that was the end."""
@@ -157,12 +162,15 @@ class Panel:
 
     def _finish(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
-            return  # a double click, or the other door was quicker
+            # A double click, or the other door was quicker. Nothing is thrown away in silence.
+            self._say(pages.hint("Still asking Gyazo: paste again if this fails."))
+            return
         try:
             if self._open:
                 self._exchange(text)
         finally:
             self._busy.release()
+            self._handled()
 
     def _exchange(self, text: Secret) -> None:
         self._button.description, self._button.icon = "Signing in…", "spinner"
@@ -170,19 +178,14 @@ class Panel:
         self._say(pages.hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
-            note = self._after()
+            self._become(pages.signed_in(user.called, self._session_name, self._after()))
         except GyazoError as error:
             self._say(pages.problem(str(error)))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- an interrupt too: this was what it stopped
             # Shown: elsewhere nobody would see it, and the frames of a traceback show the paste.
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
             self._say(pages.problem(f"The sign-in was broken off ({where}): try again."))
-            if not isinstance(error, Exception):
-                raise  # an interrupt is the kernel's business too
-        else:
-            self._become(pages.signed_in(str(user), self._session_name, note))
-            return
         finally:
             if self._open:
                 # The link may have become another one, and there may be something to send again.
@@ -223,5 +226,12 @@ class Panel:
         self._view.children = [self._head]
         self._masked.stop()
         for control in (self._box, self._button, self._again, self._status):
-            control.close()
+            _dispose(control)
         display(bundle, raw=True, display_id=self._display_id, update=True)
+
+
+def _dispose(widget: Any) -> None:
+    """Close a widget and the models that it brought along."""
+    for part in (widget.layout, getattr(widget, "style", None), widget):
+        if part is not None:
+            part.close()

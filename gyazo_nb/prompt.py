@@ -13,8 +13,8 @@ from IPython.core.error import StdinNotImplementedError
 
 from .errors import ExpiredError, GyazoError, OtherAccountError, PromptError
 from .login import Login
-from .models import User
 from .secret import Secret
+from .user import User
 
 TRIES = 5
 
