@@ -46,11 +46,12 @@ def make_lab(tmp_path_factory):
     """Start a JupyterLab with these variables and this setting up."""
     started = []
 
-    def make(environment, configure=lambda lab: None):
+    def make(environment, configure=lambda lab: None, app="jupyterlab"):
         lab = Lab(tmp_path_factory.mktemp("lab"), environment)
         configure(lab)
-        lab.start()
-        started.append(lab)
+        if app is not None:
+            lab.start(app)
+            started.append(lab)
         return lab
 
     yield make

@@ -249,7 +249,7 @@ def test_a_silent_server_and_a_missing_app_are_sentences(make_lab, make_page, op
     """Without settings the guide; with a server that is not there, one sentence each."""
     variables = {
         "GYAZO_CLIENT_SECRET": "secret",
-        "GYAZO_REDIRECT_URI": "http://127.0.0.1:1/callback",
+        "GYAZO_REDIRECT_URI": "https://example.com/callback",
         "GYAZO_AUTH_URL": "http://127.0.0.1:1",
     }
     cells = [LOAD, "%gyazo_login", "%env GYAZO_CLIENT_ID=an-id", "%gyazo_login", "gyazo.me()"]
