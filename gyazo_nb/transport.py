@@ -49,6 +49,9 @@ class Transport:
         self._client: httpx.Client | None = None
         self._closing: finalize[[], Transport] | None = None
         self._leases: _Leases = {}
+        self._ending: set[_Lease] = (
+            set()
+        )  # an object that nobody holds is not finished, but dropped
 
     def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
@@ -89,11 +92,11 @@ class Transport:
         """
         with self._lock:
             closing, self._closing, self._client = self._closing, None, None
-            leases = dict(self._leases)
-            self._leases.clear()
-        for loop, (_, lease) in leases.items():
-            if loop.is_running():
-                asyncio.run_coroutine_threadsafe(_end(lease), loop)
+            running = [loop for loop in self._leases if loop.is_running()]
+            leases = {loop: self._leases.pop(loop)[1] for loop in running}
+            self._ending.update(leases.values())
+        for loop, lease in leases.items():
+            asyncio.run_coroutine_threadsafe(self._end(lease), loop)
         if closing is not None:
             closing()
 
@@ -102,7 +105,7 @@ class Transport:
         with self._lock:
             _, lease = self._leases.pop(asyncio.get_running_loop(), (None, None))
         if lease is not None:
-            await _end(lease)
+            await self._end(lease)
         self.close()
 
     def _ask(self, request: Request) -> Reply | Failure:
@@ -183,6 +186,10 @@ class Transport:
                 self._leases[loop] = client, lease
         return client
 
+    async def _end(self, lease: _Lease) -> None:
+        await lease.aclose()
+        self._ending.discard(lease)
+
     def _options(self) -> dict[str, Any]:
         times = self._timeouts
         return {
@@ -216,10 +223,6 @@ async def _lease(
         if leases.get(loop, (None, None))[0] is client:  # not one that was opened since
             del leases[loop]
         await client.aclose()
-
-
-async def _end(lease: _Lease) -> None:
-    await lease.aclose()
 
 
 def _read(operation: Operation[T], outcome: Reply | Failure, *, again: bool) -> T:

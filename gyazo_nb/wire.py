@@ -43,7 +43,7 @@ def call(request: Request, files: ExitStack) -> dict[str, Any]:
         call["follow_redirects"] = request.method == "GET"
     elif request.token_in == "header":  # noqa: S105 -- where, not which
         call["headers"] = {"Authorization": f"Bearer {request.token.reveal()}"}
-    elif request.form or request.file:
+    elif request.method == "POST" and (request.form or request.file):
         call["data"] = call.get("data", {}) | {"access_token": request.token.reveal()}
     else:
         # Into the line that is sent and not into the URL, which is logged.
