@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from email.utils import formatdate
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 from weakref import finalize
@@ -199,8 +202,11 @@ class Transport:
             ),
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=32),
             "follow_redirects": False,
+            "verify": _certificates(
+                os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            ),
             "mounts": _LOOPBACK,
-            "headers": {"User-Agent": "gyazo_nb", "Accept": "application/json"},
+            "headers": {"User-Agent": "gyazo_nb"},
             # A cookie would be a second identity, kept beyond a sign-out.
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         }
@@ -223,6 +229,15 @@ async def _lease(
         if leases.get(loop, (None, None))[0] is client:  # not one that was opened since
             del leases[loop]
         await client.aclose()
+
+
+@cache
+def _certificates(*where: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the cache's key
+    """Read the certificates to trust: once, since that takes longer than a request on this machine.
+
+    The two variables are those that httpx looks at; with others there is something else to read.
+    """
+    return httpx.create_ssl_context()
 
 
 def _read(operation: Operation[T], outcome: Reply | Failure, *, again: bool) -> T:

@@ -100,6 +100,7 @@ def test_an_image_gives_its_bytes(call, gyazo, server):
         assert call(one, "download") == drawn()
         assert call(one, "open").size == (4, 3)
         assert not [r for r in server.sandbox.requests if "authorization" in r.headers]
+        assert {r.headers["accept"] for r in server.sandbox.requests} == {"*/*"}
 
 
 def test_a_picture_is_followed_to_another_host_without_the_token(call, gyazo, server):

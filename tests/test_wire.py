@@ -7,6 +7,7 @@ import pytest
 from harness import PNG
 
 from gyazo_nb import ConfigError, Gyazo, GyazoError, Site
+from gyazo_nb.config import Options
 from gyazo_nb.sandbox import Fault, Sandbox, serve
 
 
@@ -108,6 +109,7 @@ def test_the_setting_has_its_three_places(server, monkeypatch):
     with Gyazo(token_in="header") as gyazo:
         gyazo.me()
         assert "access_token" not in server.sandbox.requests[-1].query
+    assert Options(token_in="parameter").settings.site().token_in == "parameter"
     with pytest.raises(ConfigError, match="token_in"):
         Site(token_in="cookie")
 
