@@ -8,13 +8,15 @@ The modules, in the order in which they build on each other:
 
     1 words              errors secret site
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
-                         fields models links (what Gyazo sends back) · picture · cards pages (its looks)
+                         fields models user links (what Gyazo sends back) · picture · cards pages (its looks)
     3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
-    4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx)
+    4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx) ·
+                         loopback (catches the redirect) · stores (saved tokens)
     5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
                          looking and session (`Gyazo`)
-    6 the notebook       config (traits) · logs · panel (the widget)
-    7 all together       magics
+    6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
+                         panel (the widget) · prompt
+    7 all together       doors (which way of signing in) · magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """
 
@@ -39,8 +41,10 @@ from .errors import (
     PasteError,
     PictureError,
     PlanError,
+    PromptError,
     ResponseError,
     ServerError,
+    StoreError,
     TokenRequestError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -50,11 +54,12 @@ from .fields import Annotation, Location, Metadata, Ocr
 from .links import EasyUpload, Embed
 from .listing import AsyncImages, Images
 from .login import Account, Login
-from .models import Deleted, Image, Page, User
+from .models import Deleted, Image, Page
 from .patience import Retry, Timeouts
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
+from .user import User
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -93,11 +98,13 @@ __all__ = [
     "PasteError",
     "PictureError",
     "PlanError",
+    "PromptError",
     "ResponseError",
     "Retry",
     "Secret",
     "ServerError",
     "Site",
+    "StoreError",
     "Timeouts",
     "TokenRequestError",
     "TooManyRequestsError",

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from .errors import ArgumentError, PlanError
 from .links import EasyUpload, Embed
-from .models import Deleted, Image, Page, User
+from .models import Deleted, Image, Page
 from .operation import FilePart, Operation, Reply, Request, refusal
 from .secret import Secret
 from .site import Site
+from .user import User
 
 AccessPolicy = Literal["anyone", "only_me"]
 
@@ -141,6 +142,8 @@ def upload(
         "created_at": None if created_at is None else _seconds(created_at),
         "collection_id": collection_id,
     }
+    for name, value in fields.items():
+        _is_text(name, value)
     request = Request(
         "POST",
         f"{site.upload_url}/api/upload",
@@ -255,3 +258,12 @@ def _in_range(name: str, value: Any, low: int, high: int | None) -> None:
         raise ArgumentError(
             f"{name} must be a whole number from {low}{f' to {high}' if high else ''}."
         )
+
+
+def _is_text(name: str, value: Any) -> None:
+    """Refuse what no form can carry: a number, a date, half a character."""
+    try:
+        if value is None or value.encode("utf-8") is not None:
+            return
+    except (AttributeError, UnicodeEncodeError):
+        raise ArgumentError(f"{name} must be a text, not {type(value).__name__}.") from None

@@ -7,20 +7,25 @@ makes it go elsewhere. Nothing here can be pickled.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
-from . import api, pages
+from . import pages
 from .environment import Settings, access_token
 from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
-from .login import Account, Login
-from .models import User
+from .login import Account, Login, name_of
 from .operation import Operation
 from .patience import NO_RETRY, Retry, Timeouts
 from .secret import Secret
 from .site import App, Site, TokenIn
+from .user import User
 
 if TYPE_CHECKING:  # httpx takes longer to import than %load_ext may last
     from .transport import Transport
@@ -55,6 +60,10 @@ class Connection:
         self._own = base  # asks for the app and the token, which the arguments do not name
         self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._account: Account | None = None
+        self._dead = Secret("")  # a token that Gyazo no longer accepts
+        self._logins: WeakSet[Login] = WeakSet()
+        self._awaiting = 0
+        self.before_waiting: Callable[[], None] = lambda: None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
         if token is not None:
@@ -71,22 +80,75 @@ class Connection:
 
         >>> login = gyazo.login()              # doctest: +SKIP
         >>> print(login.url)                   # doctest: +SKIP
-        >>> login.finish(input("Paste: "))     # doctest: +SKIP
+        >>> login.finish(getpass("Paste: "))   # doctest: +SKIP
 
         `app` is the registered application, from the settings if it is not given. `switch` allows
         another account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
-        return Login(
+        login = Login(
             site=site or self._settings.site(),
             app=(lambda: app) if app else self._own.app,
             send=self._send_once,
             accept=lambda account: self._accept(account, switch=switch),
+            known=lambda: () if self.account is None else (self.account.token,),
         )
+        self._logins.add(login)
+        return login
+
+    def use_token(
+        self,
+        token: str | Secret,
+        *,
+        site: Site | None = None,
+        switch: bool = False,
+        source: str = "the argument",
+    ) -> User:
+        """Sign in with a ready token, after asking Gyazo whose it is.
+
+        >>> gyazo.use_token(getpass())                         # doctest: +SKIP
+
+        A token of your own is made on your application's page, https://gyazo.com/oauth/applications.
+        Raises `UnauthorizedError` if Gyazo does not know it; then nothing has changed.
+        """
+        account = Account(access_token(token), site or self._settings.site(), None, source)
+        user = name_of(self._send_once, account.site, account.token)
+        self._accept(replace(account, user=user), switch=switch)
+        return user
+
+    async def ready(self, seconds: float = 300.0) -> User | None:
+        """Wait until somebody has signed in: for a cell between the panel and what needs it.
+
+        >>> await gyazo.ready()                                # doctest: +SKIP
+
+        Raises `NotLoggedInError` if no sign-in is waiting, or nobody finished one in time.
+        """
+        until = time.monotonic() + seconds
+        self._awaiting += 1
+        try:
+            while (account := self.account) is None:
+                if not any(login.is_open for login in self._logins):
+                    raise NotLoggedInError("No sign-in is waiting: run %gyazo_login first.")
+                self.before_waiting()
+                if time.monotonic() > until:
+                    raise NotLoggedInError(
+                        f"Nobody signed in within {seconds:g} seconds: finish the panel, then run this "
+                        f"cell again."
+                    )
+                # In short steps: an interrupt is noticed only when the loop wakes up.
+                await asyncio.sleep(0.1)
+            return account.user
+        finally:
+            self._awaiting -= 1
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a cell is in `ready`."""
+        return self._awaiting > 0
 
     def logout(self) -> None:
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
-        self._account = None
+        self._account, self._dead = None, Secret("")
 
     @property
     def account(self) -> Account | None:
@@ -94,7 +156,7 @@ class Connection:
         if self._account is not None:
             return self._account
         token = self._own.token()
-        if token is None:
+        if token is None or token == self._dead:
             return None
         return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
 
@@ -169,31 +231,39 @@ class Connection:
 
     def _accept(self, account: Account, *, switch: bool) -> None:
         """Take the account that signed in, unless another one is and nobody asked to change."""
-        current = self._account
-        if current is not None and not switch:
-            before = current.user or self._owner(current)
-            now = account.user
-            if before and (before.uid, current.site) != (now and now.uid, account.site):
+        current = self.account
+        if current is not None and not switch and current.token != account.token:
+            before, now = current.user or self._owner(current), account.user
+            if before is not None and not (
+                now is not None
+                and before.uid == now.uid != ""  # who is not named may be anybody
+                and current.site == account.site
+            ):
                 raise OtherAccountError(
                     f"That is {account.user}, but {before} is signed in: run %gyazo_login --switch to "
                     f"change, or %gyazo_logout first."
                 )
-        self._account = account
+        self._account, self._dead = account, Secret("")
 
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
         try:
-            return self._send_once(api.me(account.site, account.token))
+            return name_of(self._send_once, account.site, account.token)
         except UnauthorizedError:
             return None
 
     def _signed_in(self) -> tuple[Site, Secret]:
         account = self.account
-        if account is None:
+        if account is not None:
+            return account.site, account.token
+        if self._dead:
             raise NotLoggedInError(
-                "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
+                "Your token was deleted or revoked on Gyazo: run %gyazo_login to sign in again "
+                "(and correct GYAZO_ACCESS_TOKEN, if it is set)."
             )
-        return account.site, account.token
+        raise NotLoggedInError(
+            "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
+        )
 
     def _site(self) -> Site:
         """Where to ask what needs no token: where somebody is signed in, else as the settings say."""
@@ -203,12 +273,26 @@ class Connection:
     def _client_id(self) -> str:
         return self._own.app().client_id
 
+    def _bury(self, token: Secret | None) -> None:
+        """Remember that Gyazo no longer accepts a token: the next sign-in repairs the session."""
+        account = self.account
+        if token is not None and account is not None and account.token == token:
+            self._dead, self._account = token, None
+
     def _send(self, operation: Operation[T]) -> T:
-        return self._transport.send(operation)
+        try:
+            return self._transport.send(operation)
+        except UnauthorizedError:
+            self._bury(operation.request.token)
+            raise
 
     def _send_once(self, operation: Operation[T]) -> T:
         """Send without a second attempt: whoever signs in sees trouble at once, and decides."""
         return self._transport.send(operation, NO_RETRY)
 
     async def _asend(self, operation: Operation[T]) -> T:
-        return await self._transport.asend(operation)
+        try:
+            return await self._transport.asend(operation)
+        except UnauthorizedError:
+            self._bury(operation.request.token)
+            raise

@@ -49,11 +49,12 @@ class Settings:
     def _client_secret(self) -> Secret:
         if name := self.text("client_secret_file"):
             try:
-                return Secret(Path(name).expanduser().read_text().strip())
+                return Secret(Path(name).expanduser().read_text("utf-8-sig").strip())
             except (OSError, ValueError):
                 raise ConfigError(
-                    f"The client secret cannot be read from {name!r}: correct "
-                    f"{spellings('client_secret_file')}, or see that the file is there and is text."
+                    f"The client secret cannot be read from the file that "
+                    f"{spellings('client_secret_file')} names: correct it, or see that the file is there "
+                    f"and is text."
                 ) from None
         variable = self._chosen("client_secret_variable") or "GYAZO_CLIENT_SECRET"
         return Secret(os.environ.get(variable, "").strip())

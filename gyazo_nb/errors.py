@@ -8,6 +8,8 @@
     │   └── ExpiredError           this sign-in is too old, or was used already
     ├── OtherAccountError        somebody else is signed in already
     ├── ArgumentError            an argument cannot be right; nothing was sent
+    ├── StoreError               the token could not be kept or fetched
+    ├── PromptError              nobody answered, or nobody can be asked
     ├── PictureError             this object is no picture to be sent, or fetched
     ├── ConnectionFailedError    no answer came
     └── ResponseError            an answer came, and it was no       (.status, .message)
@@ -67,6 +69,14 @@ class ArgumentError(GyazoError, ValueError):
     """An argument of a call cannot be right. Nothing was sent anywhere."""
 
 
+class StoreError(GyazoError):
+    """The token could not be kept or fetched. The one in use is not lost."""
+
+
+class PromptError(GyazoError):
+    """Nobody answered, or nobody can be asked here."""
+
+
 class PictureError(GyazoError):
     """This object cannot be sent, or fetched, as a picture. The message says what can."""
 
@@ -82,7 +92,8 @@ class ResponseError(GyazoError):
     Source: https://gyazo.com/api/docs/errors
     """
 
-    def __init__(self, sentence: str, *, status: int, message: str = "") -> None:
+    # Defaults, since pickling (a process pool does it) makes an error from its sentence alone.
+    def __init__(self, sentence: str, *, status: int = 0, message: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.message = message
@@ -112,7 +123,7 @@ class TooManyRequestsError(ResponseError):
     """429: too many requests. `retry_after` is in seconds, if the service said how long."""
 
     def __init__(
-        self, sentence: str, *, status: int, message: str = "", retry_after: float | None = None
+        self, sentence: str, *, status: int = 0, message: str = "", retry_after: float | None = None
     ) -> None:
         super().__init__(sentence, status=status, message=message)
         self.retry_after = retry_after
@@ -129,7 +140,9 @@ class UnreadableReplyError(ResponseError):
 class TokenRequestError(ResponseError):
     """The token endpoint refused the exchange. `error` is its code (RFC 6749 §5.2)."""
 
-    def __init__(self, sentence: str, *, status: int, message: str = "", error: str = "") -> None:
+    def __init__(
+        self, sentence: str, *, status: int = 0, message: str = "", error: str = ""
+    ) -> None:
         super().__init__(sentence, status=status, message=message)
         self.error = error
 

@@ -11,14 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 
 def text(value: Any) -> str | None:
     """A text that says something; an empty one is none."""
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value.encode("utf-8", "replace").decode()  # JSON may hold half a character
 
 
 def number(value: Any) -> float | None:
@@ -83,7 +84,7 @@ class Metadata:
             **known,
             exif_address=address if isinstance(address, dict) else text(address),
             links=tuple(str(link) for link in links) if isinstance(links, list) else (),
-            extra=MappingProxyType(rest),
+            extra=rest,
         )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, Self
 
 from . import cards
@@ -36,7 +35,7 @@ class EasyUpload:
             raise ValueError("get_image_url is no address")
         seconds = number(rest.pop("expires_at", None))
         until = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-        return cls(url, until, MappingProxyType(rest))
+        return cls(url, until, rest)
 
     def __str__(self) -> str:
         return (
@@ -83,7 +82,7 @@ class Embed:
             version=text(str(rest.pop("version", None) or "")),
             provider_name=text(rest.pop("provider_name", None)),
             provider_url=text(rest.pop("provider_url", None)),
-            extra=MappingProxyType(rest),
+            extra=rest,
         )
 
     def _repr_html_(self) -> str:

@@ -14,19 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from . import api, oauth
+from . import api, oauth, paste
 from .errors import (
     ExpiredError,
     InvalidGrantError,
+    OtherAccountError,
     ResponseError,
     ServerError,
     TooManyRequestsError,
     UnauthorizedError,
 )
-from .models import User
 from .operation import Operation
 from .secret import Secret
 from .site import App, Site
+from .user import User
 
 T = TypeVar("T")
 
@@ -58,9 +59,16 @@ class Login:
     """
 
     def __init__(
-        self, *, site: Site, app: Callable[[], App], send: Send, accept: Callable[[Account], None]
+        self,
+        *,
+        site: Site,
+        app: Callable[[], App],
+        send: Send,
+        accept: Callable[[Account], None],
+        known: Callable[[], tuple[Secret, ...]] = tuple,
     ) -> None:
         self._site, self._app, self._send, self._accept = site, app, send, accept
+        self._known = known  # tokens, which must not be sent as a code
         self._lock = threading.Lock()
         self._done = False
         self._code: Secret | None = None
@@ -69,7 +77,7 @@ class Login:
 
     @property
     def url(self) -> str:
-        """The link to open. It becomes another one after ten minutes, or with other settings."""
+        """The link to open. A `finish` that comes after ten minutes makes another one."""
         return self._authorization.url
 
     @property
@@ -82,6 +90,10 @@ class Login:
         """Whether `finish()` without a paste would send what was pasted before once more."""
         return not self._done and (self._code is not None or self._token is not None)
 
+    def recognises(self, address: Secret) -> bool:
+        """Whether an address that arrived from outside answers this attempt, and no other."""
+        return not self._done and paste.carries(address, self._authorization.state)
+
     def finish(self, pasted: str | Secret = "") -> User:
         """Sign in with what the browser showed, and give the account.
 
@@ -93,18 +105,31 @@ class Login:
         """
         pasted = Secret.of(pasted)  # a traceback shows arguments
         with self._lock:
-            app = self._still_good()
+            app = self._still_good(pasted)
             if pasted or not self.can_retry:
-                self._code = self._authorization.read(pasted, never=(app.secret,)).code
+                secrets = (app.secret, *self._known())
+                self._code = self._authorization.read(pasted, secrets=secrets).code
                 self._token = None
             if self._token is None:
                 self._token = self._exchange(app)
-            user = self._name(self._token)
-            account = Account(self._token, self._site, user, "%gyazo_login")
-            self._begin(app)  # the state has been used, whether or not the account is accepted
-            self._accept(account)
+            try:
+                user = name_of(self._send, self._site, self._token)
+            except UnauthorizedError:
+                self._begin(app)  # the token is no good, and the code is spent
+                raise
+            try:
+                self._accept(Account(self._token, self._site, user, "%gyazo_login"))
+            except OtherAccountError:
+                self._begin(app)  # the state has been used, though nobody was signed in
+                raise
+            self._begin(app)
             self._done = True
             return user
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still succeed."""
+        return not self._done
 
     def __repr__(self) -> str:
         return (
@@ -117,12 +142,12 @@ class Login:
         self._code = None
         self._token = None
 
-    def _still_good(self) -> App:
+    def _still_good(self, pasted: Secret) -> App:
         """Refuse what is finished or too old, and begin anew where that helps."""
         if self._done:
             raise ExpiredError("This sign-in is finished: run %gyazo_login to begin another.")
         app = self._app()
-        if self._token is not None:
+        if self._token is not None and not pasted:
             return app  # only its owner's name is still to be asked for
         if not 0 <= time.time() - self._began <= oauth.LIFETIME:
             self._begin(app)
@@ -149,11 +174,12 @@ class Login:
             self._code = None
             raise
 
-    def _name(self, token: Secret) -> User:
-        """Ask whose token it is. A token that may not ask is still a token."""
-        try:
-            return self._send(api.me(self._site, token))
-        except (UnauthorizedError, ServerError, TooManyRequestsError):
-            raise
-        except ResponseError:
-            return UNNAMED
+
+def name_of(send: Send, site: Site, token: Secret) -> User:
+    """Ask whose token it is. A token that may not ask is still a token."""
+    try:
+        return send(api.me(site, token))
+    except (UnauthorizedError, ServerError, TooManyRequestsError):
+        raise
+    except ResponseError:
+        return UNNAMED

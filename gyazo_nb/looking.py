@@ -13,7 +13,8 @@ from . import api
 from .connection import Connection
 from .links import Embed
 from .listing import SIZE, AsyncImages, Book, Images
-from .models import Image, Page, User
+from .models import Image, Page
+from .user import User
 
 
 class Looking(Connection):

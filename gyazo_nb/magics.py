@@ -1,13 +1,16 @@
 """`%gyazo_login` and its companions, and what `%load_ext` and `%unload_ext` do.
 
-The law: a magic ends at once and takes no secret as an argument (the line is kept in the history and
-in the file). Whatever loading put somewhere, unloading takes away: the magics, the traits, the
-variable, open panels, connections, the sandbox, the token.
+The law: a magic ends at once unless waiting is asked for, and takes no secret as an argument (the
+line is kept in the history and in the file). Whatever loading put somewhere, unloading takes away: the
+magics, the traits, the completions, the variable, open panels, listeners, connections, the sandbox,
+the token.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+import keyword
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -15,15 +18,13 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from . import pages
+from . import completion, pages
 from .config import Options
+from .doors import Doors
 from .errors import ConfigError
 from .session import Gyazo
-from .site import App, Site
 
-if TYPE_CHECKING:  # both take longer to import than %load_ext may last
-    from .panel import Panel
-    from .sandbox import Server
+WAIT = 300.0  # seconds, if --wait names none
 
 
 @magics_class
@@ -34,53 +35,86 @@ class GyazoMagics(Options, Magics):
         super().__init__(shell=shell)
         self.session = Gyazo(settings=self.settings)
         self.pushed = ""  # the name under which the session stands in the namespace
-        self._panels: list[Panel] = []
-        self._sandbox: Server | None = None
+        self._doors = Doors(shell, self.session, self.settings)
 
     @no_var_expand
     @magic_arguments()
+    @argument(
+        "--mode",
+        choices=["auto", "panel", "prompt", "env"],
+        default="auto",
+        help="auto (the default) chooses by what this place can do, and says what it chose; panel: a "
+        "link and a box; prompt: a link and a hidden prompt, for terminals, consoles and VS Code on a "
+        "Mac; env: the token in GYAZO_ACCESS_TOKEN.",
+    )
+    @argument(
+        "--wait",
+        nargs="?",
+        type=float,
+        const=WAIT,
+        metavar="SECONDS",
+        help="Let the cell end when the sign-in does (at most SECONDS, 300 if not given), so that Run "
+        "All works.",
+    )
+    @argument(
+        "--token",
+        action="store_true",
+        help="Ask for a token of your own, made on your application's page, in a hidden prompt.",
+    )
+    @argument(
+        "--save",
+        choices=["keyring", "file"],
+        help="Keep the token for later kernels: in the system's keyring, or in a file that only you "
+        "can read. Without it, the token ends with the kernel.",
+    )
+    @argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="Which saved account: default, or NAME.",
+    )
+    @argument("--switch", action="store_true", help="Allow another account than the one signed in.")
     @argument(
         "--sandbox",
         action="store_true",
         help="Start a pretend Gyazo on this machine and sign in to it: no account, no network.",
     )
-    @argument("--switch", action="store_true", help="Allow another account than the one signed in.")
     @line_magic
     def gyazo_login(self, line: str) -> None:
         """Sign in to Gyazo: shows a link to open, and a box to paste its result into.
 
         The cell ends at once; when the panel says who is signed in, use `gyazo.upload(fig)` in the
         next one. Needs GYAZO_CLIENT_ID, GYAZO_CLIENT_SECRET and GYAZO_REDIRECT_URI of your registered
-        application; without them it says how to get them. Secrets are never given on this line.
+        application; without them it says how to get them. A token in GYAZO_ACCESS_TOKEN, or one that
+        was saved, signs in at once. Secrets are never given on this line.
+
+        Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
+        `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
         options = self._parsed(self.gyazo_login, line)
-        if options.sandbox:
-            app, site, note = self._pretend()
-        else:
-            app, site, note = None, None, ""
-            if not self.settings.text("client_id"):
-                display(pages.guide(), raw=True)
-                return
-        login = self.session.login(app, site=site, switch=options.switch)
-
-        from .panel import Panel  # noqa: PLC0415 -- ipywidgets, see the top
-
-        panel = Panel(login, session_name=self.pushed or "gyazo", note=note)
-        self._panels = [*(open_ for open_ in self._panels if open_.is_open), panel]
-        panel.show()
+        self._doors.open(options, self.pushed)
 
     @no_var_expand
     @magic_arguments()
+    @argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="Which saved account: default, or NAME.",
+    )
     @line_magic
     def gyazo_logout(self, line: str) -> None:
-        """Forget the access token, and say what else would still sign you in."""
-        self._parsed(self.gyazo_logout, line)
+        """Forget the access token, here and where it was saved; say what would still sign you in."""
+        options = self._parsed(self.gyazo_logout, line)
         before = self.session.account
-        signed_in = before is not None and before.source != "GYAZO_ACCESS_TOKEN"
+        mine = before is not None and before.source != "GYAZO_ACCESS_TOKEN"
         self.session.logout()
+        saved = self._doors.profiles.clear(options.profile)
         still = self.session.account
-        who = str(before.user or "this session") if before is not None and signed_in else None
-        display(pages.logged_out(who, still.source if still else None), raw=True)
+        who = None
+        if before is not None and mine:
+            who = before.user.called if before.user else "this session"
+        display(pages.logged_out(who, still.source if still else None, saved=saved), raw=True)
 
     @no_var_expand
     @magic_arguments()
@@ -95,14 +129,11 @@ class GyazoMagics(Options, Magics):
 
     def close(self) -> None:
         """Let go of everything that the magics opened, and of the token."""
-        for panel in self._panels:
-            panel.close()
-        self._panels.clear()
         self.session.logout()
-        self.session.close()
-        if self._sandbox is not None:
-            self._sandbox.close()
-            self._sandbox = None
+        try:
+            self._doors.close()
+        finally:
+            self.session.close()
 
     def _parsed(self, magic: Any, line: str) -> Any:
         """Read the options. Nothing of a wrong line is repeated: it may hold a pasted secret."""
@@ -112,47 +143,30 @@ class GyazoMagics(Options, Magics):
             raise UsageError(
                 f"%{magic.__name__} does not take that: see %{magic.__name__}? for its options. A "
                 f"code, token or secret is never given on the line, which the notebook's file keeps: "
-                f"paste it into the panel."
+                f"paste it into the panel, or run %gyazo_login --token."
             ) from None
-
-    def _pretend(self) -> tuple[App, Site, str]:
-        """Start the sandbox, once, and give its application and addresses."""
-        if self._sandbox is None:
-            try:
-                from .sandbox import Sandbox, serve  # noqa: PLC0415 -- an extra
-            except ImportError:
-                raise ConfigError(
-                    'The sandbox needs more: run  %pip install "gyazo-nb[sandbox]"  first.'
-                ) from None
-            self._sandbox = serve(Sandbox())
-        settings = self._sandbox.variables
-        url = self._sandbox.url
-        app = App(
-            settings["GYAZO_CLIENT_ID"],
-            settings["GYAZO_CLIENT_SECRET"],
-            settings["GYAZO_REDIRECT_URI"],
-        )
-        return app, Site(url, url, url), f"This is a pretend Gyazo on your own machine, at {url}"
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, and put one session into the namespace unless the name is taken."""
     unload(shell)
     magics = GyazoMagics(shell)
-    shell.register_magics(magics)
-    name = magics.settings.text("session_name") or "gyazo"
-    if not name.isidentifier():
+    wanted = magics.settings.text("session_name") or "gyazo"
+    if not wanted.isidentifier() or keyword.iskeyword(wanted):
+        _unlist(shell, magics)
         raise ConfigError(
-            f"The session cannot be named {name!r}: set GYAZO_SESSION_NAME to a name."
+            f"The session cannot be named {wanted!r}: set GYAZO_SESSION_NAME to a name."
         )
-    if name in shell.user_ns:
+    shell.register_magics(magics)
+    completion.register(shell)
+    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
+    magics.pushed = next(name for name in names if name not in shell.user_ns)
+    if magics.pushed != wanted:
         print(  # noqa: T201 -- %load_ext's own way of speaking
-            f"The name {name} is yours already and was left alone: set GYAZO_SESSION_NAME to another "
-            f"one, or use gyazo_nb.Gyazo()."
+            f"The name {wanted} is yours already and was left alone: the session is {magics.pushed} "
+            f"(GYAZO_SESSION_NAME chooses another name)."
         )
-        return
-    shell.push({name: magics.session}, interactive=False)
-    magics.pushed = name
+    shell.push({magics.pushed: magics.session}, interactive=False)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -164,9 +178,15 @@ def unload(shell: InteractiveShell) -> None:
     for kind, names in magics.magics.items():
         for name in names:
             manager.magics[kind].pop(name, None)
-    configurables: list[Any] = shell.configurables
-    if magics in configurables:
-        configurables.remove(magics)
+    _unlist(shell, magics)
+    completion.unregister(shell)
     if magics.pushed:
         shell.drop_by_id({magics.pushed: magics.session})
     magics.close()
+
+
+def _unlist(shell: InteractiveShell, magics: GyazoMagics) -> None:
+    """Take the traits out of `%config`, where IPython puts every `Magics` that is made."""
+    configurables: list[Any] = shell.configurables
+    if magics in configurables:
+        configurables.remove(magics)

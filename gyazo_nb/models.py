@@ -1,4 +1,4 @@
-"""What Gyazo sends back, as values: `Image`, `Page`, `User`, `Deleted`.
+"""What Gyazo sends back, as values: `Image`, `Page`, `Deleted`.
 
 The law: tolerant in what is read, exact in what is given. A field that is null, empty or missing is
 one and the same `None`; a field that nobody documented stays reachable in `extra`; a reply that is
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from . import cards
@@ -22,44 +21,6 @@ from .operation import Source
 
 if TYPE_CHECKING:  # Pillow is not a dependency
     import PIL.Image
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """An account. `name` may be empty; `uid` tells accounts apart.
-
-    Source: https://gyazo.com/api/docs/user
-    """
-
-    uid: str
-    name: str
-    email: str
-    profile_image: str | None = None
-    is_pro: bool | None = None
-    is_team: bool | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read `{"user": {…}}`."""
-        user = dict(data["user"])
-        picture = text(user.pop("profile_image", None))
-        if picture and picture.startswith("//"):  # seen in the wild: protocol-relative
-            picture = f"https:{picture}"
-        return cls(
-            uid=str(user.pop("uid")),
-            name=text(user.pop("name", None)) or "",
-            email=text(user.pop("email", None)) or "",
-            profile_image=picture,
-            is_pro=flag(user.pop("is_pro", None)),
-            is_team=flag(user.pop("is_team", None)),
-            extra=MappingProxyType(user),
-        )
-
-    def __str__(self) -> str:
-        if self.name and self.email:
-            return f"{self.name} ({self.email})"
-        return self.name or self.email or self.uid
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,6 +58,8 @@ class Image:
 
         `source` is who can bring the picture itself.
         """
+        if not isinstance(data, dict):
+            raise TypeError("an image is an object")
         rest = dict(data)
         about = rest.pop("metadata", None)
         about = dict(about) if isinstance(about, dict) else {}
@@ -124,7 +87,7 @@ class Image:
             mp4_url=text(rest.pop("mp4_url", None)),
             star=flag(rest.pop("star", None)),
             comments=tuple(comments) if isinstance(comments, list) else (),
-            extra=MappingProxyType(rest),
+            extra=rest,
             source=source,
         )
 

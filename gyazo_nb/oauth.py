@@ -9,6 +9,7 @@ Sources: https://gyazo.com/api/docs/auth, RFC 6749 §4.1, RFC 7636 (PKCE), RFC 9
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -16,11 +17,18 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from . import paste
-from .errors import ConfigError, InvalidClientError, InvalidGrantError, TokenRequestError
-from .operation import Operation, Reply, Request, said
+from .errors import (
+    ConfigError,
+    InvalidClientError,
+    InvalidGrantError,
+    ResponseError,
+    TokenRequestError,
+)
+from .operation import Operation, Reply, Request, said, where
 from .secret import Secret
 from .site import App, Site, spellings
 
+TOO_MANY = 429
 LIFETIME = 600.0  # seconds: as long as a code of Doorkeeper's lives
 
 
@@ -70,10 +78,18 @@ class Authorization:
         }
         return f"{self.site.auth_url}/oauth/authorize?{urlencode(query)}"
 
-    def read(self, pasted: Secret, *, never: tuple[Secret, ...] = ()) -> paste.Pasted:
-        """Find the code in what the browser showed, or raise `PasteError` with what to do."""
-        never = (*never, Secret(self.client_id), self.state, self.verifier)
-        return paste.read(pasted, redirect_uri=self.redirect_uri, state=self.state, never=never)
+    def read(self, pasted: Secret, *, secrets: tuple[Secret, ...] = ()) -> paste.Pasted:
+        """Find the code in what the browser showed, or raise `PasteError` with what to do.
+
+        `secrets` are texts that are known to be no code, and must not be sent as one.
+        """
+        return paste.read(
+            pasted,
+            redirect_uri=self.redirect_uri,
+            state=self.state,
+            never=(Secret(self.client_id), self.state),
+            secrets=(*secrets, self.verifier),
+        )
 
 
 def begin(site: Site, app: App) -> Authorization:
@@ -104,19 +120,24 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
     url = f"{authorization.site.auth_url}/oauth/token"
     request = Request("POST", url, form=form, repeat="never")
     return Operation(
-        request, lambda reply: Token.from_json(reply.json()), lambda reply: _refusal(request, reply)
+        request, lambda reply: _token(request, reply), lambda reply: _refusal(request, reply)
     )
 
 
-def _refusal(request: Request, reply: Reply) -> TokenRequestError | None:
+def _token(request: Request, reply: Reply) -> Token:
+    """Read the token. Some servers say 200 and put the refusal into the body."""
+    body = reply.json()
+    if isinstance(body, dict) and "error" in body and "access_token" not in body:
+        refused = _refusal(request, reply)
+        if refused is not None:
+            raise refused
+    return Token.from_json(body)
+
+
+def _refusal(request: Request, reply: Reply) -> ResponseError | None:
     """Tell errors apart by `error`, not by the status: servers differ in that (RFC 6749 §5.2)."""
-    try:
-        error = reply.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not isinstance(error, str):
-        return None
-    message = request.masked(said(reply))
+    error = _error(reply)
+    message = said(request, reply)
     if error == "invalid_grant":
         return InvalidGrantError(
             "Gyazo does not accept this code: it is older than ten minutes, was used before, or the "
@@ -133,11 +154,28 @@ def _refusal(request: Request, reply: Reply) -> TokenRequestError | None:
             message=message,
             error=error,
         )
+    if reply.status // 100 not in {2, 4} or reply.status == TOO_MANY:
+        return None  # trouble on the way, which is the same for every request
+    if error:
+        why = error if message in {"", error} else f"{error}: {message}"
+        advice = "check the application's settings, then open the link again"
+    else:
+        why = f"{reply.status}{': ' + message if message else ''}"
+        advice = (
+            f"check {spellings('auth_url')}: there is no token endpoint of Gyazo's at that address"
+        )
     return TokenRequestError(
-        f"Gyazo refused the sign-in ({request.masked(error)[:60]}"
-        f"{': ' + message if message and message != error else ''}): check the application's "
-        f"settings, then open the link again.",
+        f"{where(request)} refused the sign-in ({why}): {advice}.",
         status=reply.status,
         message=message,
         error=error,
     )
+
+
+def _error(reply: Reply) -> str:
+    """The code of an error, as RFC 6749 §5.2 allows it to be spelled; empty if there is none."""
+    try:
+        error = reply.json()["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return re.sub(r"[^a-z_]", "", error)[:60] if isinstance(error, str) else ""

@@ -8,6 +8,7 @@ the one error that it means.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Literal, Protocol, TypeVar
+from urllib.parse import quote
 
 from .errors import (
     ConnectionFailedError,
@@ -82,7 +84,9 @@ class Request:
         """Give `text` without the secrets that were sent: a server may repeat what it got."""
         for value in (self.token, *self.form.values()):
             if isinstance(value, Secret) and value:
-                text = text.replace(value.reveal(), "***")
+                plain = value.reveal()
+                for spelling in (plain, quote(plain, safe=""), json.dumps(plain)[1:-1]):
+                    text = text.replace(spelling, "***")
         return text
 
 
@@ -161,10 +165,10 @@ class Operation(Generic[T]):
             if again and (done := self.already(reply)) is not None:
                 return done
             raise self.refuse(reply) or refusal(self.request, reply)
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return self.parse(reply)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise unreadable(self.request, reply) from error
+        # Outside of the handler: what was raised in there has the body in its frames.
+        raise unreadable(self.request, reply)
 
 
 # https://gyazo.com/api/docs/errors
@@ -184,7 +188,7 @@ _REFUSALS: dict[int, tuple[type[ResponseError], str]] = {
 
 def refusal(request: Request, reply: Reply) -> ResponseError:
     """The error that a reply outside 2xx means."""
-    message = request.masked(said(reply))
+    message = said(request, reply)
     kind: type[ResponseError]
     if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
         # Not followed: the token would go along to wherever it points.
@@ -223,23 +227,25 @@ def where(request: Request) -> str:
     return f"{request.method} {request.url.partition('://')[2]}"
 
 
-def said(reply: Reply) -> str:
+def said(request: Request, reply: Reply) -> str:
     """What the service itself says about a refusal: one short line, or nothing.
 
-    JSON's `message`, then `error_description` and `error`, then a plain text; never a web page.
+    JSON's `message`, then `error_description` and `error`, then a plain text; never a web page, and
+    never a secret that it was sent.
     """
     try:
         body = reply.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         text = reply.body.decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else _one_line(text)
+        return "" if text.startswith("<") else _one_line(request.masked(text))
     if not isinstance(body, dict):
         return ""
     for key in ("message", "error_description", "error"):
         if isinstance(body.get(key), str):
-            return _one_line(body[key])
+            return _one_line(request.masked(body[key]))
     return ""
 
 
 def _one_line(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()  # JSON may hold half a character
     return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()[:200].rstrip(" .")

@@ -30,27 +30,33 @@ _ACTION = (
 )
 
 
-def head(url: str, redirect_uri: str, note: str = "") -> str:
+def head(url: str, redirect_uri: str, note: str = "", *, listening: bool = False) -> str:
     """The upper part of the panel: what will happen, and the link."""
+    step = (
+        "2. Allow the access. If your browser runs on this machine, that is all. Otherwise it ends on "
+        "a page that cannot be reached, which is expected: copy its <b>whole address</b> and paste it "
+        "below."
+        if listening
+        else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, "
+        f"that is expected. Copy its <b>whole address</b> and paste it below."
+    )
     extra = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
         f'<div style="{_FONT};{_TEXT}">'
         f'<div style="font-size:16px;font-weight:600;margin-bottom:2px">Sign in to Gyazo</div>{extra}'
         f'<div style="margin:8px 0">{_external(url, "1. Open Gyazo and allow access ↗", _ACTION)}</div>'
-        f"<div>2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, "
-        f"that is expected. Copy its <b>whole address</b> and paste it below.</div></div>"
+        f"<div>{step}</div></div>"
     )
 
 
-def waiting(url: str, redirect_uri: str, session_name: str) -> Bundle:
+def waiting(url: str, redirect_uri: str) -> Bundle:
     """What stands beside the widget for a front end that cannot show it."""
-    step = f"login = {session_name}.login(); print(login.url); login.finish(the address)"
+    step = "%gyazo_login --mode prompt"
     return {
         "text/html": _box(
             f"<b>Sign in to Gyazo.</b> {_external(url, 'Open Gyazo and allow access')}. "
             f"If no box to paste the result into is shown here, this front end has no widgets, or the "
-            f"notebook was opened again: run the cell again, or sign in without a widget with "
-            f"{_code(step)}."
+            f"notebook was opened again: run the cell again, or run {_code(step)}."
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
@@ -60,16 +66,35 @@ def waiting(url: str, redirect_uri: str, session_name: str) -> Bundle:
     }
 
 
-def signed_in(who: str, session_name: str) -> Bundle:
+def prompting(url: str, redirect_uri: str) -> Bundle:
+    """What stands above the hidden prompt."""
+    return {
+        "text/html": _box(
+            f"<b>Sign in to Gyazo.</b> {_external(url, 'Open Gyazo and allow access ↗')}. Your browser "
+            f"then ends on {_code(redirect_uri)}; if that page cannot be reached, that is expected. "
+            f"Copy its <b>whole address</b>."
+        ),
+        "text/plain": (
+            f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
+            f"Your browser then ends on {redirect_uri}; if that page cannot be reached,\n"
+            f"that is expected. Copy its whole address."
+        ),
+    }
+
+
+def signed_in(who: str, session_name: str, note: str = "") -> Bundle:
     """What remains in the notebook after the sign-in."""
+    extra = f" {note}" if note else ""
     return {
         "text/html": _box(
             f'<span style="color:var(--jp-success-color1,#2e7d32)">✓</span> '
             f'<span role="status">Signed in as <b>{escape(who)}</b>.</span> '
-            f"Next: {_code(f'{session_name}.upload(fig)')}. "
+            f"Next: {_code(f'{session_name}.upload(fig)')}.{escape(extra)} "
             f'<span style="{_MUTED}">Not you? Run {_code("%gyazo_logout")}.</span>'
         ),
-        "text/plain": f"Signed in as {who}. Next: {session_name}.upload(fig). Not you? %gyazo_logout",
+        "text/plain": (
+            f"Signed in as {who}. Next: {session_name}.upload(fig).{extra} Not you? %gyazo_logout"
+        ),
     }
 
 
@@ -94,25 +119,30 @@ def guide() -> Bundle:
             f'page:<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
             f"</pre></li><li>Run {_code('%gyazo_login')} again.</li></ol>"
             f"<b>Without an application:</b> make a token on the same page "
-            f"(<i>Your access token</i>) and set it as {_code('GYAZO_ACCESS_TOKEN')}; or try "
+            f"(<i>Your access token</i>) and give it to {_code('%gyazo_login --token')}, or set it as "
+            f"{_code('GYAZO_ACCESS_TOKEN')}; or try "
             f"everything on a pretend Gyazo on this machine with {_code('%gyazo_login --sandbox')}."
         ),
         "text/plain": (
             f"Gyazo does not know this notebook yet. Register an application at {APPLICATIONS_URL}\n"
             f"with the callback URL {uri}, then set these before you start:\n\n{settings}\n\n"
-            f"Without an application: set GYAZO_ACCESS_TOKEN to a token made on the same page,\n"
-            f"or try everything on a pretend Gyazo with  %gyazo_login --sandbox"
+            f"Without an application: make a token on the same page and give it to\n"
+            f"%gyazo_login --token, or set it as GYAZO_ACCESS_TOKEN; or try everything on a pretend\n"
+            f"Gyazo with  %gyazo_login --sandbox"
         ),
     }
 
 
-def logged_out(who: str | None, still: str | None) -> Bundle:
+def logged_out(who: str | None, still: str | None, *, saved: bool = False) -> Bundle:
     """What a logout did, and what it could not do."""
     did = f"Forgot the token of {who}." if who else "Nobody was signed in by %gyazo_login."
+    if saved:
+        did += " The saved token is removed too."
     left = (
         f" {still} is still set and still signs you in: unset it to end that too." if still else ""
     )
     revoke = "The token itself lives on until you revoke it at "
+    who = who or ("saved" if saved else None)
     return {
         "text/html": _box(
             f"{escape(did)}{escape(left)} "

@@ -11,51 +11,54 @@ from __future__ import annotations
 import threading
 import traceback
 import uuid
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 from IPython.display import display
+from traitlets import Unicode
 
-from . import logs, pages
+from . import logs, loopback, pages
 from .errors import GyazoError
-from .models import User
+from .login import Login
 from .secret import Secret
 
 
-class Login(Protocol):
-    """What the panel needs of a sign-in."""
+class Box(widgets.Text):
+    """A box whose text the kernel does not send back, to this page or to any other that is open."""
 
-    @property
-    def url(self) -> str:
-        """The link to open; it may become another one when `finish` fails."""
-
-    @property
-    def redirect_uri(self) -> str:
-        """Where the browser ends."""
-
-    @property
-    def can_retry(self) -> bool:
-        """Whether `finish` with nothing sends the same code again."""
-
-    def finish(self, pasted: Secret) -> User:
-        """Sign in, or raise a `GyazoError`."""
+    value = Unicode("").tag(sync=True, echo_update=False)
 
 
 class Panel:
-    """Shows a `Login` and carries it through. `session_name` is the variable named at the end."""
+    """Shows a `Login` and carries it through, by its box or by the browser's own redirect.
 
-    def __init__(self, login: Login, *, session_name: str = "gyazo", note: str = "") -> None:
+    `session_name` is the variable that is named at the end; `after` is called when somebody has signed
+    in, and gives a line to add; `handled` after every message of the front end.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        session_name: str = "gyazo",
+        note: str = "",
+        after: Callable[[], str] = str,
+        handled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._login, self._session_name, self._note = login, session_name, note
+        self._after, self._handled = after, handled
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
         self._open = True
+        self._leave: Callable[[], None] | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
         # text travels once, when Enter is pressed or the box is left (by Tab, or by a click on the
         # button), and cannot arrive cut short; so its arrival is the one signal to begin.
         self._head = widgets.HTML()
-        self._box = widgets.Text(
+        self._box = Box(
             description="Address or code",
             placeholder="Paste here, then press Enter",
             continuous_update=False,
@@ -79,12 +82,12 @@ class Panel:
             layout=widgets.Layout(width="auto", display="none"),
         )
         self._status = widgets.HTML()
-        row = widgets.HBox(
+        self._row = widgets.HBox(
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, row, self._status, self._again],
+            [self._head, self._row, self._status, self._again],
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
         self._masked = logs.Masked(self._box.model_id, logs.kernel_log(get_ipython()))
@@ -92,6 +95,7 @@ class Panel:
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
         self._again.on_click(self._on_again)
+        self._listen()
         self._show_link()
 
     def show(self) -> None:
@@ -103,7 +107,7 @@ class Panel:
                     "version_minor": 0,
                     "model_id": self._view.model_id,
                 },
-                **pages.waiting(self._login.url, self._login.redirect_uri, self._session_name),
+                **pages.waiting(self._login.url, self._login.redirect_uri),
             },
             raw=True,
             display_id=self._display_id,
@@ -114,11 +118,22 @@ class Panel:
         """Whether nobody has finished or closed it yet."""
         return self._open
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether a browser on this machine ends the sign-in by itself."""
+        return self._leave is not None
+
+    @property
+    def comms(self) -> list[Any]:
+        """What carries the messages of the controls."""
+        return [control.comm for control in (self._box, self._button, self._again)]
+
     def close(self) -> None:
-        """End a panel that nobody finished: at unload, or when its kernel forgets it."""
-        with self._busy:
-            if self._open:
-                self._become(pages.closed())
+        """Let go of everything, at unload. What is on the page stays as static text."""
+        if self._open:
+            self._become(pages.closed())
+        for widget in (self._view, self._row, self._head):
+            _dispose(widget)
 
     # ── what the person does ──────────────────────────────────────────────────────────────────
 
@@ -140,14 +155,22 @@ class Panel:
         if self._login.can_retry:
             self._finish(Secret(""))
 
+    def _on_redirect(self, address: Secret) -> bool:
+        """Take what the browser brought by itself, and say whether that was the end."""
+        self._finish(address)
+        return not self._open
+
     def _finish(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
-            return  # a double click
+            # A double click, or the other door was quicker. Nothing is thrown away in silence.
+            self._say(pages.hint("Still asking Gyazo: paste again if this fails."))
+            return
         try:
             if self._open:
                 self._exchange(text)
         finally:
             self._busy.release()
+            self._handled()
 
     def _exchange(self, text: Secret) -> None:
         self._button.description, self._button.icon = "Signing in…", "spinner"
@@ -155,36 +178,60 @@ class Panel:
         self._say(pages.hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
+            self._become(pages.signed_in(user.called, self._session_name, self._after()))
         except GyazoError as error:
             self._say(pages.problem(str(error)))
-        except Exception as error:  # noqa: BLE001 -- shown: elsewhere nobody would see it, and the
-            # frames of a traceback would show what was pasted.
+        except BaseException as error:  # noqa: BLE001 -- an interrupt too: this was what it stopped
+            # Shown: elsewhere nobody would see it, and the frames of a traceback show the paste.
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
-            self._say(pages.problem(f"A fault of gyazo_nb itself: {where}. Please report it."))
-        else:
-            self._become(pages.signed_in(str(user), self._session_name))
-            return
-        # The link may have become another one, and there may be something to send again.
-        self._show_link()
-        self._button.description, self._button.icon = "Sign in", ""
-        self._again.layout.display = "" if self._login.can_retry else "none"
+            self._say(pages.problem(f"The sign-in was broken off ({where}): try again."))
+        finally:
+            if self._open:
+                # The link may have become another one, and there may be something to send again.
+                self._listen()
+                self._show_link()
+                self._button.description, self._button.icon = "Sign in", ""
+                self._again.layout.display = "" if self._login.can_retry else "none"
+
+    # ── the other door ────────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        """Wait for the browser's redirect too, where that is possible; the box is there anyway."""
+        if self._leave is None:
+            door = loopback.Door(self._login.recognises, self._on_redirect)
+            try:
+                self._leave = loopback.wait_at(self._login.redirect_uri, door)
+            except OSError:
+                return  # not on this machine, or somebody else has the port: the box it is
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 
     def _show_link(self) -> None:
-        self._head.value = pages.head(self._login.url, self._login.redirect_uri, self._note)
+        self._head.value = pages.head(
+            self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening
+        )
 
     def _say(self, html: str) -> None:
         self._status.value = html
 
-    def _become(self, bundle: dict[str, str]) -> None:
+    def _become(self, bundle: pages.Bundle) -> None:
         """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
         self._open = False
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
         self._masked.stop()
         for control in (self._box, self._button, self._again, self._status):
-            control.close()
+            _dispose(control)
         display(bundle, raw=True, display_id=self._display_id, update=True)
+
+
+def _dispose(widget: Any) -> None:
+    """Close a widget and the models that it brought along."""
+    for part in (widget.layout, getattr(widget, "style", None), widget):
+        if part is not None:
+            part.close()

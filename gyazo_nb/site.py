@@ -110,7 +110,7 @@ def _split(setting: str, url: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise ConfigError(f"{spellings(setting)} is not a URL: {_shown(url)}") from None
-    if port == 0 or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if port == 0 or re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
         raise ConfigError(f"{spellings(setting)} is not a URL: {_shown(url)}")
     return parts
 
@@ -124,7 +124,7 @@ def _checked(setting: str, url: str) -> str:
             f"{spellings(setting)} must begin with https:// and a host name, "
             f"like {Site.__dataclass_fields__[setting].default}; it is {_shown(url)}"
         )
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in url or "#" in url:
         raise ConfigError(f"{spellings(setting)} must be an address alone: no user, ? or #")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigError(
@@ -150,4 +150,4 @@ def _check_redirect_uri(uri: str) -> None:
 
 def _shown(url: str) -> str:
     """A wrong setting as it may be shown: short, one line, without a user:password part."""
-    return repr(re.sub(r"//[^/@]*@", "//…@", url))[:120]
+    return repr(re.sub(r"//[^/]*@", "//…@", url))[:120]

@@ -1,5 +1,6 @@
 """What the tests share that is no fixture: a person with a browser, and kernels of each generation."""
 
+import json
 import os
 import re
 import sys
@@ -48,3 +49,36 @@ def kernel_environment(version):
     if not path.is_dir():
         missing(f"ipykernel {version} is not there: make .venv/dev installs it")
     return {"PYTHONPATH": str(path)}
+
+
+def jupyter_environment(home):
+    """Variables that keep everything Jupyter and IPython write inside of one folder."""
+    names = {
+        "HOME": "",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "MPLCONFIGDIR": "matplotlib",
+        "XDG_CONFIG_HOME": "xdg",
+    }
+    for folder in names.values():
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))}
+    return kept | {name: str(home / folder) for name, folder in names.items()}
+
+
+def write_kernelspecs(data):
+    """Make a kernel of each generation known, as `ipykernel-<version>`."""
+    for version in KERNELS:
+        folder = data / "kernels" / f"ipykernel-{version}"
+        folder.mkdir(parents=True)
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": f"ipykernel {version}",
+            "language": "python",
+            "env": kernel_environment(version),
+        }
+        (folder / "kernel.json").write_text(json.dumps(spec))

@@ -1,7 +1,6 @@
 """A real JupyterLab, and a notebook in it as a person works with it in the browser."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 import uuid
 
 import nbformat
-from harness import KERNELS, kernel_environment
+from harness import jupyter_environment, write_kernelspecs
 
 SECONDS = 1000  # Playwright counts milliseconds
 
@@ -28,34 +27,9 @@ class Lab:
         self.root = root
         self.work = root / "work"
         self.home = root / "home"
-        names = ("ipython", "config", "data", "runtime", "settings", "workspaces", "matplotlib")
-        for folder in (self.work, *(self.home / name for name in names)):
-            folder.mkdir(parents=True)
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))},
-            "HOME": str(self.home),
-            "IPYTHONDIR": str(self.home / "ipython"),
-            "JUPYTER_CONFIG_DIR": str(self.home / "config"),
-            "JUPYTER_DATA_DIR": str(self.home / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
-            "JUPYTERLAB_SETTINGS_DIR": str(self.home / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(self.home / "workspaces"),
-            "MPLCONFIGDIR": str(self.home / "matplotlib"),
-            **environment,
-        }
-        for version in KERNELS:
-            self._kernelspec(version)
-
-    def _kernelspec(self, version):
-        folder = self.home / "data" / "kernels" / f"ipykernel-{version}"
-        folder.mkdir(parents=True)
-        spec = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": f"ipykernel {version}",
-            "language": "python",
-            "env": kernel_environment(version),
-        }
-        (folder / "kernel.json").write_text(json.dumps(spec))
+        self.work.mkdir(parents=True)
+        self.environment = jupyter_environment(self.home) | environment
+        write_kernelspecs(self.home / "data")
 
     def configure(self, plugin, **settings):
         """Set a front end's setting, as its settings editor does."""
@@ -63,7 +37,7 @@ class Lab:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings))
 
-    def start(self):
+    def start(self, app="jupyterlab"):
         options = {
             "ServerApp.port": 0,
             "ServerApp.ip": "127.0.0.1",
@@ -72,13 +46,14 @@ class Lab:
             "IdentityProvider.token": "",
             "ServerApp.password": "",
             "LabApp.expose_app_in_browser": True,
+            "JupyterNotebookApp.expose_app_in_browser": True,
             "ServerApp.root_dir": self.work,
             "LabApp.news_url": "",
             "FileContentsManager.delete_to_trash": False,
         }
         self.log = (self.root / "lab.log").open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())],
+            [sys.executable, "-m", app, *(f"--{k}={v}" for k, v in options.items())],
             env=self.environment,
             cwd=self.work,
             stdout=self.log,
@@ -118,8 +93,9 @@ class Notebook:
     def __init__(self, page, lab, path):
         self.page, self.lab, self.path = page, lab, path
 
-    def open(self):
-        self.page.goto(f"{self.lab.url}/lab/workspaces/{self.path.stem}/tree/{self.path.name}")
+    def open(self, where="lab/workspaces/{stem}/tree/{name}"):
+        where = where.format(stem=self.path.stem, name=self.path.name)
+        self.page.goto(f"{self.lab.url}/{where}")
         self.page.wait_for_function(
             """() => {
                 const current = window.jupyterapp?.shell?.currentWidget;

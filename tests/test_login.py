@@ -15,10 +15,13 @@ from gyazo_nb import (
     DeniedError,
     ExpiredError,
     Gyazo,
+    GyazoError,
     InvalidClientError,
     InvalidGrantError,
     OtherAccountError,
     PasteError,
+    ServerError,
+    TokenRequestError,
     UnauthorizedError,
 )
 from gyazo_nb.sandbox import Account, Application, Fault, Sandbox, serve
@@ -191,7 +194,7 @@ def test_trouble_on_the_way_loses_nothing(nobody, app, person, server, fault):
     login = nobody.login(app)
     address = person.answers(login.url)
     server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
-    with pytest.raises(Exception, match="try again|broke off|check the URL"):
+    with pytest.raises(GyazoError, match="try again|broke off|check the URL"):
         login.finish(address)
     assert login.can_retry
 
@@ -216,6 +219,7 @@ def test_a_token_that_is_refused_at_once_is_not_kept(nobody, app, person, server
         login.finish(person.answers(login.url))
 
     assert nobody.account is None
+    assert not login.can_retry
 
 
 def test_an_unreachable_server_is_one_sentence(app):
@@ -287,6 +291,71 @@ def test_another_account_is_refused_unless_switching(two_accounts):
         assert sign_in(gyazo, server, app, one).name == "One"
         assert sign_in(gyazo, server, app, two, switch=True).name == "Two"
         assert gyazo.me().name == "Two"
+
+
+def test_the_environments_account_is_not_replaced_unasked(two_accounts, monkeypatch):
+    """A token in GYAZO_ACCESS_TOKEN is somebody too."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        with pytest.raises(OtherAccountError):
+            sign_in(gyazo, server, app, two)
+
+        assert gyazo.me().name == "One"
+
+
+def test_who_is_not_named_may_be_anybody(two_accounts):
+    """Two accounts that may not say their names are not taken for the same."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        server.sandbox.faults += [Fault(status=403, path="/api/users/me", times=2)]
+        sign_in(gyazo, server, app, one)
+        with pytest.raises(OtherAccountError):
+            sign_in(gyazo, server, app, two)
+
+
+def test_a_token_in_use_is_not_sent_as_a_code(gyazo, app, server):
+    """Pasted by mistake, it stays here."""
+    with pytest.raises(PasteError, match="access token"):
+        gyazo.login(app).finish(gyazo.account.token)
+
+    assert asked(server) == 0
+
+
+def test_a_new_paste_is_checked_even_when_a_token_waits(nobody, app, person, server, monkeypatch):
+    """Only the question for the name may come after ten minutes, not another address."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    server.sandbox.faults.append(Fault(status=500, path="/api/users/me"))
+    with pytest.raises(ServerError):
+        login.finish(address)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+
+    with pytest.raises(ExpiredError):
+        login.finish(address)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(status=404, body="<html>"), "GYAZO_AUTH_URL"),
+        (Fault(status=403, body=""), "GYAZO_AUTH_URL"),
+        (Fault(status=401, body=""), "GYAZO_AUTH_URL"),
+        (Fault(status=200, body={"error": "invalid_grant"}), "Open the link again"),
+        (Fault(status=400, body={"error": "invalid_scope"}), "invalid_scope"),
+    ],
+)
+def test_the_token_endpoint_has_its_own_sentences(nobody, app, person, server, fault, words):
+    """A wrong address is not a missing image, and a refusal with 200 is a refusal."""
+    login = nobody.login(app)
+    fault = dataclasses.replace(fault, path="/oauth/token")
+    server.sandbox.faults.append(fault)
+
+    with pytest.raises(TokenRequestError, match=words):
+        login.finish(person.answers(login.url))
 
 
 def test_no_secret_of_a_sign_in_is_shown(nobody, app, person, server, caplog):

@@ -1,14 +1,19 @@
 """Loading leaves nothing behind, the magics take no secret, and their sentences are one line."""
 
+import logging
 import subprocess
 import sys
+import threading
 
 import pytest
+from harness import PNG
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from ipywidgets.widgets import widget
 
-from gyazo_nb import ConfigError, Gyazo, NotLoggedInError
+from gyazo_nb import ConfigError, Gyazo, NotLoggedInError, Secret
+from gyazo_nb.sandbox import Fault
 
 SHELL = """
 import sys
@@ -38,6 +43,9 @@ def state(shell):
         "magics": {kind: set(names) for kind, names in shell.magics_manager.magics.items()},
         "registry": set(shell.magics_manager.registry),
         "configurables": [type(c).__name__ for c in shell.configurables],
+        "widgets": len(widget._instances),
+        "filters": len(logging.getLogger("Comm").filters),
+        "threads": threading.active_count(),
         "matchers": len(shell.Completer.custom_matchers),
         "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
     }
@@ -50,7 +58,10 @@ def test_unloading_leaves_nothing_behind(shell):
     shell.run_line_magic("load_ext", "gyazo_nb")
     assert state(shell) != before
     shell.run_line_magic("reload_ext", "gyazo_nb")
-    shell.run_line_magic("gyazo_login", "")
+    shell.run_line_magic("gyazo_login", "--mode panel --sandbox")
+    shell.run_line_magic("gyazo_login", "--mode panel --sandbox")
+    assert state(shell)["threads"] > before["threads"]
+    assert state(shell)["filters"] > before["filters"]
     shell.run_line_magic("unload_ext", "gyazo_nb")
 
     assert state(shell) == before
@@ -73,10 +84,12 @@ def test_a_variable_of_the_users_is_left_alone(shell):
     with capture_output() as captured:
         shell.run_line_magic("load_ext", "gyazo_nb")
 
-    assert "left alone" in captured.stdout
+    assert "left alone: the session is gyazo_2" in captured.stdout
     assert shell.user_ns["gyazo"] is mine
+    assert isinstance(shell.user_ns["gyazo_2"], Gyazo)
     shell.run_line_magic("unload_ext", "gyazo_nb")
     assert shell.user_ns["gyazo"] is mine
+    assert "gyazo_2" not in shell.user_ns
 
 
 def test_the_name_can_be_chosen(shell, monkeypatch):
@@ -85,10 +98,16 @@ def test_the_name_can_be_chosen(shell, monkeypatch):
     shell.run_line_magic("load_ext", "gyazo_nb")
     assert isinstance(shell.user_ns["g"], Gyazo)
 
-    monkeypatch.setenv("GYAZO_SESSION_NAME", "not a name")
+
+@pytest.mark.parametrize("name", ["not a name", "class", "1x"])
+def test_what_is_no_name_is_refused_before_anything_is_loaded(shell, monkeypatch, name):
+    """The sentence names the variable, and nothing is left behind."""
+    before = state(shell)
+    monkeypatch.setenv("GYAZO_SESSION_NAME", name)
     with pytest.raises(ConfigError, match="GYAZO_SESSION_NAME"):
-        shell.run_line_magic("reload_ext", "gyazo_nb")
-    monkeypatch.delenv("GYAZO_SESSION_NAME")
+        shell.run_line_magic("load_ext", "gyazo_nb")
+
+    assert state(shell) == before
 
 
 @pytest.mark.parametrize("magic", ["gyazo_login", "gyazo_logout", "gyazo_whoami"])
@@ -109,7 +128,7 @@ def test_without_an_app_there_is_a_guide(shell):
     """Where to register, which redirect URI, which variables, and the ways that need no app."""
     shell.run_line_magic("load_ext", "gyazo_nb")
     with capture_output() as captured:
-        shell.run_line_magic("gyazo_login", "")
+        shell.run_line_magic("gyazo_login", "--mode panel")
     (guide,) = captured.outputs
 
     for kind in ("text/plain", "text/html"):
@@ -141,28 +160,72 @@ def test_a_wrong_setting_fails_the_cell_with_one_line(shell, server, monkeypatch
         monkeypatch.setenv(name, text)
     shell.run_line_magic("load_ext", "gyazo_nb")
     with capture_output() as captured:
-        result = shell.run_cell("%gyazo_login")
+        result = shell.run_cell("%gyazo_login --mode panel")
 
     assert isinstance(result.error_in_exec, ConfigError)
     assert captured.stdout.strip().count("\n") == 0
     assert variable in captured.stdout
 
 
-def test_a_verbose_traceback_shows_no_secret(shell, server, monkeypatch):
+def test_a_verbose_traceback_shows_no_secret(shell, server, monkeypatch, tmp_path):
     """%xmode Verbose prints arguments and locals; ours are masked, and the frames are not shown."""
     token = server.sandbox.new_token()
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", token)
     monkeypatch.setenv("GYAZO_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("GYAZO_UPLOAD_URL", server.url)
     shell.run_line_magic("load_ext", "gyazo_nb")
     shell.run_line_magic("xmode", "Verbose")
+    (tmp_path / "a.png").write_bytes(PNG)
     with capture_output() as captured:
         shell.run_cell("gyazo.me()")
         shell.run_cell("gyazo.upload(5)")
+        shell.run_cell(f"gyazo.upload({str(tmp_path / 'a.png')!r}, title=5)")
+        shell.run_cell(
+            "gyazo.upload('/proc/self/cmdline')"
+        )  # a file whose length is not its length
+        shell.run_cell(
+            "try:\n    gyazo.me()\nexcept Exception as error:\n    raise ValueError('x') from error"
+        )
 
     assert "ConnectionFailedError" in captured.stdout
     assert "PictureError" in captured.stdout
     assert token not in captured.stdout
-    assert "Traceback" not in captured.stdout
+    assert "ArgumentError" in captured.stdout
+    assert captured.stdout.rstrip().endswith(": x")
+
+
+def test_a_verbose_traceback_around_a_sign_in_shows_no_secret(
+    shell, server, app, person, monkeypatch
+):
+    """Somebody's own error, raised from one of ours, prints our frames too: with masks in them."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.run_line_magic("xmode", "Verbose")
+    login = shell.user_ns["login"] = shell.user_ns["gyazo"].login()
+    shell.user_ns["address"] = Secret(person.answers(login.url))
+    attempt = login._authorization
+    server.sandbox.faults += [
+        Fault(status=200, body={"access_token": "t0ken", "token_type": "mac"}, path="/oauth/token"),
+        Fault(status=400, body={"error": "invalid_request"}, path="/oauth/token"),
+    ]
+    code = "try:\n    login.finish({})\nexcept Exception as error:\n    raise ValueError('x') from error"
+    with capture_output() as captured:
+        shell.run_cell(code.format("address"))
+        shell.run_cell(code.format("address"))
+        shell.run_cell(code.format("gyazo.__class__ and address"))
+    found = shell.user_ns["address"].reveal().partition("code=")[2].partition("&")[0]
+    secrets = [
+        found,
+        "t0ken",
+        attempt.state.reveal(),
+        attempt.verifier.reveal(),
+        app.secret.reveal(),
+    ]
+
+    assert "UnreadableReplyError" in captured.stdout
+    assert "TokenRequestError" in captured.stdout
+    assert not [secret for secret in secrets if secret in captured.stdout]
 
 
 def test_config_shows_no_secret(shell, monkeypatch):

@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from gyazo_nb.sandbox import Sandbox, serve
 shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "gyazo_nb")
-shell.run_line_magic("gyazo_login", "--sandbox")
+shell.run_line_magic("gyazo_login", "--mode panel --sandbox")
 import gyazo_nb
 assert "site-packages" in gyazo_nb.__file__, gyazo_nb.__file__
 with serve(Sandbox()) as server:

@@ -1,6 +1,7 @@
 """What a person pastes gives a code or one sentence, never another exception."""
 
 import contextlib
+import time
 from urllib.parse import quote
 
 import pytest
@@ -51,6 +52,8 @@ def find(text, redirect_uri=REDIRECT):
         ("code=a%2Bb", "a+b"),
         ("code=a+b", "a b"),
         ("'code=abc'", "abc"),
+        ("code: abc", "abc"),
+        ("Authorization code: abc", "abc"),
     ],
 )
 def test_a_code_alone_is_taken_unchecked(text, code):
@@ -82,6 +85,13 @@ def test_a_code_alone_is_taken_unchecked(text, code):
         f"?code=-Ab_9&state={STATE}",
         f"code=-Ab_9&state={STATE}",
         f"URL: {WHOLE}",
+        f"[the page]({WHOLE})",
+        f"It ended on {WHOLE}.",
+        f"> {WHOLE[:40]}\n> {WHOLE[40:]}",
+        f"-Ab_9&state={STATE}",
+        f"?code=-Ab_9&state={STATE}&iss=https://api.gyazo.com",
+        f"{WHOLE.removeprefix('http://')}&iss=https://api.gyazo.com",
+        quote(WHOLE, safe=""),
     ],
 )
 def test_a_whole_address_is_taken_and_its_state_checked(text):
@@ -99,6 +109,9 @@ def test_a_whole_address_is_taken_and_its_state_checked(text):
         "gyazocapture://oauth/callback",
         "http://[::1]:8080/callback",
         "http://127.0.0.1:8765/callback?keep=1",
+        "http://127.0.0.1:8765/r%C3%BCck",
+        "com.example.app:/callback",
+        "com.example.app:callback",
     ],
 )
 def test_every_form_of_redirect_uri_is_recognised(redirect_uri):
@@ -147,6 +160,8 @@ def test_every_form_of_redirect_uri_is_recognised(redirect_uri):
         ),
         ("コード", "no code"),
         ("abc\x00def", "no code"),
+        ('{"code": "abc"}', "no code"),
+        ("x" * 20_001, "no code"),
         ("abc\ud800", "no code"),
         ("http://[::1", "no code"),
         ("http://127.0.0.1:99999/callback?code=abc", "no code"),
@@ -177,15 +192,56 @@ def test_the_servers_own_words_are_not_shown():
     assert "evil" not in str(caught.value)
 
 
-def test_a_known_secret_is_recognised_and_not_taken():
-    """The client secret pasted by mistake is not sent as a code."""
+@pytest.mark.parametrize(
+    "text",
+    [
+        " the-client-secret ",
+        "code=the-client-secret",
+        f"{REDIRECT}?code=the-client-secret&state={STATE}",
+        "GYAZO_CLIENT_SECRET=the-client-secret",
+        "the-client-secret is my secret",
+        "the-client-id",
+    ],
+)
+def test_a_known_secret_is_recognised_and_not_taken(text):
+    """The client secret pasted by mistake is not sent as a code, nor as a part of one."""
     with pytest.raises(PasteError, match="not the code"):
         read(
-            Secret(" the-client-secret "),
+            Secret(text),
             redirect_uri=REDIRECT,
             state=Secret(STATE),
-            never=(Secret(""), Secret("the-client-secret")),
+            never=(Secret(""), Secret("the-client-id")),
+            secrets=(Secret(""), Secret("the-client-secret")),
         )
+
+
+def test_the_page_that_shows_the_code_is_taken_out_of_band():
+    """With the out-of-band URN, Gyazo's own page has the code in its address, and no state."""
+    page = "https://gyazo.com/oauth/authorize/native?code=abc"
+
+    assert find(page, "urn:ietf:wg:oauth:2.0:oob") == ("abc", False)
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 19_000 + "b", "a" * 19_000, "http://" * 2_500, "\n" * 19_999]
+)
+def test_a_large_paste_is_read_at_once(text):
+    """The time grows with the length and not with its square: a kernel must not freeze."""
+    began = time.process_time()
+    with contextlib.suppress(PasteError):
+        find(text)
+
+    assert time.process_time() - began < 2
+
+
+def test_a_refusal_holds_nothing_of_what_was_pasted():
+    """Not even its frames, which a verbose traceback of somebody else's error would print."""
+    with pytest.raises(PasteError) as caught:
+        find(f"{REDIRECT}?code=abc&state=wrong")
+    frames = [frame.frame for frame in caught.traceback if "gyazo_nb" in str(frame.path)]
+
+    assert caught.value.__context__ is None
+    assert not [f for f in frames if "code=abc" in repr(dict(f.f_locals))]
 
 
 _PIECES = st.sampled_from(

@@ -1,0 +1,222 @@
+"""Which way of signing in a place gets, and how each is gone through.
+
+The law: chosen by what the place can do, said in one sentence, and another way can always be asked
+for. Nothing hangs: where nobody can click or answer, there is a token or there is one line of error.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from IPython.display import display
+
+from . import kernel, pages
+from .environment import Settings
+from .errors import ConfigError, NotLoggedInError, StoreError, UnauthorizedError
+from .secret import Secret
+from .session import Gyazo
+from .site import App, Site
+from .stores import Profile, Profiles
+from .user import User
+
+if TYPE_CHECKING:  # both take longer to import than %load_ext may last
+    from .panel import Panel
+    from .sandbox import Server
+
+
+class Doors:
+    """Opens the door that is right for a place. One for each loaded extension."""
+
+    def __init__(self, shell: Any, session: Gyazo, settings: Settings) -> None:
+        self.profiles = Profiles()
+        self._shell, self._session, self._settings = shell, session, settings
+        self._panels: list[Panel] = []
+        self._sandbox: Server | None = None
+        session.before_waiting = self._check_await
+
+    def open(self, options: Any, name: str) -> None:
+        """Sign in as the options say. `name` is the session's variable."""
+        place = kernel.look(self._shell)
+        app, site, note = (None, None, "") if not options.sandbox else self._pretend()
+        if options.token:
+            self._by_typed_token(options, site, name)
+            return
+        if options.mode in {"auto", "env"} and not options.sandbox:
+            if self._by_ready_token(options, place, name):
+                return
+            if options.mode == "env":
+                raise NotLoggedInError(
+                    "GYAZO_ACCESS_TOKEN is not set: set it, then run this again."
+                )
+        if place.is_headless and options.mode != "panel":
+            raise NotLoggedInError(
+                "Nobody can click or answer here: set GYAZO_ACCESS_TOKEN to a token from your "
+                "application's page before this runs."
+            )
+        if app is None and not self._settings.text("client_id"):
+            display(pages.guide(), raw=True)
+            return
+        if options.mode == "prompt" or (options.mode == "auto" and not place.shows_widgets):
+            self._by_prompt(options, app, site, name)
+        else:
+            self._by_panel(options, app, site, name, note)
+
+    def close(self) -> None:
+        """Close panels, listeners and the sandbox."""
+        with ExitStack() as all_of_it:  # each of them, whatever becomes of the others
+            for panel in self._panels:
+                all_of_it.callback(panel.close)
+            if self._sandbox is not None:
+                all_of_it.callback(self._sandbox.close)
+            self._panels, self._sandbox = [], None
+
+    # ── tokens that are there ─────────────────────────────────────────────────────────────────
+
+    def _by_ready_token(self, options: Any, place: kernel.Place, name: str) -> bool:
+        """Use the environment's token or a saved one, and say whether there was one."""
+        token = self._settings.token()
+        if token is not None:
+            user = self._session.use_token(
+                token, switch=options.switch, source="GYAZO_ACCESS_TOKEN"
+            )
+            if not place.is_headless:
+                self._welcome(
+                    user, name, "The token came from GYAZO_ACCESS_TOKEN (--mode panel asks)."
+                )
+            return True
+        found = self._profile(options)
+        if found is None:
+            return False
+        profile, where = found
+        try:
+            user = self._session.use_token(
+                profile.token, site=profile.site, switch=options.switch, source=where
+            )
+        except UnauthorizedError:
+            display(
+                pages.sentence(
+                    f"The token saved in {where} was deleted or revoked on Gyazo: sign in again, and "
+                    f"add --save to replace it."
+                ),
+                raw=True,
+            )
+            return False
+        if not place.is_headless:
+            self._welcome(user, name, f"The token came from {where} (--mode panel asks).")
+        return True
+
+    def _profile(self, options: Any) -> tuple[Profile, str] | None:
+        """Find a saved account. One that cannot be read is a reason to stop only if asked for."""
+        if options.mode == "env":
+            return None
+        try:
+            return self.profiles.load(options.profile)
+        except StoreError as error:
+            display(pages.sentence(str(error)), raw=True)
+            return None
+
+    def _by_typed_token(self, options: Any, site: Site | None, name: str) -> None:
+        from . import prompt  # noqa: PLC0415 -- getpass and its warnings are wanted here only
+
+        typed = prompt.ask("Paste your access token, then press Enter: ")
+        user = self._session.use_token(typed, site=site, switch=options.switch, source="--token")
+        self._welcome(user, name, self._saved(options))
+
+    # ── asking a person ───────────────────────────────────────────────────────────────────────
+
+    def _by_prompt(self, options: Any, app: App | None, site: Site | None, name: str) -> None:
+        from . import prompt  # noqa: PLC0415 -- as above
+
+        login = self._session.login(app, site=site, switch=options.switch)
+        shown = uuid4().hex
+        display(pages.prompting(login.url, login.redirect_uri), raw=True, display_id=shown)
+        try:
+            user = prompt.sign_in(login)
+        finally:
+            # The link holds a state: it does not stay in the notebook when nobody waits for it.
+            gone = pages.sentence("The link to sign in stood here.")
+            display(gone, raw=True, display_id=shown, update=True)
+        self._welcome(user, name, self._saved(options))
+
+    def _by_panel(
+        self, options: Any, app: App | None, site: Site | None, name: str, note: str
+    ) -> None:
+        from .panel import Panel  # noqa: PLC0415 -- ipywidgets, see the top
+
+        panel = Panel(
+            self._session.login(app, site=site, switch=options.switch),
+            session_name=name,
+            note=note,
+            after=lambda: self._saved(options),
+            handled=self._handled,
+        )
+        self._panels.append(panel)
+        panel.show()
+        if options.wait is not None:
+            self._wait(panel, options.wait)
+
+    def _wait(self, panel: Panel, seconds: float) -> None:
+        waiter = kernel.Waiter(self._shell, panel.comms)
+        if waiter.obstacle and not panel.is_listening:
+            raise NotLoggedInError(
+                f"{waiter.obstacle}, so this cell cannot wait for the panel: finish the panel and go on "
+                f"in the next cell, or run %gyazo_login --mode prompt."
+            )
+        if not waiter.wait(lambda: not panel.is_open, seconds):
+            raise NotLoggedInError(
+                f"Nobody signed in within {seconds:g} seconds: finish the panel, then go on in the next "
+                f"cell (or run %gyazo_login --mode prompt, which always waits)."
+            )
+
+    def _check_await(self) -> None:
+        """Refuse to await a panel on a kernel that handles no widget meanwhile."""
+        panels = [panel for panel in self._panels if panel.is_open]
+        if not panels or any(panel.is_listening for panel in panels):
+            return
+        if kernel.holds_widgets_while_awaiting(self._shell):
+            return
+        raise NotLoggedInError(
+            "On this kernel an awaiting cell keeps the panel from answering: finish the panel first, "
+            "or run %gyazo_login --wait."
+        )
+
+    def _handled(self) -> None:
+        if self._session.is_awaited:
+            kernel.say_idle(self._shell)
+
+    # ── afterwards ────────────────────────────────────────────────────────────────────────────
+
+    def _saved(self, options: Any) -> str:
+        """Keep the token where the person wanted, and say where. A failure does not end the session."""
+        account = self._session.account
+        if options.save is None or account is None:
+            return ""
+        profile = Profile(account.token, account.site, str(account.user or ""))
+        try:
+            where = self.profiles.save(options.save, options.profile, profile)
+        except (StoreError, ConfigError) as error:
+            return str(error)
+        return f"The token is kept in {where}, until %gyazo_logout."
+
+    def _welcome(self, user: User, name: str, note: str) -> None:
+        display(pages.signed_in(user.called, name, note), raw=True)
+
+    def _pretend(self) -> tuple[App, Site, str]:
+        """Start the sandbox, once, and give its application and addresses."""
+        if self._sandbox is None:
+            try:
+                from .sandbox import Sandbox, serve  # noqa: PLC0415 -- an extra
+            except ImportError:
+                raise ConfigError(
+                    'The sandbox needs more: run  %pip install "gyazo-nb[sandbox]"  first.'
+                ) from None
+            self._sandbox = serve(Sandbox())
+        settings, url = self._sandbox.variables, self._sandbox.url
+        app = App(
+            settings["GYAZO_CLIENT_ID"],
+            Secret(settings["GYAZO_CLIENT_SECRET"]),
+            settings["GYAZO_REDIRECT_URI"],
+        )
+        return app, Site(url, url, url), f"This is a pretend Gyazo on your own machine, at {url}"

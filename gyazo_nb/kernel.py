@@ -1,0 +1,231 @@
+"""What the place can do in which IPython runs, asked of itself and never guessed from a product's name.
+
+The law: a capability is probed at the moment when it is needed. The event loop is patched in `run`
+alone, lazily, by the maintained nest-asyncio2: the archived nest_asyncio makes ipykernel 7 lose the
+cells that are queued. What is private to ipykernel stands in `Waiter` alone, behind a guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+TICK = 0.1  # seconds between two looks at what is waited for: an interrupt is noticed in between
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Finish a coroutine here and now, also where an event loop is running (in every notebook).
+
+    >>> run(gyazo.ame()).name                              # doctest: +SKIP
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    import nest_asyncio2  # noqa: PLC0415 -- it is wanted only where a loop is running
+
+    nest_asyncio2.apply(loop)
+    return loop.run_until_complete(coroutine)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a cell runs: what can be shown there, and whether somebody can be asked."""
+
+    in_kernel: bool
+    asks: bool
+    """Somebody can answer a prompt."""
+    shows_widgets: bool
+    """Widgets can be made, and a front end may show them."""
+
+    @property
+    def is_headless(self) -> bool:
+        """Nobody is there to click or to answer: nbclient, nbconvert, papermill, a script."""
+        return not self.asks and not self.shows_widgets
+
+
+def look(shell: Any) -> Place:
+    """Find out what the place can do, for the cell that is running."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return Place(in_kernel=False, asks=_has_terminal(), shows_widgets=False)
+    content = _request(kernel).get("content", {})
+    asks = bool(content.get("allow_stdin", True))
+    # Voila answers no prompt either, but it shows widgets; it names itself in this variable.
+    serves_page = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+    return Place(
+        in_kernel=True,
+        asks=asks,
+        shows_widgets=(asks or serves_page) and find_spec("ipywidgets") is not None,
+    )
+
+
+def _has_terminal() -> bool:
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # no standard input at all, or a closed one
+        return False
+
+
+def _request(kernel: Any) -> dict[str, Any]:
+    """Give the message that made the running cell run."""
+    try:
+        parent = kernel.get_parent("shell")
+    except TypeError:  # a kernel that knows one channel only
+        parent = kernel.get_parent()
+    return parent or {}
+
+
+def holds_widgets_while_awaiting(shell: Any) -> bool:
+    """Whether a widget's message is handled while a cell awaits: from ipykernel 7 on."""
+    return getattr(shell, "kernel", None) is None or _generation() >= (7, 0)
+
+
+def _generation() -> tuple[int, ...]:
+    from ipykernel._version import version_info  # noqa: PLC0415 -- there is a kernel, so it is there
+
+    return tuple(part for part in version_info[:2] if isinstance(part, int))
+
+
+class Waiter:
+    """Lets a cell wait while its widgets stay alive, by whatever holds on this kernel.
+
+    Measured on ipykernel 6.31 and 7.0 to 7.4 in JupyterLab and Notebook 7:
+
+    - 6: nothing is handled while a cell runs, so messages are polled by jupyter_ui_poll;
+    - 7.0 to 7.3: callbacks run on a thread of their own;
+    - 7.4: they wait for the cell, unless the widgets' messages are led to a subshell of our own.
+    """
+
+    def __init__(self, shell: Any, comms: Iterable[Any]) -> None:
+        self._kernel: Any = getattr(shell, "kernel", None)
+        self._comms = [comm for comm in comms if comm is not None]
+
+    @property
+    def obstacle(self) -> str:
+        """Why a widget cannot end the wait here, or nothing."""
+        if _generation() < (7, 0) and find_spec("jupyter_ui_poll") is None:
+            return "On this kernel it takes the package jupyter_ui_poll"
+        if self._leads_replies and self._subshell_maker() is None:
+            return "This kernel handles no widget while a cell runs"
+        return ""
+
+    def wait(self, done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `done()` or the time is up, and say which. An interrupt ends it at once."""
+        until = time.monotonic() + seconds
+        with self._alive() as poll:
+            while not done() and time.monotonic() < until:
+                poll()
+                time.sleep(TICK)
+        return done()
+
+    @property
+    def _leads_replies(self) -> bool:
+        """7.4 leads a comm's messages to the shell that last sent on it: to the waiting cell's."""
+        return any(hasattr(comm, "_reply_subshell_for") for comm in self._comms)
+
+    @contextmanager
+    def _alive(self) -> Iterator[Callable[[], object]]:
+        if _generation() < (7, 0):
+            with self._polled() as poll:
+                yield poll
+        elif self._leads_replies:
+            with self._own_subshell():
+                yield lambda: None
+        else:
+            yield lambda: None
+
+    @contextmanager
+    def _polled(self) -> Iterator[Callable[[], object]]:
+        from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- of use on ipykernel 6 only
+
+        try:
+            with ui_events() as poll:
+                yield lambda: poll(10)
+        except KeyboardInterrupt:
+            self._abort_later_cells()
+            raise
+
+    def _abort_later_cells(self) -> None:
+        """Keep the cells that were queued from running after an interrupt.
+
+        jupyter_ui_poll holds them back and runs them when the cell has ended; by then a kernel of
+        generation 6 has forgotten that it was aborting, unless it is told to remember for longer.
+        """
+        kernel, before = self._kernel, self._kernel.stop_on_error_timeout
+        kernel.stop_on_error_timeout = 1.0
+        restore = threading.Timer(2.0, setattr, (kernel, "stop_on_error_timeout", before))
+        restore.daemon = True
+        restore.start()
+
+    def _subshell_maker(self) -> Any:
+        """The kernel's manager of subshells, if it has the parts that are needed here."""
+        thread = getattr(self._kernel, "shell_channel_thread", None)
+        manager = getattr(thread, "manager", None)
+        needed = ("_create_subshell", "_delete_subshell")
+        return manager if all(hasattr(manager, name) for name in needed) else None
+
+    @contextmanager
+    def _own_subshell(self) -> Iterator[None]:
+        manager = self._subshell_maker()
+        if manager is None:  # then the widgets are handled after the cell, as the obstacle says
+            yield
+            return
+        subshell = self._on_shell_channel(manager._create_subshell)  # noqa: SLF001 -- probed above
+        for comm in self._comms:
+            comm._reply_subshell_for = lambda data, default: subshell  # noqa: ARG005, SLF001
+        try:
+            yield
+        finally:
+            for comm in self._comms:
+                del comm._reply_subshell_for  # noqa: SLF001 -- ours, from above
+            # A message may be on its way there still: the subshell ends a little later.
+            later = threading.Timer(
+                2.0,
+                self._on_shell_channel,
+                (lambda: manager._delete_subshell(subshell),),  # noqa: SLF001
+            )
+            later.daemon = True
+            later.start()
+
+    def _on_shell_channel(self, function: Callable[[], T]) -> T:
+        """Call something on the thread that alone may touch subshells."""
+        result: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                result.set_result(function())
+            except Exception as error:  # noqa: BLE001 -- handed over to the thread that asked
+                result.set_exception(error)
+
+        self._kernel.shell_channel_thread.io_loop.add_callback(call)
+        return result.result(timeout=5)
+
+
+def say_idle(shell: Any) -> None:
+    """Tell the front end that a widget's message has been handled.
+
+    ipykernel 7.4 does not when a cell is awaiting at the same time, and the front end then sends no
+    further change of that widget: a second paste would never arrive. Remove when it does.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return
+    kernel.session.send(
+        kernel.iopub_socket,
+        "status",
+        {"execution_state": "idle"},
+        parent=kernel.get_parent(),
+        ident=f"kernel.{kernel.ident}.status".encode(),
+    )

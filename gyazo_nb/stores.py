@@ -1,0 +1,294 @@
+"""Where a token rests between kernels: nowhere, in the system's keyring, or in a file of one's own.
+
+The law: nothing touches a disk unless it was asked for. A file is 0600 in a folder that is 0700,
+written whole or not at all, and not read when others could have read or written it. A store that
+fails says so in a `StoreError`, and never costs the token that is in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import ConfigError, GyazoError, StoreError
+from .secret import Secret
+from .site import Site
+
+T = TypeVar("T")
+
+KEYRING_TIMEOUT = (
+    5.0  # seconds: on a host without one it may wait for ever for somebody to unlock it
+)
+_LARGEST = 65_536  # bytes: more is no profile
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is kept of an account: its token, where that is good, and whose it is."""
+
+    token: Secret
+    site: Site
+    who: str = ""
+
+    def to_json(self) -> str:
+        """Spell it for a store. This is where the token leaves the process."""
+        return json.dumps(
+            {"access_token": self.token.reveal(), "site": asdict(self.site), "who": self.who}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Profile:
+        """Read what a store holds. `ValueError`, `KeyError`, `TypeError` if it is no profile."""
+        data = json.loads(text)
+        token = data["access_token"]
+        if not isinstance(token, str) or not token:
+            raise ValueError("no access token")
+        return cls(Secret(token), Site(**data["site"]), str(data.get("who", "")))
+
+
+def check_name(name: str) -> str:
+    """Give a profile's name, or `ConfigError`: it becomes the name of a file."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ConfigError("A profile's name is made of up to 64 letters, digits, dots, - and _.")
+    return name
+
+
+class FileStore:
+    """One file for each profile, in a folder of the user's configuration."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or _config_folder()
+
+    def load(self, name: str) -> Profile | None:
+        """Read a profile, refusing what others could have read or written."""
+        path = self._path(name)
+        try:
+            with open(_opened(path, os.O_RDONLY), encoding="utf-8") as file:
+                _check_private(path, os.fstat(file.fileno()))
+                text = file.read(_LARGEST)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(
+                f"The saved token in {path} cannot be read ({error.strerror or error}): remove that "
+                f"file, then sign in again."
+            ) from None
+        except UnicodeDecodeError:
+            raise _spoiled(path) from None
+        try:
+            return Profile.from_json(text)
+        except (ValueError, KeyError, TypeError, ConfigError):
+            raise _spoiled(path) from None
+
+    def save(self, name: str, profile: Profile) -> str:
+        """Write a profile beside the old one, then put it in its place at once."""
+        path = self._path(name)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+            with open(
+                _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8"
+            ) as file:
+                file.write(profile.to_json())
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise StoreError(
+                f"The token could not be saved in {path} ({error.strerror or error}): it is good until "
+                f"this kernel ends."
+            ) from None
+        return f"the file {path}"
+
+    def clear(self, name: str) -> bool:
+        """Remove a profile's file."""
+        path = self._path(name)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(
+                f"The saved token in {path} could not be removed ({error.strerror or error}): remove "
+                f"that file yourself."
+            ) from None
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{check_name(name)}.json"
+
+
+class KeyringStore:
+    """The system's keyring, through the package `keyring`."""
+
+    SERVICE = "gyazo_nb"
+
+    def load(self, name: str) -> Profile | None:
+        """Read a profile from the keyring."""
+        text = self._asked(lambda ring: ring.get_password(self.SERVICE, check_name(name)))
+        try:
+            return Profile.from_json(text) if text else None
+        except (ValueError, KeyError, TypeError, ConfigError):
+            raise StoreError(
+                f"What the keyring holds for {self.SERVICE} / {name} is no saved token: "
+                f"remove it there, then sign in again."
+            ) from None
+
+    def save(self, name: str, profile: Profile) -> str:
+        """Put a profile into the keyring, unless that would keep it as plain text."""
+        text = profile.to_json()
+        self._asked(lambda ring: ring.set_password(self.SERVICE, check_name(name), text))
+        return f"the system's keyring, as {self.SERVICE} / {name}"
+
+    def clear(self, name: str) -> bool:
+        """Remove a profile from the keyring."""
+        if self.load(name) is None:
+            return False
+        self._asked(lambda ring: ring.delete_password(self.SERVICE, check_name(name)))
+        return True
+
+    def _asked(self, question: Callable[[Any], T]) -> T:
+        """Ask the keyring on a thread that may be left behind: it can wait for ever."""
+        try:
+            import keyring  # noqa: PLC0415 -- an extra
+        except ImportError:
+            raise StoreError(
+                'Saving in the keyring needs more: run  %pip install "gyazo-nb[keyring]"  first.'
+            ) from None
+        answers: list[T] = []
+        faults: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                _check_keyring(keyring.get_keyring())
+                answers.append(question(keyring))
+            except Exception as error:  # noqa: BLE001 -- handed over to the thread that asked
+                faults.append(error)
+
+        thread = threading.Thread(target=ask, name="gyazo_nb keyring", daemon=True)
+        thread.start()
+        thread.join(KEYRING_TIMEOUT)
+        if answers:
+            return answers[0]
+        if faults and isinstance(faults[0], GyazoError):
+            raise faults[0]
+        reason = (
+            f"refused ({type(faults[0]).__name__})"
+            if faults
+            else f"did not answer within {KEYRING_TIMEOUT:g} seconds"
+        )
+        raise StoreError(
+            f"The system's keyring {reason}: the token is good until this kernel ends; --save file "
+            f"keeps it in a file of your own."
+        )
+
+
+class Profiles:
+    """The saved accounts, wherever each is.
+
+    A keyring can take long to say that it has nothing, so it is asked only where a mark in the folder
+    says that the profile is there.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or _config_folder()
+        self._file, self._keyring = FileStore(self._folder), KeyringStore()
+
+    def load(self, name: str) -> tuple[Profile, str] | None:
+        """Give a saved account and where it is kept, None if there is none."""
+        if self._mark(name).exists():
+            profile = self._keyring.load(name)
+            return None if profile is None else (profile, "the system's keyring")
+        profile = self._file.load(name)
+        return None if profile is None else (profile, "a file of yours")
+
+    def save(self, kind: str, name: str, profile: Profile) -> str:
+        """Keep an account in the "file" or the "keyring", and say where."""
+        if kind == "file":
+            where = self._file.save(name, profile)
+            self._mark(name).unlink(missing_ok=True)
+            return where
+        where = self._keyring.save(name, profile)
+        with _stating("The place of the token could not be noted"):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._mark(name).touch(mode=0o600)
+        self._file.clear(name)
+        return where
+
+    def clear(self, name: str) -> bool:
+        """Forget an account wherever it is, and say whether there was one."""
+        removed = self._file.clear(name)
+        if self._mark(name).exists():
+            removed |= self._keyring.clear(name)
+            with _stating("The note of a token in the keyring could not be removed"):
+                self._mark(name).unlink(missing_ok=True)
+        return removed
+
+    def _mark(self, name: str) -> Path:
+        return self._folder / f"{check_name(name)}.keyring"
+
+
+@contextlib.contextmanager
+def _stating(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{what} ({error.strerror or error}): look at the folder.") from None
+
+
+def _check_keyring(backend: Any) -> None:
+    """Refuse a keyring that keeps nothing, or keeps it as plain text."""
+    kind = type(backend)
+    if kind.__module__.startswith(("keyring.backends.fail", "keyring.backends.null")):
+        raise StoreError(
+            "This machine has no keyring: --save file keeps the token in a file of your own."
+        )
+    if "plaintext" in kind.__name__.lower():
+        raise StoreError(
+            "This machine's keyring keeps plain text: --save file keeps the token in a file that "
+            "nobody else can read."
+        )
+
+
+def _config_folder() -> Path:
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+    else:
+        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "gyazo_nb"
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open without following a link, so that nobody can lead us elsewhere."""
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):  # a pipe must not be waited for
+        flags |= getattr(os, name, 0)
+    return os.open(path, flags, 0o600)
+
+
+def _check_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"{path} is no file: remove it, then sign in again.")
+    if sys.platform == "win32":
+        return  # the user's own folder is private there, and modes say nothing
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StoreError(
+            f"The saved token in {path} can be read by others: run  chmod 600 {path}  if you trust "
+            f"it, or remove it and sign in again."
+        )
+
+
+def _spoiled(path: Path) -> StoreError:
+    return StoreError(f"{path} holds no saved token: remove it, then sign in again.")
