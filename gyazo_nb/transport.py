@@ -161,9 +161,8 @@ class Transport:
 
     def _reply(self, response: httpx.Response) -> Reply:
         headers = dict(response.headers)
-        headers.setdefault(
-            "date", formatdate(usegmt=True)
-        )  # RFC 9110 §6.6.1: the recipient adds it
+        if "date" not in headers:  # RFC 9110 §6.6.1: the recipient adds it
+            headers["date"] = formatdate(usegmt=True)
         return Reply(response.status_code, headers, response.content, self)
 
     def _blocking(self) -> httpx.Client:

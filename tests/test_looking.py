@@ -175,4 +175,4 @@ def test_shift_tab_shows_a_signature_and_an_example():
             assert text.startswith(f"Same as `{name[1:]}`, awaited"), name
         else:
             assert re.search(r"\n\n>>> .*gyazo\.", text), name
-            assert "Source: " in text, name
+            assert "Source: " in text or name == "ready", name  # it asks Gyazo nothing
