@@ -43,7 +43,7 @@ def request(
 
 def download(url: str) -> Operation[bytes]:
     """The file at an address that the service named. It is fetched without the token."""
-    return Operation(Request("GET", url), lambda reply: reply.body)
+    return Operation(Request("GET", url, accept="*/*"), lambda reply: reply.body)
 
 
 def _own_url(site: Site, path: str) -> str:

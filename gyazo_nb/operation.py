@@ -58,7 +58,7 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. `body` is sent as JSON, unless it is None.
+    """What to send. `body` is sent as JSON, unless it is None; `accept` is the kind of answer wanted.
 
     `token` becomes `Authorization: Bearer`, or where `token_in` says so the parameter `access_token`
     (RFC 6750 §2.1 to §2.3, https://gyazo.com/api/docs/auth).
@@ -73,6 +73,7 @@ class Request:
     token: Secret | None = None
     token_in: TokenIn = "header"  # noqa: S105 -- where, not which
     repeat: Repeat | None = None
+    accept: str = "application/json"
 
     @property
     def repeatable(self) -> Repeat:

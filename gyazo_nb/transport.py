@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from email.utils import formatdate
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 from weakref import finalize
@@ -47,6 +50,9 @@ class Transport:
         self._client: httpx.Client | None = None
         self._closing: finalize[[], Transport] | None = None
         self._leases: _Leases = {}
+        self._ending: set[_Lease] = (
+            set()
+        )  # an object that nobody holds is not finished, but dropped
 
     def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
@@ -87,11 +93,11 @@ class Transport:
         """
         with self._lock:
             closing, self._closing, self._client = self._closing, None, None
-            leases = dict(self._leases)
-            self._leases.clear()
-        for loop, (_, lease) in leases.items():
-            if loop.is_running():
-                asyncio.run_coroutine_threadsafe(_end(lease), loop)
+            running = [loop for loop in self._leases if loop.is_running()]
+            leases = {loop: self._leases.pop(loop)[1] for loop in running}
+            self._ending.update(leases.values())
+        for loop, lease in leases.items():
+            asyncio.run_coroutine_threadsafe(self._end(lease), loop)
         if closing is not None:
             closing()
 
@@ -100,7 +106,7 @@ class Transport:
         with self._lock:
             _, lease = self._leases.pop(asyncio.get_running_loop(), (None, None))
         if lease is not None:
-            await _end(lease)
+            await self._end(lease)
         self.close()
 
     def _ask(self, request: Request) -> Reply | Failure:
@@ -155,9 +161,8 @@ class Transport:
 
     def _reply(self, response: httpx.Response) -> Reply:
         headers = dict(response.headers)
-        headers.setdefault(
-            "date", formatdate(usegmt=True)
-        )  # RFC 9110 §6.6.1: the recipient adds it
+        if "date" not in headers:  # RFC 9110 §6.6.1: the recipient adds it
+            headers["date"] = formatdate(usegmt=True)
         return Reply(response.status_code, headers, response.content, self)
 
     def _blocking(self) -> httpx.Client:
@@ -181,6 +186,10 @@ class Transport:
                 self._leases[loop] = client, lease
         return client
 
+    async def _end(self, lease: _Lease) -> None:
+        await lease.aclose()
+        self._ending.discard(lease)
+
     def _options(self) -> dict[str, Any]:
         times = self._timeouts
         return {
@@ -190,8 +199,11 @@ class Transport:
             ),
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=32),
             "follow_redirects": False,
+            "verify": _certificates(
+                os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            ),
             "mounts": _LOOPBACK,
-            "headers": {"User-Agent": "gyazo_nb", "Accept": "application/json"},
+            "headers": {"User-Agent": "gyazo_nb"},
             # A cookie would be a second identity, kept beyond a sign-out.
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         }
@@ -216,8 +228,13 @@ async def _lease(
         await client.aclose()
 
 
-async def _end(lease: _Lease) -> None:
-    await lease.aclose()
+@cache
+def _certificates(*where: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the cache's key
+    """Read the certificates to trust: once, since that takes longer than a request on this machine.
+
+    The two variables are those that httpx looks at; with others there is something else to read.
+    """
+    return httpx.create_ssl_context()
 
 
 def _read(operation: Operation[T], outcome: Reply | Failure, *, again: bool) -> T:

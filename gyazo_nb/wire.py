@@ -25,7 +25,8 @@ from .secret import Secret
 
 def call(request: Request, files: ExitStack) -> dict[str, Any]:
     """The request as httpx takes it. `files` keeps open what is to be read while it is sent."""
-    call: dict[str, Any] = {"method": request.method, "url": request.url}
+    headers = {"Accept": request.accept}
+    call: dict[str, Any] = {"method": request.method, "url": request.url, "headers": headers}
     if request.params:
         call["params"] = dict(request.params)
     if request.form:
@@ -42,8 +43,8 @@ def call(request: Request, files: ExitStack) -> dict[str, Any]:
         # Wherever the service points a file is followed: there is nothing that could go along.
         call["follow_redirects"] = request.method == "GET"
     elif request.token_in == "header":  # noqa: S105 -- where, not which
-        call["headers"] = {"Authorization": f"Bearer {request.token.reveal()}"}
-    elif request.form or request.file:
+        headers["Authorization"] = f"Bearer {request.token.reveal()}"
+    elif request.method == "POST" and (request.form or request.file):
         call["data"] = call.get("data", {}) | {"access_token": request.token.reveal()}
     else:
         # Into the line that is sent and not into the URL, which is logged.
