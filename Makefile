@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m
 # The generations of the kernel that behave differently; the tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 
-.PHONY: demo test check fix clean
+.PHONY: help demo test test-matrix check fix clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -16,6 +16,17 @@ demo: $(VENV)/demo ## JupyterLab on the first notebook, with the sandbox running
 
 test: $(VENV)/dev ## Every test (ARGS="-k paste" for some)
 	$(RUN) pytest $(ARGS)
+
+# The Pythons of the matrix: those on the PATH, and those that pyenv keeps.
+MATRIX ?= 3.11 3.12 3.13
+
+test-matrix: ## All tests but the browser's, on each Python of the matrix that is here
+	@for version in $(MATRIX); do \
+	    python=$$(ls -d "$$HOME"/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+	    [ -n "$$python" ] || python=$$(command -v python$$version) || { echo "Python $$version is not here"; continue; }; \
+	    echo "== Python $$version"; \
+	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="--ignore tests/browser --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
+	done
 
 check: $(VENV)/dev ## What CI runs: format, lint, types, layers, tests
 	$(VENV)/bin/ruff format --check
