@@ -7,11 +7,13 @@
 The modules, in the order in which they build on each other:
 
     1 words              errors secret site
-    2 values             operation (a request and how to read its reply) · models picture cards pages
+    2 values             operation (a request and how to read its reply) · models cards pages
+                         picture drawing pixels (anything that a notebook shows, as a file)
     3 questions          paste oauth (signing in) · api (one function an endpoint)
-    4 the outside world  environment (GYAZO_…) · transport (the only one that knows httpx)
+    4 the outside world  environment (GYAZO_…) · transport, fetch (the only ones that know httpx)
     5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
-    6 the notebook       config (traits) · logs · panel (the widget)
+                         many at once: pool progress stop journal report · batch · uploads
+    6 the notebook       config (traits) · logs · panel (the widget) · capture sharing (%gyazo, %%gyazo)
     7 all together       magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING
 
 from .errors import (
     ArgumentError,
+    BatchError,
+    BatchInterruptedError,
     ConfigError,
     ConnectionFailedError,
     DeniedError,
@@ -31,6 +35,7 @@ from .errors import (
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
+    JournalError,
     NotFoundError,
     NotLoggedInError,
     OtherAccountError,
@@ -46,6 +51,7 @@ from .errors import (
 )
 from .login import Account, Login
 from .models import Deleted, Image, Metadata, Page, User
+from .report import Failure, Report
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
@@ -59,11 +65,14 @@ __all__ = [
     "Account",
     "App",
     "ArgumentError",
+    "BatchError",
+    "BatchInterruptedError",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
     "DeniedError",
     "ExpiredError",
+    "Failure",
     "ForbiddenError",
     "Gyazo",
     "GyazoError",
@@ -71,6 +80,7 @@ __all__ = [
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
+    "JournalError",
     "Login",
     "Metadata",
     "NotFoundError",
@@ -80,6 +90,7 @@ __all__ = [
     "PasteError",
     "PictureError",
     "PlanError",
+    "Report",
     "ResponseError",
     "Secret",
     "ServerError",

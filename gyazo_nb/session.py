@@ -11,13 +11,11 @@ from typing import Any
 
 from . import api
 from .api import AccessPolicy
-from .connection import Connection
 from .models import Deleted, Image, Page, User
-from .operation import Operation
-from .picture import file_part
+from .uploads import Uploads
 
 
-class Gyazo(Connection):
+class Gyazo(Uploads):
     """Your Gyazo account.
 
     >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP
@@ -61,7 +59,8 @@ class Gyazo(Connection):
 
         >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")  # doctest: +SKIP
 
-        `picture` is a path, bytes, an open binary file, a matplotlib figure or a PIL image.
+        `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, anything
+        that shows itself as a picture, bytes, an open binary file, a path or a web address.
         `access_policy` is "anyone" (Gyazo's default: whoever has the link) or "only_me"; `desc` is a
         comment, in which `#word` becomes a tag; `referer_url` is the page it comes from; `created_at`
         a `datetime` or Unix seconds; `collection_id` a collection that you own or have joined.
@@ -79,7 +78,7 @@ class Gyazo(Connection):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        return self._send(self._upload(picture, fields))
+        return self._job(picture, fields)()
 
     async def aupload(
         self,
@@ -105,7 +104,7 @@ class Gyazo(Connection):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        return await self._asend(self._upload(picture, fields))
+        return await self._asend(await self._aupload(picture, fields))
 
     def images(self, *, page: int = 1, per_page: int = 20) -> Page:
         """Some of your images, newest first; in a notebook a gallery.
@@ -147,10 +146,6 @@ class Gyazo(Connection):
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, awaited."""
         return await self._asend(api.delete(*self._signed_in(), _id_of(image)))
-
-    def _upload(self, picture: Any, fields: dict[str, Any]) -> Operation[Image]:
-        site, token = self._signed_in()
-        return api.upload(site, token, file_part(picture), **fields)
 
 
 def _id_of(image: str | Image) -> str:
