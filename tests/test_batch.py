@@ -73,7 +73,7 @@ def test_a_field_is_a_value_or_a_function_of_the_thing(gyazo, server, tmp_path):
 
     assert [image.title for image in report] == ["a", "b", "c"]
     assert sorted(i.fields["title"] for i in server.sandbox.images) == ["a", "b", "c"]
-    assert {tuple(i.fields) for i in server.sandbox.images} == {("desc", "title")}
+    assert {tuple(i.fields) for i in server.sandbox.images} == {("title", "desc")}
 
 
 def test_things_are_read_when_they_are_needed(gyazo, server):
