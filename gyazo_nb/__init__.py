@@ -13,7 +13,7 @@ The modules, in the order in which they build on each other:
     4 the outside world  environment (GYAZO_…) · transport, fetch (the only ones that know httpx)
     5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads
-    6 the notebook       config (traits) · logs · panel (the widget) · capture sharing (%gyazo, %%gyazo)
+    6 the notebook       config (traits) · logs · panel (the widget) · words capture sharing (%gyazo, %%gyazo)
     7 all together       magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """

@@ -19,6 +19,7 @@ from . import pages
 from .config import Options
 from .errors import ConfigError
 from .session import Gyazo
+from .sharing import SharingMagics
 from .site import App, Site
 
 if TYPE_CHECKING:  # both take longer to import than %load_ext may last
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # both take longer to import than %load_ext may last
 
 
 @magics_class
-class GyazoMagics(Options, Magics):
+class GyazoMagics(SharingMagics, Options, Magics):
     """Sign in to Gyazo from a notebook."""
 
     def __init__(self, shell: InteractiveShell) -> None:

@@ -86,9 +86,7 @@ async def main():
     # TCP by name: asyncio switches Nagle's delay off, 40 ms an answer, only where it reads that.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = await asyncio.get_running_loop().create_server(
-        Connection, sock=listener, backlog=1024
-    )
+    server = await asyncio.get_running_loop().create_server(Connection, sock=listener, backlog=1024)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     await server.serve_forever()
 

@@ -1,0 +1,296 @@
+"""`%gyazo` and `%%gyazo` in a real shell: what is seen is shared, and the cell runs as ever."""
+
+import asyncio
+import io
+
+import pytest
+from harness import PNG
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from PIL import Image as Pillow
+
+from gyazo_nb import ArgumentError, BatchError, Image, NotLoggedInError, PictureError
+from gyazo_nb.sandbox import Fault
+from gyazo_nb.words import split
+
+
+def png(colour):
+    out = io.BytesIO()
+    Pillow.new("RGB", (4, 3), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, server):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.user_ns.update(red=png("red"), blue=png("blue"), both=[png("red"), png("blue")])
+    yield shell
+    shell.run_line_magic("unload_ext", "gyazo_nb")
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def arrived(server):
+    """What the sandbox has, by the colour of its first pixel, in no order."""
+    return {
+        Pillow.open(io.BytesIO(i.data)).convert("RGB").getpixel((0, 0))
+        for i in server.sandbox.images
+    }
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def cards(captured):
+    return [out for out in captured.outputs if "<figure" in out.data.get("text/html", "")]
+
+
+# ── %gyazo ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("line", "colours"),
+    [
+        ("red", [RED]),
+        ("red blue", [RED, BLUE]),
+        ("both", [RED, BLUE]),
+        ("both[1]", [BLUE]),
+        ("[one for one in both]", [RED, BLUE]),
+        ("bytes( both[0] )", [RED]),
+        ("red.png", [RED]),
+        ('"my plots/blue one.png"', [BLUE]),
+        ("plots/*.png", [RED, BLUE]),
+        ("**/r*.png", [RED]),
+        ("./red.png blue", [RED, BLUE]),
+    ],
+)
+def test_what_is_named_is_uploaded(shell, server, tmp_path, line, colours):
+    """Variables, expressions, paths, globs; cards come back, the list stays in a variable."""
+    for path, name in (
+        ("red.png", "red"),
+        ("plots/r.png", "red"),
+        ("plots/b.png", "blue"),
+        ("my plots/blue one.png", "blue"),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(png(name))
+
+    with capture_output() as captured:
+        shell.run_line_magic("gyazo", line)
+
+    assert arrived(server) == set(colours)
+    images = shell.user_ns["gyazo_images"]
+    assert len(images) == len(cards(captured)) >= len(colours)
+    assert all(isinstance(image, Image) for image in images)
+
+
+def test_the_options_reach_the_service(shell, server):
+    """Title, description, access policy and collection, with blanks in quotes."""
+    shell.run_line_magic(
+        "gyazo",
+        "red --title \"Loss curve\" --desc '#one two' --access-policy only_me --collection "
+        + "a" * 32
+        + " --into mine",
+    )
+
+    assert server.sandbox.images[0].fields == {
+        "title": "Loss curve",
+        "desc": "#one two",
+        "access_policy": "only_me",
+        "collection_id": "a" * 32,
+    }
+    assert len(shell.user_ns["mine"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        ("", ArgumentError, "Name what to upload"),
+        ("nothing", ArgumentError, "nothing: it is neither a variable nor a file"),
+        ("no/*.png", ArgumentError, r"no/\*.png: no files are there"),
+        ("'red'", ArgumentError, "'red': it is neither"),
+        ("red[", ArgumentError, "A ] is missing"),
+        ('red --title "a', ArgumentError, 'A " is missing'),
+        ("red --into 1x", ArgumentError, "--into needs"),
+        ("red --access-policy me", UsageError, "--access-policy"),
+        ("red --colour x", UsageError, "%gyazo"),
+        ("5", ArgumentError, "neither a variable nor a file"),
+        ("len(both)", PictureError, "A int is not a picture"),
+        ("[1,red,2]", BatchError, "1 uploaded, 2 failed"),
+        ("1/0+len(both)", ZeroDivisionError, "division"),
+    ],
+)
+def test_what_cannot_be_uploaded_is_a_sentence(shell, line, error, words):
+    """Nothing is refused in silence, and what is good still arrives."""
+    with pytest.raises(error, match=words):
+        shell.run_line_magic("gyazo", line)
+
+
+def test_words_are_split_as_they_are_meant():
+    """At blanks, but not inside of quotes and brackets."""
+    assert split("  a  b[1, 2] f(x, 'y )') \"c d\" {1: (2, 3)} ") == [
+        "a",
+        "b[1, 2]",
+        "f(x, 'y )')",
+        '"c d"',
+        "{1: (2, 3)}",
+    ]
+
+
+# ── %%gyazo ───────────────────────────────────────────────────────────────────────────────────
+
+SHOW = """
+from IPython.display import Image as Shown, display
+print("first")
+display(Shown(red))
+x = 41 + 1
+Shown(blue)
+"""
+
+
+def run(shell, cell, line=""):
+    with capture_output() as captured:
+        result = shell.run_cell(f"%%gyazo {line}\n{cell}", store_history=True)
+    return captured, result
+
+
+def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
+    """Outputs first and in order, then the cards; names, `_` and `Out` as without the magic."""
+    count = shell.execution_count
+    captured, result = run(shell, SHOW, "--title Two")
+
+    assert result.success
+    assert captured.stdout.startswith("first\n")
+    kinds = ["image" if "image/png" in o.data else "card" for o in captured.outputs]
+    assert kinds == ["image", "card", "card"]  # a terminal's last expression is text
+    assert "<IPython.core.display.Image object>" in captured.stdout
+    assert arrived(server) == {RED, BLUE}
+    images = shell.user_ns["gyazo_images"]
+    assert [server.sandbox.album.get(i.image_id).data for i in images] == [png("red"), png("blue")]
+    assert images[0].title == "Two"
+    assert shell.user_ns["x"] == 42
+    assert shell.execution_count == count + 1
+    assert shell.user_ns["In"][-1].startswith("%%gyazo") or not shell.history_manager.enabled
+
+
+def test_the_same_picture_twice_is_one_card(shell, server):
+    """A figure that is displayed and then the last expression is one image."""
+    captured, _ = run(
+        shell, "from IPython.display import Image as S, display\ndisplay(S(red))\nS(red)"
+    )
+
+    assert len(cards(captured)) == 1
+
+
+def test_an_error_is_the_cells_error_and_nothing_is_uploaded(shell, server):
+    """It is shown once, by the shell; the cell fails by it."""
+    captured, result = run(shell, SHOW + "\n1/0")
+
+    assert isinstance(result.error_in_exec, ZeroDivisionError)
+    assert captured.stdout.count("ZeroDivisionError") <= 2  # head and last line of one traceback
+    assert "run_cell_magic" not in captured.stdout
+    assert server.sandbox.images == []
+    assert "gyazo_images" not in shell.user_ns
+    assert run(shell, "1")[1].success  # and it is over
+
+
+def test_what_was_shown_before_an_error_is_uploaded_if_asked_for(shell, server):
+    """--on-error: the cards are there, and the cell fails all the same."""
+    captured, result = run(
+        shell, "from IPython.display import Image as S, display\ndisplay(S(red))\n1/0", "--on-error"
+    )
+
+    assert isinstance(result.error_in_exec, ZeroDivisionError)
+    assert arrived(server) == {RED}
+    assert len(cards(captured)) == 1
+
+
+def test_a_syntax_error_fails_the_cell(shell):
+    """As without the magic."""
+    captured, result = run(shell, "1 +")
+
+    assert isinstance(result.error_in_exec, SyntaxError)
+    assert captured.stdout.count("SyntaxError") == 1
+
+
+def test_only_what_is_still_to_be_seen_counts(shell, server):
+    """A cleared output is gone, an updated display is what it became."""
+    cell = """
+from IPython.display import Image as S, clear_output, display
+display(S(red))
+clear_output(wait=True)
+handle = display(S(red), display_id=True)
+handle.update(S(blue))
+"""
+    _, result = run(shell, cell)
+
+    assert result.success
+    assert arrived(server) == {BLUE}
+
+
+def test_a_cell_without_pictures_says_so(shell):
+    """And its list is empty."""
+    captured, _ = run(shell, "2 + 2")
+
+    assert "showed no picture" in captured.stdout
+    assert shell.user_ns["gyazo_images"] == []
+
+
+def test_other_magics_work_inside(shell, server):
+    """The cell is a cell: line magics, cell magics, shell escapes."""
+    captured, _ = run(
+        shell, "%%time\nfrom IPython.display import Image as S, display\ndisplay(S(red))"
+    )
+
+    assert "Wall time" in captured.stdout
+    assert arrived(server) == {RED}
+
+
+def test_nothing_is_left_in_the_shell(shell):
+    """Whatever happened, the publisher and the display hook are as they were."""
+    for cell in (SHOW, "1/0", "1 +"):
+        run(shell, cell)
+
+    for owner in (shell.display_pub, shell.displayhook):
+        assert not {"publish", "clear_output", "write_format_data"} & set(vars(owner))
+    assert len(shell.events.callbacks["post_run_cell"]) == 0
+
+
+def test_a_long_cell_is_not_run_before_the_sign_in(shell, monkeypatch):
+    """The sentence comes first, not after an hour."""
+    monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
+    _, result = run(shell, "ran = True")
+
+    assert isinstance(result.error_in_exec, NotLoggedInError)
+    assert "ran" not in shell.user_ns
+
+
+def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server):
+    """The cell fails; the cards of the others are there."""
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload"))
+    captured, result = run(shell, SHOW)
+
+    assert isinstance(result.error_in_exec, BatchError)
+    assert len(cards(captured)) == 1
+    assert PNG[:4] == b"\x89PNG"
+
+
+def test_a_cell_that_awaits_works_or_is_a_sentence(shell):
+    """Where no loop runs, IPython starts one; where one runs, the sentence says what to do."""
+    cell = "import asyncio\nawait asyncio.sleep(0)"
+    assert run(shell, cell)[1].success
+
+    async def main():
+        with pytest.raises(ArgumentError, match="run it by itself"):
+            shell.run_cell_magic("gyazo", "", cell)
+
+    asyncio.run(main())
