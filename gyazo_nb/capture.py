@@ -18,26 +18,35 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 
 class Shown:
-    """The pictures of a cell: what each was shown as (a mime bundle), in order."""
+    """What a cell showed, in order: each as a mime bundle, with the thing itself where it is known."""
 
     def __init__(self) -> None:
-        self._bundles: dict[object, Mapping[str, Any]] = {}
+        self._shown: dict[object, tuple[Mapping[str, Any], Any]] = {}
+        self._formatted: tuple[Any, Any] = (None, None)
         self._clear_first = False
         self._thread = threading.get_ident()
 
-    def bundles(self) -> list[Mapping[str, Any]]:
+    def all(self) -> list[tuple[Mapping[str, Any], Any]]:
         """What is to be seen, in order."""
-        return list(self._bundles.values())
+        return list(self._shown.values())
+
+    def formatted(self, thing: Any, data: Any) -> None:
+        """A thing was turned into a bundle, which is about to be shown."""
+        self._formatted = (data, thing)
 
     def add(self, data: Any, transient: Any = None) -> None:
         """Something was shown; under the display id of an earlier one, it takes its place."""
         if threading.get_ident() != self._thread or not isinstance(data, Mapping):
             return  # another thread's: a subshell of ipykernel 7, a callback
         if self._clear_first:
-            self._bundles.clear()
+            self._shown.clear()
             self._clear_first = False
         key = (transient or {}).get("display_id") if isinstance(transient, Mapping) else None
-        self._bundles[object() if key is None else key] = dict(data)
+        formatted, thing = self._formatted
+        self._shown[object() if key is None else key] = (
+            dict(data),
+            thing if formatted is data else None,
+        )
 
     def clear(self, *, wait: bool) -> None:
         """The output was cleared, now or by the next thing that is shown."""
@@ -45,7 +54,7 @@ class Shown:
             if wait:
                 self._clear_first = True
             else:
-                self._bundles.clear()
+                self._shown.clear()
 
 
 def run(shell: InteractiveShell, cell: str) -> tuple[Shown, ExecutionResult]:
@@ -110,7 +119,13 @@ def _watched(shell: InteractiveShell, shown: Shown) -> Iterator[None]:
         shown.add(data)
         return original_write(data, *args, **kwargs)
 
+    def format_(thing: Any, *args: Any, **kwargs: Any) -> Any:
+        data, metadata = original_format(thing, *args, **kwargs)
+        shown.formatted(thing, data)
+        return data, metadata
+
     with ExitStack() as stack:
+        original_format = _shadow(stack, shell.display_formatter, "format", format_)
         original_publish = _shadow(stack, publisher, "publish", publish)
         original_clear = _shadow(stack, publisher, "clear_output", clear_output)
         original_write = _shadow(stack, hook, "write_format_data", write_format_data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import importlib
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,11 @@ def drawn(thing: Any) -> bytes | None:
         if (data := draw(thing)) is not None:
             return data
     return from_bundle(_bundle(thing))
+
+
+def chart(thing: Any) -> bytes | None:
+    """Draw a chart that shows itself as a script, not as a picture; None for anything else."""
+    return _plotly(thing) or _altair(thing)
 
 
 def figure_of(thing: Any) -> Any:
@@ -99,7 +104,7 @@ def _written(write: Callable[[io.BytesIO], object], what: str) -> bytes:
 def _figures(thing: Any) -> Iterator[Any]:
     if _is_array(thing) and getattr(thing.dtype, "kind", "") == "O":
         thing = list(thing.ravel()) if hasattr(thing, "ravel") else list(thing)
-    if isinstance(thing, list | tuple):
+    if isinstance(thing, Sequence) and not isinstance(thing, str | bytes | bytearray | memoryview):
         for one in thing:
             yield from _figures(one)
         return
@@ -108,7 +113,7 @@ def _figures(thing: Any) -> Iterator[Any]:
         inner = getattr(thing, "figure", None) or getattr(thing, "fig", None)
         if inner is None and callable(getattr(thing, "get_figure", None)):
             inner = thing.get_figure()
-        if inner is None or inner is thing:
+        if inner is None or inner is thing or callable(inner):  # pyplot.figure is a function
             break
         thing = inner
     if _is_figure(thing):
@@ -121,7 +126,7 @@ def _is_figure(thing: Any) -> bool:
 
 def _matplotlib(thing: Any) -> bytes | None:
     """Draw a figure as the notebook shows it: tight, on its own ground."""
-    figure = thing if _is_figure(thing) and not hasattr(thing, "figure") else figure_of(thing)
+    figure = figure_of(thing)
     if figure is None:
         return None
     return _written(lambda out: figure.savefig(out, format="png", bbox_inches="tight"), "figure")

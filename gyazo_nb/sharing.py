@@ -17,7 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from . import capture, words
-from .drawing import from_bundle
+from .drawing import chart, from_bundle
 from .errors import ArgumentError, PictureError
 from .report import Report
 
@@ -150,9 +150,9 @@ def _drawn(shown: capture.Shown) -> tuple[list[bytes], PictureError | None]:
     """The pictures among what was shown, each once, and the first that could not be drawn."""
     pictures: dict[bytes, bytes] = {}
     complaint = None
-    for bundle in shown.bundles():
+    for bundle, thing in shown.all():
         try:
-            data = from_bundle(bundle)
+            data = from_bundle(bundle) or chart(thing)
         except PictureError as error:
             complaint = complaint or error
             continue

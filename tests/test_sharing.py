@@ -237,6 +237,29 @@ handle.update(S(blue))
     assert arrived(server) == {BLUE}
 
 
+def test_a_chart_that_shows_itself_by_a_script_is_drawn(shell, server):
+    """Altair's and plotly's own displays hold no picture: their exporters make one."""
+    cell = """
+import altair as alt, plotly.graph_objects as go
+alt.Chart(alt.Data(values=[{"a": 1, "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")
+"""
+    captured, result = run(shell, cell)
+
+    assert result.success
+    assert len(cards(captured)) == 1
+
+
+def test_a_table_and_an_array_are_no_figures(shell, server):
+    """What shows itself as text or as a table is left where it is."""
+    captured, result = run(
+        shell,
+        "import numpy\nfrom IPython.display import HTML, display\ndisplay(HTML('a'))\nnumpy.ones((3, 3))",
+    )
+
+    assert result.success
+    assert "showed no picture" in captured.stdout
+
+
 def test_a_cell_without_pictures_says_so(shell):
     """And its list is empty."""
     captured, _ = run(shell, "2 + 2")
@@ -260,8 +283,8 @@ def test_nothing_is_left_in_the_shell(shell):
     for cell in (SHOW, "1/0", "1 +"):
         run(shell, cell)
 
-    for owner in (shell.display_pub, shell.displayhook):
-        assert not {"publish", "clear_output", "write_format_data"} & set(vars(owner))
+    for owner in (shell.display_pub, shell.displayhook, shell.display_formatter):
+        assert not {"publish", "clear_output", "write_format_data", "format"} & set(vars(owner))
     assert len(shell.events.callbacks["post_run_cell"]) == 0
 
 
