@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m
 # The generations of the kernel that behave differently; the tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 
-.PHONY: demo test check fix clean
+.PHONY: demo test bench check fix clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -16,6 +16,9 @@ demo: $(VENV)/demo ## JupyterLab on the first notebook, with the sandbox running
 
 test: $(VENV)/dev ## Every test (ARGS="-k paste" for some)
 	$(RUN) pytest $(ARGS)
+
+bench: $(VENV)/dev ## The numbers that are promised, each beside its peer (ARGS="batches loading" for some)
+	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
 check: $(VENV)/dev ## What CI runs: format, lint, types, layers, tests
 	$(VENV)/bin/ruff format --check

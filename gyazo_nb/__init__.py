@@ -7,13 +7,16 @@
 The modules, in the order in which they build on each other:
 
     1 words              errors secret site
-    2 values             operation (a request and how to read its reply) · models cards pages
+    2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
+                         fields models links (what Gyazo sends back) · cards pages (its looks) ·
                          picture drawing pixels (anything that a notebook shows, as a file)
-    3 questions          paste oauth (signing in) · api (one function an endpoint)
-    4 the outside world  environment (GYAZO_…) · transport, fetch (the only ones that know httpx)
-    5 in the hand        login (one attempt) · connection (who is signed in) · session (`Gyazo`)
+    3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
+    4 the outside world  environment (GYAZO_…) · wire transport fetch (the only ones that know httpx)
+    5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
+                         looking and session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads
-    6 the notebook       config (traits) · logs · panel (the widget) · words capture sharing (%gyazo, %%gyazo)
+    6 the notebook       config (traits) · logs · panel (the widget) ·
+                         words capture sharing (%gyazo, %%gyazo)
     7 all together       magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """
@@ -49,8 +52,12 @@ from .errors import (
     UnauthorizedError,
     UnreadableReplyError,
 )
+from .fields import Annotation, Location, Metadata, Ocr
+from .links import EasyUpload, Embed
+from .listing import AsyncImages, Images
 from .login import Account, Login
-from .models import Deleted, Image, Metadata, Page, User
+from .models import Deleted, Image, Page, User
+from .patience import Retry, Timeouts
 from .report import Failure, Report
 from .secret import Secret
 from .session import Gyazo
@@ -63,28 +70,35 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Annotation",
     "App",
     "ArgumentError",
+    "AsyncImages",
     "BatchError",
     "BatchInterruptedError",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
     "DeniedError",
+    "EasyUpload",
+    "Embed",
     "ExpiredError",
     "Failure",
     "ForbiddenError",
     "Gyazo",
     "GyazoError",
     "Image",
+    "Images",
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
     "JournalError",
+    "Location",
     "Login",
     "Metadata",
     "NotFoundError",
     "NotLoggedInError",
+    "Ocr",
     "OtherAccountError",
     "Page",
     "PasteError",
@@ -92,9 +106,11 @@ __all__ = [
     "PlanError",
     "Report",
     "ResponseError",
+    "Retry",
     "Secret",
     "ServerError",
     "Site",
+    "Timeouts",
     "TokenRequestError",
     "TooManyRequestsError",
     "UnauthorizedError",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
@@ -34,6 +35,10 @@ Things = Iterable[Any] | AsyncIterable[Any]
 
 GRACE = 5.0  # seconds that Ctrl-C waits for what is being sent
 _TICK = 0.1  # seconds: Stop reaches an awaiting cell only when its loop wakes up
+
+
+# Told after each thing that is settled, with the number that have failed so far.
+Step = Callable[[int], object]
 
 
 class Prepare(Protocol):
@@ -87,7 +92,8 @@ class Batch:
                 "These things come from an async iterable: use await gyazo.aupload_all(…)."
             )
         self._stop = Stop()
-        self._run(self._source)
+        with self._bar() as bar:
+            self._run(self._source, bar.step)
 
     async def arun(self) -> None:
         """Same as `run`, awaited: in a thread, so that the loop stays free."""
@@ -95,22 +101,27 @@ class Batch:
         loop = asyncio.get_running_loop()
         source = self._source = self._source or self._pulled(loop)
 
+        settled: deque[int] = deque()
+
         def work() -> None:
             # A KeyboardInterrupt that leaves a future would run through the whole loop.
             with suppress(BatchInterruptedError):
-                self._run(source)
+                self._run(source, settled.append)
 
         running = loop.run_in_executor(None, copy_context().run, work)
-        try:
-            while not running.done():
-                await asyncio.wait([running], timeout=_TICK)
-        except asyncio.CancelledError:
-            self._stop.ask()
-            await asyncio.wait([running], timeout=GRACE + 1)
-            raise
+        with self._bar() as bar:  # here: a widget that another thread draws may not be shown
+            try:
+                while not running.done():
+                    await asyncio.wait([running], timeout=_TICK)
+                    while settled:
+                        bar.step(settled.popleft())
+            except asyncio.CancelledError:
+                self._stop.ask()
+                await asyncio.wait([running], timeout=GRACE + 1)
+                raise
         running.result()
 
-    def _run(self, source: Iterator[Any]) -> None:
+    def _run(self, source: Iterator[Any], step: Step) -> None:
         report = self.report
         again = {failure.index: failure.thing for failure in report.failures} | self._pending
         if self._lost:
@@ -126,30 +137,29 @@ class Batch:
         pool: Pool[Image] = Pool(self._concurrency)
         with (
             self._journal() if self._journal else nullcontext() as journal,
-            self._bar() as bar,
             self._stop as stop,
         ):
             try:
                 for index, thing in self._each(source):
                     while pool.in_flight >= self._concurrency:
-                        self._take(pool, bar)
+                        self._take(pool, step)
                     try:
                         with stop.at_once():
                             job = self._prepare(thing, journal)
                     except Exception as error:  # noqa: BLE001 -- one thing's failure is its own
-                        self._settle(index, error, bar)
+                        self._settle(index, error, step)
                     else:
                         pool.put(index, job)
                         del job
                 while pool.in_flight:
-                    self._take(pool, bar)
+                    self._take(pool, step)
             except KeyboardInterrupt:
                 report.interrupted = True
-                self._drain(pool, bar)
+                self._drain(pool, step)
                 raise self._interrupted() from None
             except BaseException:
                 report.interrupted = True
-                self._drain(pool, bar)
+                self._drain(pool, step)
                 raise
             finally:
                 pool.close()
@@ -171,19 +181,19 @@ class Batch:
             self.report.results.append(None)
             yield index, thing
 
-    def _take(self, pool: Pool[Image], bar: Progress, timeout: float | None = None) -> None:
+    def _take(self, pool: Pool[Image], step: Step, timeout: float | None = None) -> None:
         """Settle one that is done."""
         done = pool.take(_TICK if timeout is None else timeout)
         if done is not None:
             index, outcome = done
             assert isinstance(index, int)  # noqa: S101 -- for mypy: it was put in by _run
-            self._settle(index, outcome, bar)
+            self._settle(index, outcome, step)
             if isinstance(outcome, UnauthorizedError | JournalError):
                 raise outcome  # no token, or no journal: every further thing would fail alike
         if timeout is None:
             self._stop.check()
 
-    def _settle(self, index: int, outcome: Image | BaseException, bar: Progress) -> None:
+    def _settle(self, index: int, outcome: Image | BaseException, step: Step) -> None:
         thing = self._pending.pop(index)
         if isinstance(outcome, BaseException):
             _lighten(outcome)
@@ -191,14 +201,14 @@ class Batch:
             self._failed += 1
         else:
             self.report.results[index] = outcome
-        bar.step(self._failed)
+        step(self._failed)
 
-    def _drain(self, pool: Pool[Image], bar: Progress) -> None:
+    def _drain(self, pool: Pool[Image], step: Step) -> None:
         """Keep what is being sent, for a moment."""
         deadline = time.monotonic() + GRACE
         while pool.in_flight and (left := deadline - time.monotonic()) > 0:
             try:
-                self._take(pool, bar, left)
+                self._take(pool, step, left)
             except (UnauthorizedError, JournalError):
                 continue  # settled, and said already
 

@@ -58,6 +58,15 @@ def gallery(entries: Iterable[tuple[str, str, str]], caption: str) -> str:
     )
 
 
+def link_card(link: str, text: str, details: str) -> str:
+    """A link that somebody is to open, and what there is to know about it."""
+    return (
+        f'<div style="margin:4px 0;max-width:640px;border:{_LINE};border-radius:6px;'
+        f'padding:8px 12px;{_FONT}"><strong>{escape(text)}</strong>'
+        f'<span style="{_MUTED}">{escape(details)}</span><br>{_anchor(link, link)}</div>'
+    )
+
+
 def web_address(url: str) -> str:
     """Give `url` if a browser may safely follow it, else nothing (`javascript:` and the like).
 

@@ -38,6 +38,10 @@ class Options(Configurable):
     upload_url = Unicode(
         help="Where uploads go. Default: https://upload.gyazo.com. Environment: GYAZO_UPLOAD_URL."
     ).tag(config=True)
+    token_in = Unicode(
+        help="How the token is sent: header (Authorization: Bearer) or parameter (access_token). "
+        "Default: header. Environment: GYAZO_TOKEN_IN."
+    ).tag(config=True)
     session_name = Unicode(
         help="The variable that %load_ext makes. Default: gyazo. Environment: GYAZO_SESSION_NAME."
     ).tag(config=True)

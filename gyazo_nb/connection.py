@@ -12,14 +12,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
 
-from . import api
+from . import api, pages
 from .environment import Settings, access_token
 from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
 from .login import Account, Login
 from .models import User
 from .operation import Operation
+from .patience import NO_RETRY, Retry, Timeouts
 from .secret import Secret
-from .site import App, Site
+from .site import App, Site, TokenIn
 
 if TYPE_CHECKING:  # httpx takes longer to import than %load_ext may last
     from .transport import Transport
@@ -37,15 +38,22 @@ class Connection:
         auth_url: str | None = None,
         api_url: str | None = None,
         upload_url: str | None = None,
-        timeout: float | None = None,
+        token_in: TokenIn | None = None,
+        timeout: float | Timeouts | None = None,
+        retries: int | Retry | None = None,
         settings: Settings | None = None,
     ) -> None:
         token = None if token is None else Secret.of(token)
-        given = {"auth_url": auth_url, "api_url": api_url, "upload_url": upload_url}
+        given = {
+            "auth_url": auth_url,
+            "api_url": api_url,
+            "upload_url": upload_url,
+            "token_in": token_in,
+        }
         base = settings or Settings()
         self._settings = Settings(lambda name: given.get(name) or base.text(name))
         self._own = base  # asks for the app and the token, which the arguments do not name
-        self._timeout = timeout
+        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._account: Account | None = None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
@@ -72,7 +80,7 @@ class Connection:
         return Login(
             site=site or self._settings.site(),
             app=(lambda: app) if app else self._own.app,
-            send=self._send,
+            send=self._send_once,
             accept=lambda account: self._accept(account, switch=switch),
         )
 
@@ -93,12 +101,12 @@ class Connection:
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
-        """Close the blocking connections. A later call opens new ones."""
+        """Close the connections, of every thread and event loop. A later call opens new ones."""
         if self._opened is not None:
             self._opened.close()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop and the blocking ones."""
+        """Same as `close`, awaited: those of this event loop are closed when it is over."""
         if self._opened is not None:
             await self._opened.aclose()
 
@@ -134,16 +142,29 @@ class Connection:
         who = f" as {account.user}" if account.user else ""
         return f"<Gyazo: signed in{who} at {urlsplit(account.site.api_url).netloc}>"
 
+    def _repr_html_(self) -> str:
+        try:
+            account = self.account
+        except Exception as error:  # noqa: BLE001 -- as above
+            return pages.sentence(str(error))["text/html"]
+        if account is None:
+            return pages.sentence("Nobody is signed in to Gyazo: run %gyazo_login")["text/html"]
+        who = f"Signed in to Gyazo as {account.user}" if account.user else "Signed in to Gyazo"
+        where = f"at {urlsplit(account.site.api_url).netloc}, by {account.source}"
+        # A repr asks nobody: whose a ready token is, only Gyazo knows.
+        more = "" if account.user else " (gyazo.me() says as whom)"
+        return pages.sentence(f"{who} {where}{more}.")["text/html"]
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a Gyazo session is not written anywhere: it holds your access token")
 
     @property
     def _transport(self) -> Transport:
-        from .transport import TIMEOUT, Transport  # noqa: PLC0415 -- see the top
+        from .transport import Transport  # noqa: PLC0415 -- see the top
 
         with self._lock:  # two threads must not open two
             if self._opened is None:
-                self._opened = Transport(TIMEOUT if self._timeout is None else self._timeout)
+                self._opened = Transport(self._timeouts, self._retry)
             return self._opened
 
     def _accept(self, account: Account, *, switch: bool) -> None:
@@ -162,7 +183,7 @@ class Connection:
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
         try:
-            return self._send(api.me(account.site, account.token))
+            return self._send_once(api.me(account.site, account.token))
         except UnauthorizedError:
             return None
 
@@ -174,8 +195,20 @@ class Connection:
             )
         return account.site, account.token
 
+    def _site(self) -> Site:
+        """Where to ask what needs no token: where somebody is signed in, else as the settings say."""
+        account = self.account
+        return self._settings.site() if account is None else account.site
+
+    def _client_id(self) -> str:
+        return self._own.app().client_id
+
     def _send(self, operation: Operation[T]) -> T:
         return self._transport.send(operation)
+
+    def _send_once(self, operation: Operation[T]) -> T:
+        """Send without a second attempt: whoever signs in sees trouble at once, and decides."""
+        return self._transport.send(operation, NO_RETRY)
 
     async def _asend(self, operation: Operation[T]) -> T:
         return await self._transport.asend(operation)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .errors import ConfigError
 from .secret import Secret
@@ -31,9 +32,10 @@ class Settings:
         return self._chosen(name) or os.environ.get(f"GYAZO_{name.upper()}", "").strip()
 
     def site(self) -> Site:
-        """Where Gyazo is. `ConfigError` if an address cannot be right."""
-        names = ("auth_url", "api_url", "upload_url")
-        return Site(**{name: text for name in names if (text := self.text(name))})
+        """Where Gyazo is, and how the token goes there. `ConfigError` if that cannot be right."""
+        names = ("auth_url", "api_url", "upload_url", "token_in")
+        given: dict[str, Any] = {name: text for name in names if (text := self.text(name))}
+        return Site(**given)
 
     def app(self) -> App:
         """The registered application. `ConfigError` if its client id is missing."""

@@ -8,7 +8,7 @@
     │   └── ExpiredError           this sign-in is too old, or was used already
     ├── OtherAccountError        somebody else is signed in already
     ├── ArgumentError            an argument cannot be right; nothing was sent
-    ├── PictureError             this object cannot be sent as a picture, and what can
+    ├── PictureError             this object is no picture to be sent, or fetched
     ├── BatchError               some things of a batch were not uploaded            (.report)
     ├── JournalError             the file that takes up a batch cannot be read or written
     ├── ConnectionFailedError    no answer came
@@ -75,7 +75,7 @@ class ArgumentError(GyazoError, ValueError):
 
 
 class PictureError(GyazoError):
-    """This object cannot be sent as a picture. The message says what can."""
+    """This object cannot be sent, or fetched, as a picture. The message says what can."""
 
 
 class BatchError(GyazoError):

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .errors import JournalError
+from .errors import JournalError, PictureError
 from .models import Image
 from .operation import FilePart
 
@@ -78,7 +78,12 @@ class Journal:
 
         The same bytes twice in one batch are sent once: the second waits for the first.
         """
-        digest = digest_of(part)
+        try:
+            digest = digest_of(part)
+        except OSError as error:
+            raise PictureError(
+                f"{str(part.content)!r} can no longer be read ({error.strerror}): look at the file again."
+            ) from None
         with self._lock:
             lock = self._locks[digest]
         with lock:
@@ -123,10 +128,16 @@ class Journal:
 
 def digest_of(part: FilePart) -> str:
     """The SHA-256 of what would be sent. A file is read in pieces."""
-    if isinstance(part.content, Path):
-        with part.content.open("rb") as file:
+    content = part.content
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    if isinstance(content, Path):
+        with content.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(part.content).hexdigest()
+    start = content.tell()
+    digest = hashlib.sha256(content.read()).hexdigest()
+    content.seek(start)
+    return digest
 
 
 def _json(image: Image) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Gyazo sends back, as values: `Image`, `Page`, `User`, `Token`, `Deleted`.
+"""What Gyazo sends back, as values: `Image`, `Page`, `User`, `Deleted`.
 
 The law: tolerant in what is read, exact in what is given. A field that is null, empty or missing is
 one and the same `None`; a field that nobody documented stays reachable in `extra`; a reply that is
@@ -11,30 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from types import MappingProxyType
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from . import cards
-from .secret import Secret
+from .errors import PictureError
+from .fields import Annotation, Location, Metadata, Ocr, date, flag, number, page_address, text
+from .operation import Source
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token. It carries no expiry: a token of Gyazo lives until it is deleted."""
-
-    access_token: Secret
-    scope: str = ""
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read the answer of the token endpoint (RFC 6749 §5.1). Unknown keys are ignored."""
-        text = data["access_token"]
-        if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("access_token is no token")
-        if not text or str(data.get("token_type") or "bearer").lower() != "bearer":
-            # RFC 6749 §7.1: a token of an unknown type must not be used.
-            raise ValueError("token_type is not bearer")
-        return cls(Secret(text), _text(data.get("scope")) or "")
+if TYPE_CHECKING:  # Pillow is not a dependency
+    import PIL.Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +35,24 @@ class User:
     name: str
     email: str
     profile_image: str | None = None
+    is_pro: bool | None = None
+    is_team: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """Read `{"user": {…}}`."""
         user = dict(data["user"])
-        picture = _text(user.pop("profile_image", None))
+        picture = text(user.pop("profile_image", None))
         if picture and picture.startswith("//"):  # seen in the wild: protocol-relative
             picture = f"https:{picture}"
         return cls(
             uid=str(user.pop("uid")),
-            name=_text(user.pop("name", None)) or "",
-            email=_text(user.pop("email", None)) or "",
+            name=text(user.pop("name", None)) or "",
+            email=text(user.pop("email", None)) or "",
             profile_image=picture,
+            is_pro=flag(user.pop("is_pro", None)),
+            is_team=flag(user.pop("is_team", None)),
             extra=MappingProxyType(user),
         )
 
@@ -71,31 +62,14 @@ class User:
         return self.name or self.email or self.uid
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What an image says about where it came from."""
-
-    app: str | None = None
-    title: str | None = None
-    url: str | None = None
-    desc: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read `metadata`, which may be missing altogether."""
-        rest = dict(data) if isinstance(data, dict) else {}
-        known = {name: _text(rest.pop(name, None)) for name in ("app", "title", "url", "desc")}
-        return cls(**known, extra=MappingProxyType(rest))
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Image:
     """One image on Gyazo. In a notebook it shows itself as a card.
 
     `image_id` is empty for a locked entry (older images on a free plan), see `locked`. `url` is the
-    picture itself, `permalink_url` its page, `thumb_url` a small version. `created_at` has its own
-    time zone. `extra` holds every field that is not named here.
+    picture itself, `permalink_url` its page, `thumb_url` a small version; an `mp4_url` lasts
+    `video_length` seconds. `created_at` has its own time zone. What was recognised in it: `ocr_text`,
+    `objects`, `location`. `extra` holds every field that is not named here.
     """
 
     image_id: str
@@ -106,29 +80,58 @@ class Image:
     created_at: datetime | None = None
     access_policy: str | None = None
     alt_text: str | None = None
-    ocr_text: str | None = None
-    metadata: Metadata = Metadata()
+    metadata: Metadata = field(default_factory=Metadata)
+    ocr: Ocr = field(default_factory=Ocr)
+    location: Location | None = None
+    objects: tuple[Annotation, ...] = ()
+    video_length: float | None = None
+    mp4_url: str | None = None
+    star: bool | None = None
+    comments: tuple[Any, ...] = field(default=(), hash=False)
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    source: Source | None = field(default=None, compare=False)
 
     @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read an image object of the list, the detail, the search or the upload."""
+    def from_json(cls, data: Any, source: Source | None = None) -> Self:
+        """Read an image object of the list, the detail, the search, the upload or the update.
+
+        `source` is who can bring the picture itself.
+        """
         rest = dict(data)
-        metadata = Metadata.from_json(rest.pop("metadata", None))
-        ocr = rest.pop("ocr", None)
+        about = rest.pop("metadata", None)
+        about = dict(about) if isinstance(about, dict) else {}
+        # Seen in a detail and in the answer to an update: these two one level deeper.
+        inner = {name: about.pop(name, None) for name in ("ocr", "alt_text")}
+        outer = {name: rest.pop(name, None) for name in ("ocr", "alt_text")}
+        url = text(rest.pop("url", None))
+        annotations = rest.pop("localizedObjectAnnotations", None)
+        snake = rest.pop("localized_object_annotations", None)
+        comments = rest.pop("comments", None)
         return cls(
-            image_id=_text(rest.pop("image_id", None)) or "",
-            permalink_url=_text(rest.pop("permalink_url", None)),
-            thumb_url=_text(rest.pop("thumb_url", None)),
-            url=_text(rest.pop("url", None)),
-            type=_text(rest.pop("type", None)),
-            created_at=_date(rest.pop("created_at", None)),
-            access_policy=_text(rest.pop("access_policy", None)),
-            alt_text=_text(rest.pop("alt_text", None)),
-            ocr_text=_text(ocr.get("description")) if isinstance(ocr, dict) else None,
-            metadata=metadata,
+            image_id=text(rest.pop("image_id", None)) or "",
+            permalink_url=page_address(text(rest.pop("permalink_url", None)), url),
+            thumb_url=text(rest.pop("thumb_url", None)),
+            url=url,
+            type=text(rest.pop("type", None)),
+            created_at=date(rest.pop("created_at", None)),
+            access_policy=text(rest.pop("access_policy", None)),
+            alt_text=text(outer["alt_text"]) or text(inner["alt_text"]),
+            metadata=Metadata.from_json(about),
+            ocr=Ocr.from_json(outer["ocr"] or inner["ocr"]),
+            location=Location.from_json(rest.pop("exif_normalized", None)),
+            objects=Annotation.all_from_json(annotations or snake),
+            video_length=number(rest.pop("video_length", None)),
+            mp4_url=text(rest.pop("mp4_url", None)),
+            star=flag(rest.pop("star", None)),
+            comments=tuple(comments) if isinstance(comments, list) else (),
             extra=MappingProxyType(rest),
+            source=source,
         )
+
+    @property
+    def ocr_text(self) -> str | None:
+        """The text that Gyazo read in the picture."""
+        return self.ocr.description
 
     @property
     def title(self) -> str:
@@ -139,6 +142,36 @@ class Image:
     def locked(self) -> bool:
         """Whether the plan keeps this entry's page and picture from being reached."""
         return not self.image_id
+
+    def download(self) -> bytes:
+        """Fetch the picture as it was uploaded.
+
+        >>> Path("plot.png").write_bytes(image.download())  # doctest: +SKIP
+
+        The token is not sent along. Raises `PictureError` for an entry without the address of its
+        picture, as locked ones are, else what every call may raise.
+        """
+        source, url = self._picture()
+        return source.fetch(url)
+
+    async def adownload(self) -> bytes:
+        """Same as `download`, awaited."""
+        source, url = self._picture()
+        return await source.afetch(url)
+
+    def open(self) -> PIL.Image.Image:
+        """Fetch the picture as a PIL image.
+
+        >>> image.open().size                               # doctest: +SKIP
+        (640, 480)
+
+        Raises `PictureError` if Pillow is not installed or cannot read it, else what `download` may.
+        """
+        return _opened(self.download())
+
+    async def aopen(self) -> PIL.Image.Image:
+        """Same as `open`, awaited."""
+        return _opened(await self.adownload())
 
     @property
     def markdown(self) -> str:
@@ -154,6 +187,14 @@ class Image:
     def cosense(self) -> str:
         """The picture, to paste into Cosense (Scrapbox)."""
         return f"[{self.permalink_url or ''}]"
+
+    def _picture(self) -> tuple[Source, str]:
+        if self.source is None or not cards.web_address(self.url or ""):
+            raise PictureError(
+                "This entry came without the address of its picture: "
+                + ("your plan keeps it locked." if self.locked else "ask gyazo.images() for it.")
+            )
+        return self.source, self.url or ""
 
     def __repr__(self) -> str:
         where = self.permalink_url or ("locked" if self.locked else self.image_id)
@@ -235,16 +276,19 @@ class Deleted:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """Read the answer of the delete call."""
-        return cls(str(data["image_id"]), _text(data.get("type")))
+        return cls(str(data["image_id"]), text(data.get("type")))
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _date(value: Any) -> datetime | None:
-    """Read any of the four forms that Gyazo has been seen to send. Another form is no date."""
+def _opened(data: bytes) -> PIL.Image.Image:
     try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
+        from PIL import Image as pil  # noqa: PLC0415, N813 -- not a dependency; only this needs it
+    except ImportError:
+        raise PictureError(
+            "Opening a picture needs Pillow: run  %pip install pillow  first."
+        ) from None
+    try:
+        return pil.open(BytesIO(data))
+    except OSError:
+        raise PictureError(
+            "Pillow cannot read this picture: take its bytes with download()."
+        ) from None

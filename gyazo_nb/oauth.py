@@ -12,16 +12,35 @@ import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from . import paste
 from .errors import ConfigError, InvalidClientError, InvalidGrantError, TokenRequestError
-from .models import Token
 from .operation import Operation, Reply, Request, said
 from .secret import Secret
 from .site import App, Site, spellings
 
 LIFETIME = 600.0  # seconds: as long as a code of Doorkeeper's lives
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. It carries no expiry: a token of Gyazo lives until it is deleted."""
+
+    access_token: Secret
+    scope: str = ""
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Read the answer of the token endpoint (RFC 6749 §5.1). Unknown keys are ignored."""
+        word = data["access_token"]
+        if not isinstance(word, str) or not word.isascii() or not word.isprintable() or " " in word:
+            raise ValueError("access_token is no token")
+        if not word or str(data.get("token_type") or "bearer").lower() != "bearer":
+            # RFC 6749 §7.1: a token of an unknown type must not be used.
+            raise ValueError("token_type is not bearer")
+        return cls(Secret(word), str(data.get("scope") or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,10 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
         "client_secret": client_secret,
         "code_verifier": authorization.verifier,
     }
-    request = Request("POST", f"{authorization.site.auth_url}/oauth/token", form=form)
+    # A code is good once. Sent again after a lost answer it is refused, and by RFC 6749 §4.1.2 the
+    # token that the first attempt brought may be revoked.
+    url = f"{authorization.site.auth_url}/oauth/token"
+    request = Request("POST", url, form=form, repeat="never")
     return Operation(
         request, lambda reply: Token.from_json(reply.json()), lambda reply: _refusal(request, reply)
     )

@@ -12,10 +12,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, Literal, Protocol, TypeVar
 
 from .errors import (
+    ConnectionFailedError,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
@@ -27,30 +29,53 @@ from .errors import (
     UnreadableReplyError,
 )
 from .secret import Secret
+from .site import TokenIn
 
 T = TypeVar("T")
+
+# May a request be sent again? "freely": also if the first may have been carried out already;
+# "unless_done": only if it certainly was not; "never": not even then.
+Repeat = Literal["freely", "unless_done", "never"]
+
+# RFC 9110 §9.2.2: what these methods ask for is the same, however often it is asked.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """The file of a multipart body. A `Path` is opened and streamed when it is sent."""
+    """The file of a multipart body.
+
+    A `Path` is opened and streamed when it is sent, an open file streamed from where it stands.
+    """
 
     name: str
     filename: str
-    content: bytes | Path = field(repr=False)
+    content: bytes | Path | BinaryIO = field(repr=False)
     content_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. `token` becomes `Authorization: Bearer` (RFC 6750 §2.1)."""
+    """What to send. `body` is sent as JSON, unless it is None.
+
+    `token` becomes `Authorization: Bearer`, or where `token_in` says so the parameter `access_token`
+    (RFC 6750 §2.1 to §2.3, https://gyazo.com/api/docs/auth).
+    """
 
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str | Secret] = field(default_factory=dict)
     file: FilePart | None = None
+    body: Any = None
     token: Secret | None = None
+    token_in: TokenIn = "header"  # noqa: S105 -- where, not which
+    repeat: Repeat | None = None
+
+    @property
+    def repeatable(self) -> Repeat:
+        """Whether this may be sent again: as it says itself, else by its method."""
+        return self.repeat or ("freely" if self.method in _IDEMPOTENT else "unless_done")
 
     def masked(self, text: str) -> str:
         """Give `text` without the secrets that were sent: a server may repeat what it got."""
@@ -60,6 +85,16 @@ class Request:
         return text
 
 
+class Source(Protocol):
+    """Whoever brought a reply, and can bring the files that it points to, without any token."""
+
+    def fetch(self, url: str) -> bytes:
+        """Bring a file."""
+
+    async def afetch(self, url: str) -> bytes:
+        """Same as `fetch`, awaited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back. Header names are in lower case."""
@@ -67,10 +102,38 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)  # it may hold an access token
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     def json(self) -> Any:
         """Read the body as JSON, whatever its Content-Type claims. `ValueError` if it is none."""
         return json.loads(self.body)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before asking again, where the service says so (RFC 9110 §10.2.3).
+
+        A date is taken relative to the reply's own `Date`: the two clocks need not agree.
+        """
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        try:
+            until = parsedate_to_datetime(text)
+            return max(0.0, (until - parsedate_to_datetime(self.headers["date"])).total_seconds())
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No reply came, and why.
+
+    `fate` is that of the request: "unsent" for certain, "unknown", or "hopeless": it was not sent, and
+    the next attempt would end as this one did.
+    """
+
+    error: ConnectionFailedError
+    fate: Literal["unsent", "unknown", "hopeless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +142,23 @@ class Operation(Generic[T]):
 
     `parse` is called with a reply of status 2xx and raises `ValueError`, `KeyError`, `TypeError` or
     `AttributeError` where the shape is not the documented one. `refuse` may know better than the
-    general table which error another status means; it gives None where it does not.
+    general table which error another status means; it gives None where it does not. `already` is the
+    result where a refusal means that an earlier attempt was carried out after all.
     """
 
     request: Request
     parse: Callable[[Reply], T]
     refuse: Callable[[Reply], ResponseError | None] = lambda _: None
+    already: Callable[[Reply], T | None] = lambda _: None
 
-    def read(self, reply: Reply) -> T:
-        """Turn the reply into a `T`, or raise the `ResponseError` that it means."""
+    def read(self, reply: Reply, *, again: bool = False) -> T:
+        """Turn the reply into a `T`, or raise the `ResponseError` that it means.
+
+        `again` says that an attempt went before whose fate nobody knows.
+        """
         if reply.status // 100 != 2:  # noqa: PLR2004 -- 2xx
+            if again and (done := self.already(reply)) is not None:
+                return done
             raise self.refuse(reply) or refusal(self.request, reply)
         try:
             return self.parse(reply)
@@ -131,7 +201,7 @@ def refusal(request: Request, reply: Reply) -> ResponseError:
             sentence,
             status=reply.status,
             message=message,
-            retry_after=_seconds(reply.headers.get("retry-after", "")),
+            retry_after=reply.retry_after,
         )
     return kind(sentence, status=reply.status, message=message)
 
@@ -172,7 +242,3 @@ def said(reply: Reply) -> str:
 
 def _one_line(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()[:200].rstrip(" .")
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() else None

@@ -6,10 +6,11 @@ picture is, its first bytes say. What is no picture yet is drawn by `drawing`.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from .drawing import drawn, from_svg
@@ -68,6 +69,15 @@ def address(thing: Any) -> str | None:
     return None
 
 
+def data_url(part: FilePart) -> str:
+    """Write a whole picture into an address, as the upload without a token wants it (RFC 2397)."""
+    content = part.content
+    if isinstance(content, Path):
+        content = content.read_bytes()
+    data = content if isinstance(content, bytes) else content.read()
+    return f"data:{part.content_type};base64,{base64.b64encode(data).decode()}"
+
+
 def kind_of(head: bytes) -> str | None:
     """Tell the kind of a picture by its first bytes.
 
@@ -110,13 +120,22 @@ def _from_path(path: Path) -> FilePart:
 
 
 def _from_file(file: Any) -> FilePart:
-    data = file.read()
+    """Leave a file that can be read twice where it is, to be streamed; read any other whole."""
+    again = callable(getattr(file, "seekable", None)) and file.seekable()
+    start = file.tell() if again else 0
+    data = file.read(512) if again else file.read()
+    if again:
+        file.seek(start)
     if isinstance(data, str):
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise PictureError(f"A {type(file).__name__} is not a picture: give {TAKES}.")
+    if again and _is_svg(bytes(data)):
+        again, data = False, file.read()
     what = "This file (read from where it stood)"
-    return from_bytes(bytes(data), what)
+    if not again:
+        return from_bytes(bytes(data), what)
+    return _part(file, _kind(bytes(data), what))
 
 
 def _kind(head: bytes, what: str) -> str:
@@ -142,7 +161,7 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _part(content: bytes | Path, kind: str) -> FilePart:
+def _part(content: bytes | Path | BinaryIO, kind: str) -> FilePart:
     # Gyazo requires a file name and takes any.
     return FilePart(
         name="imagedata",

@@ -6,16 +6,24 @@ and decides nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from . import api
+from . import anything, api
 from .api import AccessPolicy
-from .models import Deleted, Image, Page, User
+from .links import EasyUpload
+from .looking import Looking
+from .models import Deleted, Image
+from .operation import FilePart, Operation
+from .picture import data_url
 from .uploads import Uploads
 
+# Gyazo requires an address. A notebook's own, with its file's name, is nobody else's business.
+NOWHERE = "http://localhost/"
 
-class Gyazo(Uploads):
+
+class Gyazo(Uploads, Looking):
     """Your Gyazo account.
 
     >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP
@@ -24,23 +32,11 @@ class Gyazo(Uploads):
     Without arguments, the token and the addresses come from the settings (`GYAZO_ACCESS_TOKEN`,
     `GYAZO_API_URL`, …) or from a sign-in (`%gyazo_login`, or `login()`). Every call that asks Gyazo
     something has a twin that is awaited, its name with an `a` in front. Calls wait 10 seconds for a
-    connection and `timeout` seconds (30) for the next byte; they raise a `GyazoError` that says what
-    to do. A session may be used from several threads and event loops.
+    connection and `timeout` seconds (30) for the next byte, and ask again up to `retries` times (3,
+    within a minute) where that does no harm; see `Timeouts` and `Retry`. They raise a `GyazoError`
+    that says what to do. The token goes in a header, or with `token_in="parameter"` as
+    `access_token`. A session may be used from several threads and event loops.
     """
-
-    def me(self) -> User:
-        """Who is signed in.
-
-        >>> gyazo.me().name                                # doctest: +SKIP
-        'Sandy Box'
-
-        Source: https://gyazo.com/api/docs/user
-        """
-        return self._send(api.me(*self._signed_in()))
-
-    async def ame(self) -> User:
-        """Same as `me`, awaited."""
-        return await self._asend(api.me(*self._signed_in()))
 
     def upload(
         self,
@@ -106,32 +102,62 @@ class Gyazo(Uploads):
         }
         return await self._asend(await self._aupload(picture, fields))
 
-    def images(self, *, page: int = 1, per_page: int = 20) -> Page:
-        """Some of your images, newest first; in a notebook a gallery.
+    def easy_upload(
+        self,
+        picture: Any,
+        *,
+        title: str | None = None,
+        desc: str | None = None,
+        referer_url: str = NOWHERE,
+        client_id: str | None = None,
+    ) -> EasyUpload:
+        """Upload a picture without signing in, and give the link that makes it yours.
 
-        >>> gyazo.images(per_page=5)[0].permalink_url      # doctest: +SKIP
+        >>> gyazo.easy_upload(fig)                         # doctest: +SKIP
 
-        Pages count from 1, `per_page` goes up to 100.
-        Source: https://gyazo.com/api/docs/image#list
+        Open the link in a browser that is signed in to Gyazo, before it expires: the picture moves
+        into that account. Sends the application's `client_id`, from the settings if it is not given,
+        and no token. Gyazo requires a `referer_url`, the page that the picture comes from. Raises
+        `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
-        return self._send(api.images(*self._signed_in(), page=page, per_page=per_page))
+        fields = {"title": title, "desc": desc, "referer_url": referer_url}
+        return self._send(self._easy_upload(self._part(picture), client_id, fields))
 
-    async def aimages(self, *, page: int = 1, per_page: int = 20) -> Page:
-        """Same as `images`, awaited."""
-        return await self._asend(api.images(*self._signed_in(), page=page, per_page=per_page))
+    async def aeasy_upload(
+        self,
+        picture: Any,
+        *,
+        title: str | None = None,
+        desc: str | None = None,
+        referer_url: str = NOWHERE,
+        client_id: str | None = None,
+    ) -> EasyUpload:
+        """Same as `easy_upload`, awaited."""
+        fields = {"title": title, "desc": desc, "referer_url": referer_url}
+        return await self._asend(self._easy_upload(await self._apart(picture), client_id, fields))
 
-    def image(self, image_id: str) -> Image:
-        """One image, by its id or the address of its page.
+    def update(
+        self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
+    ) -> Image:
+        """Change the description or the alternative text of one of your images.
 
-        >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")  # doctest: +SKIP
+        >>> gyazo.update(image, alt_text="A falling curve")  # doctest: +SKIP
 
-        Raises `NotFoundError` if there is none. Source: https://gyazo.com/api/docs/image#image
+        Not documented by Gyazo: its maker's own tools do this, and it may stop working any day. Takes
+        the `Image`, its id or the address of its page; what is None stays as it is. Raises
+        `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
         """
-        return self._send(api.image(*self._signed_in(), image_id))
+        site, token = self._signed_in()
+        return self._send(api.update(site, token, _id_of(image), desc=desc, alt_text=alt_text))
 
-    async def aimage(self, image_id: str) -> Image:
-        """Same as `image`, awaited."""
-        return await self._asend(api.image(*self._signed_in(), image_id))
+    async def aupdate(
+        self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
+    ) -> Image:
+        """Same as `update`, awaited."""
+        site, token = self._signed_in()
+        return await self._asend(
+            api.update(site, token, _id_of(image), desc=desc, alt_text=alt_text)
+        )
 
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. There is no way back.
@@ -146,6 +172,51 @@ class Gyazo(Uploads):
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, awaited."""
         return await self._asend(api.delete(*self._signed_in(), _id_of(image)))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> Any:
+        """Ask anything else of Gyazo, signed in, and give the JSON of the answer.
+
+        >>> gyazo.request("GET", "/api/images", params={"per_page": 1})  # doctest: +SKIP
+
+        `path` belongs to the API's address; a whole address must be one of those in the settings,
+        since the token goes nowhere else (`ArgumentError`). `form` is sent as form fields, `json` as a
+        JSON body; an empty answer is None. Errors are those of every call. A method that changes
+        something each time (POST, PATCH) is only asked again where it was certainly not carried out.
+        Source: https://gyazo.com/api/docs
+        """
+        site, token = self._signed_in()
+        return self._send(
+            anything.request(site, token, method, path, params=params, form=form, json=json)
+        )
+
+    async def arequest(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> Any:
+        """Same as `request`, awaited."""
+        site, token = self._signed_in()
+        return await self._asend(
+            anything.request(site, token, method, path, params=params, form=form, json=json)
+        )
+
+    def _easy_upload(
+        self, part: FilePart, client_id: str | None, fields: dict[str, Any]
+    ) -> Operation[EasyUpload]:
+        client_id = client_id or self._client_id()
+        return api.easy_upload(self._site(), client_id, data_url(part), **fields)
 
 
 def _id_of(image: str | Image) -> str:

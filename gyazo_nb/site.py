@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 from .secret import Secret
+
+# The two ways to send a token that https://gyazo.com/api/docs/auth names.
+TokenIn = Literal["header", "parameter"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -23,17 +27,22 @@ AUTHORIZED_URL = "https://gyazo.com/oauth/authorized_applications"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The three addresses of Gyazo. The defaults are the real ones.
+    """The three addresses of Gyazo, and how the token is sent there. The defaults are the real ones.
 
     >>> Site().upload_url
     'https://upload.gyazo.com'
+
+    `token_in` is "header" (`Authorization: Bearer`) or "parameter" (`access_token`).
     """
 
     auth_url: str = "https://api.gyazo.com"
     api_url: str = "https://api.gyazo.com"
     upload_url: str = "https://upload.gyazo.com"
+    token_in: TokenIn = "header"  # noqa: S105 -- where, not which
 
     def __post_init__(self) -> None:
+        if self.token_in not in {"header", "parameter"}:
+            raise ConfigError(f"{spellings('token_in')} must be 'header' or 'parameter'")
         for name in ("auth_url", "api_url", "upload_url"):
             object.__setattr__(self, name, _checked(name, getattr(self, name)))
 

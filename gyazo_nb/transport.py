@@ -1,4 +1,4 @@
-"""Sends operations over the network. The only module that knows httpx, and where secrets leave.
+"""Sends operations over the network. With `wire`, the only module that knows httpx.
 
 The law: `send` and `asend` are line-for-line twins, and every decision they take is made elsewhere.
 Redirects are not followed, since a token must not travel to wherever they point. Whatever fails
@@ -9,164 +9,223 @@ plain text, never reach a traceback.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
+import random
 import threading
+import time
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack
-from pathlib import Path
+from email.utils import formatdate
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import httpx
 
-from .errors import ConnectionFailedError
-from .operation import Operation, Reply, Request, where
-from .secret import Secret
+from . import anything, wire
+from .operation import Failure, Operation, Reply, Request, where
+from .patience import Retry, Timeouts, is_unsure
 
 T = TypeVar("T")
-
-CONNECT_TIMEOUT = 10.0  # seconds
-TIMEOUT = 30.0  # seconds without a byte, in either direction
 
 _LOOPBACK: dict[str, None] = {  # a proxy cannot reach this machine's own servers
     f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
 }
 # What can go wrong before or while sending: the network, the proxy's and the certificates' settings.
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+_LONG = 5.0  # seconds that nobody waits without asking why
+
+_log = logging.getLogger(__name__)
 
 
 class Transport:
     """One pool of connections for blocking calls, and one for each event loop that awaits."""
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
-        self._timeout = timeout
+    def __init__(self, timeouts: Timeouts | None = None, retry: Retry | None = None) -> None:
+        self._timeouts = timeouts or Timeouts()
+        self._retry = retry or Retry()
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
-        self._aclients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
-        self._aclients = WeakKeyDictionary()
+        self._closing: finalize[[], Transport] | None = None
+        self._leases: _Leases = {}
+        self._ending: set[_Lease] = (
+            set()
+        )  # an object that nobody holds is not finished, but dropped
 
-    def send(self, operation: Operation[T]) -> T:
+    def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
-        failure: BaseException
-        try:
-            with ExitStack() as files:
-                response = self._blocking().request(**_call(operation.request, files))
-        except _FAILURES as error:
-            failure = _failure(operation.request, error, self._timeout)
-        except KeyboardInterrupt:
-            failure = KeyboardInterrupt()
-        else:
-            return operation.read(_reply(response))
-        raise failure  # outside of `except`: nothing of the HTTP library's hangs on to it
+        request, unsure, began = operation.request, False, time.monotonic()
+        for attempt in itertools.count(1):
+            outcome = self._ask(request)
+            wait = self._wait(request, outcome, attempt, began, retry)
+            if wait is None:
+                break
+            unsure = unsure or is_unsure(outcome)
+            time.sleep(wait)
+        return _read(operation, outcome, again=unsure)
 
-    async def asend(self, operation: Operation[T]) -> T:
+    async def asend(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Same as `send`, awaited."""
-        failure: BaseException
-        try:
-            with ExitStack() as files:
-                response = await self._awaited().request(**_call(operation.request, files))
-        except _FAILURES as error:
-            failure = _failure(operation.request, error, self._timeout)
-        except (KeyboardInterrupt, asyncio.CancelledError) as error:
-            failure = error.with_traceback(None)
-        else:
-            return operation.read(_reply(response))
-        raise failure
+        request, unsure, began = operation.request, False, time.monotonic()
+        for attempt in itertools.count(1):
+            outcome = await self._aask(request)
+            wait = self._wait(request, outcome, attempt, began, retry)
+            if wait is None:
+                break
+            unsure = unsure or is_unsure(outcome)
+            await asyncio.sleep(wait)
+        return _read(operation, outcome, again=unsure)
+
+    def fetch(self, url: str) -> bytes:
+        """Bring a file that Gyazo named, without any token."""
+        return self.send(anything.download(url))
+
+    async def afetch(self, url: str) -> bytes:
+        """Same as `fetch`, awaited."""
+        return await self.asend(anything.download(url))
 
     def close(self) -> None:
-        """Close the blocking connections. A later call opens new ones."""
+        """Close the connections. A later call opens new ones.
+
+        Those of an event loop are closed by that loop: at once if it runs, else at its end.
+        """
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            closing, self._closing, self._client = self._closing, None, None
+            running = [loop for loop in self._leases if loop.is_running()]
+            leases = {loop: self._leases.pop(loop)[1] for loop in running}
+            self._ending.update(leases.values())
+        for loop, lease in leases.items():
+            asyncio.run_coroutine_threadsafe(self._end(lease), loop)
+        if closing is not None:
+            closing()
 
     async def aclose(self) -> None:
-        """Close the connections of the running loop, and the blocking ones."""
+        """Close the connections of the running loop, and the rest as `close` does."""
         with self._lock:
-            client = self._aclients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+            _, lease = self._leases.pop(asyncio.get_running_loop(), (None, None))
+        if lease is not None:
+            await self._end(lease)
         self.close()
+
+    def _ask(self, request: Request) -> Reply | Failure:
+        """One attempt: what came of it."""
+        interrupt: BaseException
+        try:
+            with ExitStack() as files:
+                response = self._blocking().request(**wire.call(request, files))
+        except _FAILURES as error:
+            return wire.failure(request, error, self._timeouts)
+        except KeyboardInterrupt:
+            interrupt = KeyboardInterrupt()
+        else:
+            return self._reply(response)
+        raise interrupt  # outside of `except`: nothing of the HTTP library's hangs on to it
+
+    async def _aask(self, request: Request) -> Reply | Failure:
+        """Same as `_ask`, awaited."""
+        interrupt: BaseException
+        try:
+            with ExitStack() as files:
+                response = await (await self._awaited()).request(**wire.call(request, files))
+        except _FAILURES as error:
+            return wire.failure(request, error, self._timeouts)
+        except (KeyboardInterrupt, asyncio.CancelledError) as error:
+            interrupt = error.with_traceback(None)
+        else:
+            return self._reply(response)
+        raise interrupt
+
+    def _wait(
+        self,
+        request: Request,
+        outcome: Reply | Failure,
+        attempt: int,
+        began: float,
+        retry: Retry | None,
+    ) -> float | None:
+        """Ask the policy, with the clock and the die that it does not have, and say what it decided."""
+        wait = (retry or self._retry).wait(
+            request.repeatable,
+            outcome,
+            attempt=attempt,
+            spent=time.monotonic() - began,
+            chance=random.random(),  # noqa: S311 -- spreads waits, guards nothing
+        )
+        if wait is not None:
+            why = outcome.status if isinstance(outcome, Reply) else "no answer"
+            level = logging.WARNING if wait > _LONG else logging.INFO
+            _log.log(level, "%s: %s, asked again in %.1f seconds", where(request), why, wait)
+        return wait
+
+    def _reply(self, response: httpx.Response) -> Reply:
+        headers = dict(response.headers)
+        headers.setdefault(
+            "date", formatdate(usegmt=True)
+        )  # RFC 9110 §6.6.1: the recipient adds it
+        return Reply(response.status_code, headers, response.content, self)
 
     def _blocking(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
                 self._client = httpx.Client(**self._options())
+                self._closing = finalize(self, self._client.close)  # also if nobody closes
             return self._client
 
-    def _awaited(self) -> httpx.AsyncClient:
+    async def _awaited(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
         with self._lock:
-            loop = asyncio.get_running_loop()
-            client = self._aclients.get(loop)
-            if client is None:
-                client = self._aclients[loop] = httpx.AsyncClient(**self._options())
-            return client
+            client, _ = self._leases.get(loop, (None, None))
+        if client is None:
+            client = httpx.AsyncClient(**self._options())
+            lease = _lease(client, self._leases, loop)
+            await anext(lease)  # it does not suspend: no other task of this loop comes between
+            with self._lock:
+                for closed in [other for other in self._leases if other.is_closed()]:
+                    del self._leases[closed]
+                self._leases[loop] = client, lease
+        return client
+
+    async def _end(self, lease: _Lease) -> None:
+        await lease.aclose()
+        self._ending.discard(lease)
 
     def _options(self) -> dict[str, Any]:
+        times = self._timeouts
         return {
-            "timeout": httpx.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
+            # Nobody waits for a place in the pool: it has no limit.
+            "timeout": httpx.Timeout(
+                connect=times.connect, read=times.read, write=times.write, pool=None
+            ),
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=32),
             "follow_redirects": False,
             "mounts": _LOOPBACK,
             "headers": {"User-Agent": "gyazo_nb", "Accept": "application/json"},
+            # A cookie would be a second identity, kept beyond a sign-out.
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         }
 
 
-def _call(request: Request, files: ExitStack) -> dict[str, Any]:
-    """Spell a request for httpx. This is where the secrets are revealed."""
-    call: dict[str, Any] = {"method": request.method, "url": request.url}
-    if request.params:
-        call["params"] = dict(request.params)
-    if request.form:
-        call["data"] = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in request.form.items()
-        }
-    if request.file is not None:
-        part, content = request.file, request.file.content
-        # A file on disk is streamed; httpx finds its length first, since Gyazo answers 411 to chunks.
-        body = files.enter_context(content.open("rb")) if isinstance(content, Path) else content
-        call["files"] = {part.name: (part.filename, body, part.content_type)}
-    if request.token is not None:
-        call["headers"] = {"Authorization": f"Bearer {request.token.reveal()}"}
-    return call
+# ── the life of an awaited client ───────────────────────────────────────────────────────────────────
+# A connection can be closed by its own event loop only, and asyncio.run ends a loop without asking
+# anybody. But it finishes the loop's asynchronous generators first (PEP 525), so the client lives in one.
+
+_Lease = AsyncGenerator[None, None]
+_Leases = dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, _Lease]]
 
 
-def _reply(response: httpx.Response) -> Reply:
-    return Reply(response.status_code, dict(response.headers), response.content)
+async def _lease(
+    client: httpx.AsyncClient, leases: _Leases, loop: asyncio.AbstractEventLoop
+) -> _Lease:
+    try:
+        yield
+    finally:
+        if leases.get(loop, (None, None))[0] is client:  # not one that was opened since
+            del leases[loop]
+        await client.aclose()
 
 
-def _failure(request: Request, error: Exception, timeout: float) -> ConnectionFailedError:
-    """Say what happened without the library's own words: they may repeat a header's value."""
-    if isinstance(error, httpx.ConnectTimeout):
-        what = f"did not accept a connection within {min(CONNECT_TIMEOUT, timeout):g} seconds"
-        advice = "check your network and the URL in the settings"
-    elif isinstance(error, httpx.TimeoutException):
-        what = f"did not answer within {timeout:g} seconds"
-        advice = "try again, or check your network"
-    elif isinstance(error, httpx.ProxyError):
-        what = "could not be reached through the proxy"
-        advice = "check HTTPS_PROXY and NO_PROXY"
-    elif isinstance(error, httpx.ConnectError):
-        what = f"could not be reached ({_cause(error)})"
-        advice = "check your network and the URL in the settings"
-    elif isinstance(error, httpx.LocalProtocolError | UnicodeError):
-        what = "was not asked: the token or a field holds characters that HTTP cannot carry"
-        advice = "look at it again"
-    elif isinstance(error, httpx.HTTPError):
-        what = f"broke off the connection ({type(error).__name__})"
-        advice = "try again"
-    elif isinstance(error, OSError) and error.filename is not None:
-        what = f"was not asked: {error.filename!r} cannot be read ({error.strerror})"
-        advice = "look at the file again"
-    else:
-        what = f"was not asked: the connection could not be set up ({type(error).__name__})"
-        advice = "check the URL in the settings, HTTPS_PROXY and SSL_CERT_FILE"
-    return ConnectionFailedError(f"{where(request)} {what}: {advice}.")
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, as the system words it: `Connection refused`, a certificate's fault."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)[:100] or type(error).__name__
+def _read(operation: Operation[T], outcome: Reply | Failure, *, again: bool) -> T:
+    if isinstance(outcome, Failure):
+        raise outcome.error
+    return operation.read(outcome, again=again)

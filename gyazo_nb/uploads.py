@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import Any, TypeAlias, TypeVar
 
 from . import api
 from .api import AccessPolicy
@@ -24,20 +24,8 @@ from .report import Report
 
 V = TypeVar("V")
 
+# A field of each picture: one value for all, or a function of the thing.
 Of: TypeAlias = "V | Callable[[Any], V | None] | None"
-
-
-class Fields(TypedDict, total=False):
-    """What can be said about each picture of a batch: one value for all, or a function of the thing."""
-
-    title: Of[str]
-    desc: Of[str]
-    access_policy: Of[AccessPolicy]
-    metadata_is_public: Of[bool]
-    referer_url: Of[str]
-    app: Of[str]
-    created_at: Of[datetime | float]
-    collection_id: Of[str]
 
 
 class Uploads(Connection):
@@ -58,7 +46,14 @@ class Uploads(Connection):
         concurrency: int = 16,
         progress: bool = True,
         resume: str | os.PathLike[str] | None = None,
-        **fields: Unpack[Fields],
+        title: Of[str] = None,
+        desc: Of[str] = None,
+        access_policy: Of[AccessPolicy] = None,
+        metadata_is_public: Of[bool] = None,
+        referer_url: Of[str] = None,
+        app: Of[str] = None,
+        created_at: Of[datetime | float] = None,
+        collection_id: Of[str] = None,
     ) -> Report:
         """Upload many pictures, several at once, and give a `Report`: the images, in order.
 
@@ -70,7 +65,18 @@ class Uploads(Connection):
         not stop the others: see `report.failures` and `report.retry()`. Ctrl-C keeps what is done: the
         report is `gyazo.report`. With `resume`, what has arrived is noted in that file, and the same
         call in another kernel sends only the rest. `concurrency` uploads are under way at a time.
+        Source: https://gyazo.com/api/docs/image#upload
         """
+        fields = {
+            "title": title,
+            "desc": desc,
+            "access_policy": access_policy,
+            "metadata_is_public": metadata_is_public,
+            "referer_url": referer_url,
+            "app": app,
+            "created_at": created_at,
+            "collection_id": collection_id,
+        }
         batch = self._batch(things, concurrency, progress, resume, fields)
         batch.run()
         return batch.report
@@ -82,9 +88,26 @@ class Uploads(Connection):
         concurrency: int = 16,
         progress: bool = True,
         resume: str | os.PathLike[str] | None = None,
-        **fields: Unpack[Fields],
+        title: Of[str] = None,
+        desc: Of[str] = None,
+        access_policy: Of[AccessPolicy] = None,
+        metadata_is_public: Of[bool] = None,
+        referer_url: Of[str] = None,
+        app: Of[str] = None,
+        created_at: Of[datetime | float] = None,
+        collection_id: Of[str] = None,
     ) -> Report:
         """Same as `upload_all`, awaited. `things` may be an async iterable too."""
+        fields = {
+            "title": title,
+            "desc": desc,
+            "access_policy": access_policy,
+            "metadata_is_public": metadata_is_public,
+            "referer_url": referer_url,
+            "app": app,
+            "created_at": created_at,
+            "collection_id": collection_id,
+        }
         batch = self._batch(things, concurrency, progress, resume, fields)
         await batch.arun()
         return batch.report
@@ -97,18 +120,17 @@ class Uploads(Connection):
         concurrency: int,
         progress: bool,
         resume: str | os.PathLike[str] | None,
-        fields: Fields,
+        fields: dict[str, Any],
     ) -> Batch:
-        _known(fields)
         # A field that is wrong is wrong for every thing: say so before anything is sent.
         fixed = {name: value for name, value in fields.items() if not callable(value)}
-        api.upload(*self._signed_in(), FilePart("", "", b"", ""), **fixed)  # type: ignore[arg-type]
+        api.upload(*self._signed_in(), FilePart("", "", b"", ""), **fixed)
 
         def prepare(thing: Any, journal: Journal | None) -> Callable[[], Image]:
             values = {
                 name: value(thing) if callable(value) else value for name, value in fields.items()
             }
-            return self._job(thing, values, journal)
+            return self._job(_closable(thing), values, journal)
 
         def journal() -> Journal:
             assert resume is not None  # noqa: S101 -- for mypy: see below
@@ -143,9 +165,15 @@ class Uploads(Connection):
 
     async def _aupload(self, thing: Any, fields: dict[str, Any]) -> Operation[Image]:
         signed_in = self._signed_in()
+        return api.upload(*signed_in, await self._apart(thing), **fields)
+
+    def _part(self, thing: Any) -> FilePart:
         url = address(thing)
-        part = await asyncio.to_thread(self._fetched, url) if url else file_part(thing)
-        return api.upload(*signed_in, part, **fields)
+        return self._fetched(url) if url else file_part(thing)
+
+    async def _apart(self, thing: Any) -> FilePart:
+        url = address(thing)
+        return await asyncio.to_thread(self._fetched, url) if url else file_part(thing)
 
     def _fetched(self, url: str) -> FilePart:
         from .fetch import fetch  # noqa: PLC0415 -- httpx takes longer to import than %load_ext may last
@@ -161,7 +189,8 @@ class Uploads(Connection):
         return f"{user.uid} {site.upload_url}"
 
 
-def _known(fields: Fields) -> None:
-    for name in fields:
-        if name not in Fields.__annotations__:
-            raise TypeError(f"upload_all() got an unexpected keyword argument {name!r}")
+def _closable(thing: Any) -> Any:
+    """Read an open file now: the generator that gave it may close it before it is sent."""
+    if callable(getattr(thing, "read", None)) and callable(getattr(thing, "seekable", None)):
+        return thing.read()
+    return thing

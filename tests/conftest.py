@@ -62,14 +62,15 @@ def call(request):
         yield lambda session, name, *args, **kwargs: getattr(session, name)(*args, **kwargs)
         return
     with asyncio.Runner() as runner:
-        sessions = []
 
         def awaited(session, name, *args, **kwargs):
-            sessions.append(session)
             twin = getattr(session, f"a{name}")
-            assert inspect.iscoroutinefunction(twin)
-            return runner.run(twin(*args, **kwargs))
 
-        yield awaited
-        for session in sessions:
-            runner.run(session.aclose())
+            async def wait():
+                awaitable = twin(*args, **kwargs)
+                assert inspect.isawaitable(awaitable)
+                return await awaitable
+
+            return runner.run(wait())
+
+        yield awaited  # nothing is closed here: the end of a loop closes its connections

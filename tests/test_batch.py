@@ -110,7 +110,7 @@ def test_things_are_read_when_they_are_needed(gyazo, server):
 def test_one_failure_does_not_lose_the_others(call, gyazo, server):
     """What is no picture, what the service refuses and a wrong field fail alone; a retry repeats them."""
     things = [*pictures(5), b"text", *(p + b"x" for p in pictures(5))]
-    server.sandbox.faults.append(Fault(status=500, path="/api/upload", times=2))
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=2))
 
     report = call(gyazo, "upload_all", things, progress=False, concurrency=2)
 

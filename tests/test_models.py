@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from gyazo_nb import Deleted, Image, Page, User
+from gyazo_nb import (
+    Annotation,
+    Deleted,
+    EasyUpload,
+    Embed,
+    Image,
+    Location,
+    Ocr,
+    Page,
+    PictureError,
+    User,
+)
 
 REPLIES = Path(__file__).parent / "replies"
 
@@ -43,11 +54,11 @@ def test_a_locked_entry_has_no_id():
 
 
 def test_a_documented_detail_is_read():
-    """Null addresses, no `url`, milliseconds, an unknown metadata field."""
+    """Null addresses, no `url`, milliseconds, the original title."""
     entry = Image.from_json(recorded("detail"))
 
     assert entry.title == "A title"
-    assert entry.metadata.extra == {"original_title": "T"}
+    assert entry.metadata.original_title == "T"
     assert entry.created_at == datetime(2018, 7, 24, 7, 33, 24, 771000, tzinfo=UTC)
     assert entry._repr_html_()
 
@@ -80,7 +91,10 @@ def test_metadata_may_be_anything_or_missing(metadata):
 
 def test_unknown_fields_stay_reachable():
     """What Gyazo adds one day is there at once."""
-    assert image(video_length=3).extra == {"video_length": 3}
+    entry = image(colours=["red"], metadata={"mood": "blue"})
+
+    assert entry.extra == {"colours": ["red"]}
+    assert entry.metadata.extra == {"mood": "blue"}
 
 
 @pytest.mark.parametrize("data", [None, 5, "text", [1]])
@@ -95,7 +109,7 @@ def test_a_user_is_read():
     user = User.from_json(recorded("me"))
 
     assert user.profile_image == "https://assets2.gyazo.com/a.png"
-    assert user.extra == {"is_pro": False}
+    assert (user.is_pro, user.is_team, user.extra) == (False, None, {})
     assert str(user) == "Sandy (sandy@example.com)"
 
 
@@ -110,6 +124,131 @@ def test_a_user_without_a_name_is_called_something(name, email, shown):
 def test_a_delete_says_only_id_and_type():
     """No created_at is asked for."""
     assert Deleted.from_json(recorded("delete")).type == "png"
+
+
+def test_every_field_that_was_ever_seen_is_read():
+    """What single clients have met beside the documented fields, each in its place."""
+    entry = image(
+        alt_text="A curve",
+        metadata={
+            "original_title": "O",
+            "original_url": "http://o",
+            "exif_address": {"en": {"city": "Kyoto"}},
+            "links": ["loss", 5],
+        },
+        ocr={"locale": "en", "description": "text"},
+        exif_normalized={"latitude": 35.0, "longitude": 135},
+        localizedObjectAnnotations=[{"name": "Cat", "name_ja": "猫", "score": 0.9}, {"score": 1}],
+        video_length=3,
+        mp4_url="https://i.gyazo.com/x.mp4",
+        star=True,
+        comments=[{"a": 1}],
+    )
+
+    assert (entry.alt_text, entry.video_length, entry.mp4_url, entry.star) == (
+        "A curve",
+        3.0,
+        "https://i.gyazo.com/x.mp4",
+        True,
+    )
+    assert (entry.ocr, entry.ocr_text) == (Ocr("en", "text"), "text")
+    assert entry.location == Location(35.0, 135.0)
+    assert entry.objects == (Annotation("Cat", "猫", 0.9),)
+    assert entry.comments == ({"a": 1},)
+    assert entry.metadata.original_url == "http://o"
+    assert entry.metadata.exif_address == {"en": {"city": "Kyoto"}}
+    assert entry.metadata.links == ("loss", "5")
+    assert (entry.extra, entry.metadata.extra) == ({}, {})
+    assert hash(entry) == hash(entry)
+
+
+@pytest.mark.parametrize(
+    "strange", [None, 5, "text", [], [5], {}, {"latitude": None}, {"a": 1}, True]
+)
+def test_a_strange_value_is_no_value(strange):
+    """Whatever stands where something else was promised, the image around it is read."""
+    names = ("ocr", "exif_normalized", "localizedObjectAnnotations", "comments", "url", "star")
+    names += ("video_length", "mp4_url", "alt_text", "access_policy", "created_at", "metadata")
+    entry = image(**dict.fromkeys(names, strange))
+
+    assert (entry.location, entry.objects, entry.created_at) == (None, (), None)
+    assert entry._repr_html_()
+
+
+def test_the_answer_to_an_update_has_its_text_inside_the_metadata():
+    """There and in a detail these two were seen one level deeper."""
+    assert Image.from_json(recorded("update")).alt_text == "A"
+    assert image(metadata={"ocr": {"locale": "en", "description": "x"}}).ocr_text == "x"
+
+
+@pytest.mark.parametrize(
+    ("page", "picture", "shown"),
+    [
+        (
+            "https://gyazo.com/abc",
+            "https://t.gyazo.com/teams/ours/abc.png",
+            "https://ours.gyazo.com/abc",
+        ),
+        ("https://gyazo.com/abc", "https://i.gyazo.com/abc.png", "https://gyazo.com/abc"),
+        (
+            "https://ours.gyazo.com/abc",
+            "https://t.gyazo.com/teams/ours/abc.png",
+            "https://ours.gyazo.com/abc",
+        ),
+        (None, "https://t.gyazo.com/teams/ours/abc.png", None),
+        (
+            "https://gyazo.com/abc",
+            "https://t.gyazo.com/teams/a.evil/abc.png",
+            "https://gyazo.com/abc",
+        ),
+    ],
+)
+def test_a_teams_image_has_its_page_at_the_team(page, picture, shown):
+    """The API names gyazo.com for these too, where there is nothing."""
+    assert image(permalink_url=page, url=picture).permalink_url == shown
+
+
+def test_a_search_result_is_read():
+    """With the original title, an alternative text that is empty, a policy that is null."""
+    entry = Image.from_json(recorded("search")[0])
+
+    assert (entry.metadata.original_title, entry.alt_text, entry.access_policy) == (
+        "A title",
+        None,
+        None,
+    )
+    assert entry.extra == {}
+
+
+def test_an_embedding_is_read_and_shown():
+    """Address and size; anything else is no embedding."""
+    embed = Embed.from_json(recorded("oembed"))
+
+    assert (embed.width, embed.height, embed.type, embed.extra) == (640, 480, "photo", {})
+    assert "640 by 480" in embed._repr_html_()
+    with pytest.raises((KeyError, ValueError)):
+        Embed.from_json({"width": 5})
+    with pytest.raises(ValueError):
+        Embed.from_json({"url": None})
+
+
+def test_an_easy_upload_is_shown_as_a_link_to_open():
+    """What to do, until when, and nothing that could run."""
+    easy = EasyUpload.from_json(recorded("easy_upload"))
+
+    assert easy.expires_at == datetime(2018, 7, 24, 7, 33, 24, tzinfo=UTC)
+    assert "Open this link in your browser" in str(easy)
+    assert f'<a href="{easy.url}"' in easy._repr_html_()
+    with pytest.raises(ValueError):
+        EasyUpload.from_json({"get_image_url": "javascript:alert(1)"})
+
+
+def test_an_image_without_a_session_says_so_when_it_is_fetched():
+    """One sentence, for a locked one another."""
+    with pytest.raises(PictureError, match="without the address"):
+        image().download()
+    with pytest.raises(PictureError, match="locked"):
+        Image.from_json(recorded("list")[1]).open()
 
 
 def test_a_page_is_a_sequence():

@@ -7,6 +7,7 @@ import pickle
 import threading
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from harness import PNG
 
@@ -204,6 +205,9 @@ def test_before_the_sign_in_every_call_says_what_to_run(call, nobody, server):
     for name, *arguments in (
         ("me",),
         ("images",),
+        ("search", "x"),
+        ("update", "a"),
+        ("request", "GET", "/api"),
         ("upload", PNG),
         ("image", "a"),
         ("delete", "a"),
@@ -212,6 +216,101 @@ def test_before_the_sign_in_every_call_says_what_to_run(call, nobody, server):
             call(nobody, name, *arguments)
 
     assert server.sandbox.requests == []
+
+
+def test_update_changes_texts(call, gyazo, server):
+    """Description and alternative text; what is not given stays, and nothing is an argument."""
+    image = gyazo.upload(PNG, desc="before")
+
+    assert call(gyazo, "update", image, alt_text="A curve").alt_text == "A curve"
+    assert call(gyazo, "update", image.image_id, desc="").metadata.desc is None
+    stored = server.sandbox.images[0]
+    assert (stored.fields["desc"], stored.alt_text) == ("", "A curve")
+    assert server.sandbox.requests[-1].headers["content-type"] == "application/json"
+    with pytest.raises(ArgumentError, match="nothing to change"):
+        call(gyazo, "update", image)
+
+
+def test_easy_upload_needs_no_sign_in(call, nobody, server, monkeypatch, tmp_path):
+    """The client id alone; the link that comes back makes the picture the browser's."""
+    monkeypatch.setenv("GYAZO_CLIENT_ID", server.variables["GYAZO_CLIENT_ID"])
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+
+    for thing in (PNG, path, io.BytesIO(PNG)):
+        easy = call(nobody, "easy_upload", thing, title="T", desc="D", referer_url="http://x/")
+        httpx.get(easy.url)
+
+        assert easy.expires_at > datetime.now(UTC)
+        (stored,) = server.sandbox.images
+        assert (stored.data, stored.fields) == (
+            PNG,
+            {"title": "T", "desc": "D", "referer_url": "http://x/"},
+        )
+
+
+def test_easy_upload_without_a_client_id_names_the_setting(call, gyazo, server):
+    """And with an unknown one, Gyazo's no; the token is not sent even by who is signed in."""
+    with pytest.raises(ConfigError, match="GYAZO_CLIENT_ID"):
+        call(gyazo, "easy_upload", PNG)
+    with pytest.raises(UnauthorizedError):
+        call(gyazo, "easy_upload", PNG, client_id="unknown")
+
+    assert "authorization" not in server.sandbox.requests[-1].headers
+
+
+def test_request_asks_anything_else(call, gyazo, server):
+    """A path or a whole address, parameters, a form, JSON; the JSON of the answer."""
+    image = gyazo.upload(PNG)
+    page = f"/api/images/{image.image_id}"
+
+    assert call(gyazo, "request", "get", "/api/users/me")["user"]["name"] == "Sandy Box"
+    assert call(gyazo, "request", "GET", f"{server.url}/api/users/me?x=1")["user"]
+    assert len(call(gyazo, "request", "GET", "api/images?per_page=9", params={"page": 1})) == 1
+    assert server.sandbox.requests[-1].query == "per_page=9&page=1"
+    call(gyazo, "request", "PATCH", page, json={"alt_text": "J"})
+    assert server.sandbox.images[0].alt_text == "J"
+    call(gyazo, "request", "PATCH", page, form={"alt_text": "F", "desc": None})
+    assert server.sandbox.images[0].alt_text == "F"
+    with pytest.raises(NotFoundError):
+        call(gyazo, "request", "GET", "/api/nothing")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://evil.example/api",
+        "https://evil.example\\@{host}/api",
+        "http://{host}@evil.example/",
+        "http://evil.example@{host}/api/users/me",
+        "https://{host}/api",
+        "http://{host}.evil.example/",
+        "http://[/",
+        "/api\n/x",
+        "/api/users/me?access_token=x",
+        "ftp://{host}/",
+    ],
+)
+def test_request_sends_the_token_to_gyazo_alone(call, gyazo, server, path):
+    """Another host, scheme or port is refused before anything is sent."""
+    host = server.url.partition("://")[2]
+
+    with pytest.raises(ArgumentError):
+        call(gyazo, "request", "GET", path.replace("{host}", host))
+
+    assert server.sandbox.requests == []
+
+
+def test_a_path_cannot_leave_the_host(gyazo, server):
+    """Slashes in front belong to the path."""
+    with pytest.raises(NotFoundError):
+        gyazo.request("GET", "//evil.example/api")
+    with pytest.raises(NotFoundError):
+        gyazo.request("GET", "@evil.example/api")
+
+    assert len(server.sandbox.requests) == 2
+    with pytest.raises(ArgumentError, match="no method"):
+        gyazo.request("GET /", "/api")
 
 
 def test_a_revoked_token_says_so(call, gyazo, server):

@@ -14,11 +14,18 @@ from gyazo_nb import (
     InvalidRequestError,
     PlanError,
     ServerError,
+    Timeouts,
     TooManyRequestsError,
     UnreadableReplyError,
 )
 from gyazo_nb.sandbox import Fault, serve
-from gyazo_nb.transport import CONNECT_TIMEOUT, TIMEOUT
+
+
+@pytest.fixture
+def once(gyazo, urls):
+    """A session that asks once."""
+    with Gyazo(gyazo.account.token, **urls, retries=0) as once:
+        yield once
 
 
 @pytest.mark.parametrize(
@@ -37,15 +44,15 @@ from gyazo_nb.transport import CONNECT_TIMEOUT, TIMEOUT
         (Fault(cut="reply"), ConnectionFailedError, "broke off"),
     ],
 )
-def test_every_fault_is_one_of_our_errors(call, gyazo, server, fault, kind, words):
+def test_every_fault_is_one_of_our_errors(call, once, server, fault, kind, words):
     """The class says who must act, the sentence what was asked, and nothing shows the token."""
     server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
 
     with pytest.raises(kind, match=words) as caught:
-        call(gyazo, "upload", PNG)
+        call(once, "upload", PNG)
 
     assert "/api/upload" in str(caught.value)
-    assert gyazo.account.token.reveal() not in repr(caught.value)
+    assert once.account.token.reveal() not in repr(caught.value)
 
 
 def test_a_redirect_does_not_take_the_token_along(call, gyazo, server):
@@ -76,7 +83,7 @@ def test_a_server_that_never_answers_is_given_up(call, server):
 
 def test_the_time_outs_are_the_stated_ones():
     """The README and Shift-Tab say 10 and 30 seconds."""
-    assert (CONNECT_TIMEOUT, TIMEOUT) == (10.0, 30.0)
+    assert Timeouts() == Timeouts(connect=10, read=30, write=30)
     assert "10 seconds" in Gyazo.__doc__
     assert "(30)" in Gyazo.__doc__
 

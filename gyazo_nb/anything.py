@@ -1,0 +1,78 @@
+"""What can be asked beyond the documented endpoints: any path of the site, any file that it names.
+
+The law: no I/O, and the token goes to the hosts in the settings only. A file that the service names may
+lie anywhere, so it is fetched without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from .errors import ArgumentError
+from .operation import Operation, Request
+from .secret import Secret
+from .site import Site, origin
+
+
+def request(
+    site: Site,
+    token: Secret,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    form: Mapping[str, Any] | None = None,
+    json: Any = None,
+) -> Operation[Any]:
+    """Any other endpoint of the site, by its path or its whole address."""
+    if not re.fullmatch(r"[A-Za-z]{1,20}", method):
+        raise ArgumentError(f"{method[:20]!r} is no method: give GET, POST, PATCH, PUT or DELETE.")
+    url, _, query = _own_url(site, path).partition("?")
+    sent = dict(parse_qsl(query, keep_blank_values=True)) | _texts(params)
+    fields = _texts(form)
+    if "access_token" in sent | fields:
+        raise ArgumentError("The session adds the token by itself: leave access_token out.")
+    question = Request(
+        method.upper(), url, sent, fields, body=json, token=token, token_in=site.token_in
+    )
+    return Operation(question, lambda reply: reply.json() if reply.body.strip() else None)
+
+
+def download(url: str) -> Operation[bytes]:
+    """The file at an address that the service named. It is fetched without the token."""
+    return Operation(Request("GET", url), lambda reply: reply.body)
+
+
+def _own_url(site: Site, path: str) -> str:
+    """Complete a path, or see that an address is one of the site's: the token goes there.
+
+    The host of the result is written as in the settings, however the address spelt it.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f\\#]", path):
+        raise ArgumentError("The path holds blanks or characters that no address has.")
+    if "://" not in path.partition("?")[0]:
+        return f"{site.api_url}/{path.lstrip('/')}"
+    try:
+        asked = origin(path)
+    except ValueError:
+        asked = ("", "", 0)
+    rest = re.sub(r"^[^:]*://[^/?]*", "", path)
+    for url in (site.api_url, site.upload_url, site.auth_url):
+        if origin(url) == asked and "@" not in path.partition("?")[0]:
+            return "/".join(url.split("/")[:3]) + rest
+    raise ArgumentError(
+        f"That address is not one of Gyazo's in the settings, and the token goes to those only: give "
+        f"a path like /api/images, or an address at {site.api_url} or {site.upload_url}."
+    )
+
+
+def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
+    """Parameters as they are sent; None leaves one out."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in (values or {}).items()
+        if value is not None
+    }

@@ -1,0 +1,172 @@
+"""Between our values and httpx's: a request going out, a failure coming in.
+
+The law: this is where secrets leave, and they leave for the service alone. The token is in no URL that
+httpx knows, since it logs each one; no sentence repeats the library's own words, since they may hold a
+header's value. A body is built anew for every attempt.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import ssl
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal
+
+import httpx
+
+from .errors import ConnectionFailedError
+from .operation import Failure, FilePart, Request, where
+from .patience import Timeouts
+from .secret import Secret
+
+
+def call(request: Request, files: ExitStack) -> dict[str, Any]:
+    """The request as httpx takes it. `files` keeps open what is to be read while it is sent."""
+    call: dict[str, Any] = {"method": request.method, "url": request.url}
+    if request.params:
+        call["params"] = dict(request.params)
+    if request.form:
+        call["data"] = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.form.items()
+        }
+    if request.file is not None:
+        part = request.file
+        call["files"] = {part.name: (part.filename, _content(part, files), part.content_type)}
+    if request.body is not None:
+        call["json"] = request.body
+    if request.token is None:
+        # Wherever the service points a file is followed: there is nothing that could go along.
+        call["follow_redirects"] = request.method == "GET"
+    elif request.token_in == "header":  # noqa: S105 -- where, not which
+        call["headers"] = {"Authorization": f"Bearer {request.token.reveal()}"}
+    elif request.method == "POST" and (request.form or request.file):
+        call["data"] = call.get("data", {}) | {"access_token": request.token.reveal()}
+    else:
+        # Into the line that is sent and not into the URL, which is logged.
+        params = dict(request.params) | {"access_token": request.token.reveal()}
+        call["extensions"] = {"target": httpx.URL(request.url, params=params).raw_path}
+    return call
+
+
+def failure(request: Request, error: Exception, timeouts: Timeouts) -> Failure:
+    """Say what happened, what to do, and whether the request may have been carried out."""
+    fate: Literal["unsent", "unknown", "hopeless"]
+    if isinstance(error, httpx.ConnectTimeout):
+        fate, what = "unsent", f"did not accept a connection within {timeouts.connect:g} seconds"
+        advice = "check your network and the URL in the settings"
+    elif isinstance(error, httpx.TimeoutException):
+        seconds = timeouts.write if isinstance(error, httpx.WriteTimeout) else timeouts.read
+        fate, what = "unknown", f"did not answer within {seconds:g} seconds"
+        advice = "try again, or check your network"
+    elif isinstance(error, httpx.ProxyError):
+        fate, what = "unsent", "could not be reached through the proxy"
+        advice = "check HTTPS_PROXY and NO_PROXY"
+    elif isinstance(error, httpx.ConnectError):
+        cause = _cause(error)
+        fate = "hopeless" if isinstance(cause, ssl.SSLError) else "unsent"
+        what = f"could not be reached ({_worded(cause)})"
+        advice = "check your network and the URL in the settings"
+    elif isinstance(error, httpx.LocalProtocolError | UnicodeError):
+        fate, what = "hopeless", "was not asked: "
+        if request.file is not None and "declared Content-Length" in str(error):
+            what, advice = what + "the file changed while it was read", "try again"
+        else:
+            what += "the token or a field holds characters that HTTP cannot carry"
+            advice = "look at it again"
+    elif isinstance(error, httpx.TooManyRedirects | httpx.UnsupportedProtocol):
+        fate, what = "hopeless", "points to nowhere that can be followed"
+        advice = "look at the address again"
+    elif isinstance(error, httpx.HTTPError):
+        fate, what = "unknown", f"broke off the connection ({type(error).__name__})"
+        advice = "try again"
+    elif isinstance(error, OSError) and error.filename is not None:
+        fate = "hopeless"
+        what = f"was not asked: {error.filename!r} cannot be read ({error.strerror})"
+        advice = "look at the file again"
+    else:
+        fate = "hopeless"
+        what = f"was not asked: the connection could not be set up ({type(error).__name__})"
+        advice = "check the URL in the settings, HTTPS_PROXY and SSL_CERT_FILE"
+    return Failure(ConnectionFailedError(f"{where(request)} {what}: {advice}."), fate)
+
+
+class MaskedToken(logging.Filter):
+    """Masks the token in what a server repeats: at DEBUG, the headers of its answer are logged."""
+
+    _SENT = re.compile(r"(access_token(?:=|%3D)|Bearer )[^&\s\"'\\]+", re.IGNORECASE)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without a token."""
+        text = record.getMessage()
+        if self._SENT.search(text):
+            record.msg, record.args = self._SENT.sub(r"\1***", text), ()
+        return True
+
+
+for _name in (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+):
+    # A filter holds for the logger it stands at and not for those below, so each is named.
+    logging.getLogger(_name).addFilter(MaskedToken())
+
+
+class _Rest:
+    """An open file from where it stands to where it ends now, for as many attempts as needed.
+
+    httpx would begin at the file's very beginning, and ask the system for the length of all of it.
+    """
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file, self._start = file, start
+        self._length = file.seek(0, io.SEEK_END) - start
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, and give it."""
+        self._at = offset if whence == io.SEEK_SET else self._length + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Give the place."""
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes, and no more than were there at first."""
+        left = self._length - self._at
+        self._file.seek(self._start + self._at)
+        data = self._file.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+
+def _content(part: FilePart, files: ExitStack) -> bytes | IO[bytes] | _Rest:
+    """The file, streamed. httpx finds its length first, since Gyazo answers 411 to chunks."""
+    if isinstance(part.content, bytes):
+        return part.content
+    if isinstance(part.content, Path):
+        return files.enter_context(part.content.open("rb"))
+    file, start = part.content, part.content.tell()
+    files.callback(file.seek, start)  # where the next attempt begins
+    return _Rest(file, start)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost reason."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def _worded(error: BaseException) -> str:
+    """A reason as the system words it: `Connection refused`, a certificate's fault."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)[:100] or type(error).__name__
