@@ -50,7 +50,7 @@ def blocking(gyazo: Gyazo, image: Image) -> None:
     assert_type(gyazo.image("an id"), Image)
     assert_type(gyazo.delete(image), Deleted)
     assert_type(gyazo.account, Account | None)
-    assert_type(gyazo.upload_all([b""], title=lambda thing: str(thing), desc="#a"), Report)
+    assert_type(gyazo.upload_all([b""], title=str, desc="#a"), Report)
     assert_type(gyazo.upload_all([b""])[0], Image)
     assert_type(gyazo.report, Report | None)
     gyazo.upload_all([b""], access_policy=3)  # type: ignore[arg-type]  # not a policy

@@ -73,17 +73,10 @@ def one(url, folder, times):
 
 def images(url):
     gyazo = session(url)
-    gyazo.images()
+    gyazo.images(page=1, per_page=1)
     start = time.perf_counter()
-    found = sum(len(page) for page in pages(gyazo))
+    found = sum(1 for _ in gyazo.images())
     print(time.perf_counter() - start, found)
-
-
-def pages(gyazo):
-    number = 1
-    while page := gyazo.images(page=number, per_page=100):
-        yield page
-        number += 1
 
 
 def python_gyazo_images(url):
