@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m
 # The generations of the kernel that behave differently; the tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 
-.PHONY: help demo test test-matrix check fix clean
+.PHONY: help demo test test-matrix bench check fix clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -27,6 +27,9 @@ test-matrix: ## All tests but the browser's, on each Python of the matrix that i
 	    echo "== Python $$version"; \
 	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="--ignore tests/browser --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
 	done
+
+bench: $(VENV)/dev ## The numbers that are promised, each beside its peer (ARGS="batches loading" for some)
+	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
 check: $(VENV)/dev ## What CI runs: format, lint, types, layers, tests
 	$(VENV)/bin/ruff format --check

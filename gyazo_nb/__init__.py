@@ -8,14 +8,16 @@ The modules, in the order in which they build on each other:
 
     1 words              errors secret site
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
-                         fields models user links (what Gyazo sends back) · picture · cards pages (its looks)
+                         fields models user links (what Gyazo sends back) · cards pages (its looks) ·
+                         picture drawing pixels (anything that a notebook shows, as a file)
     3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
-    4 the outside world  environment (GYAZO_…) · wire transport (the only two that know httpx) ·
+    4 the outside world  environment (GYAZO_…) · wire transport fetch (the only ones that know httpx) ·
                          loopback (catches the redirect) · stores (saved tokens)
     5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
                          looking and session (`Gyazo`)
+                         many at once: pool progress stop journal report · batch · uploads
     6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
-                         panel (the widget) · prompt
+                         panel (the widget) · prompt · words capture sharing (%gyazo, %%gyazo)
     7 all together       doors (which way of signing in) · magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """
@@ -26,6 +28,8 @@ from typing import TYPE_CHECKING
 
 from .errors import (
     ArgumentError,
+    BatchError,
+    BatchInterruptedError,
     ConfigError,
     ConnectionFailedError,
     DeniedError,
@@ -35,6 +39,7 @@ from .errors import (
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
+    JournalError,
     NotFoundError,
     NotLoggedInError,
     OtherAccountError,
@@ -56,6 +61,7 @@ from .listing import AsyncImages, Images
 from .login import Account, Login
 from .models import Deleted, Image, Page
 from .patience import Retry, Timeouts
+from .report import Failure, Report
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
@@ -72,6 +78,8 @@ __all__ = [
     "App",
     "ArgumentError",
     "AsyncImages",
+    "BatchError",
+    "BatchInterruptedError",
     "ConfigError",
     "ConnectionFailedError",
     "Deleted",
@@ -79,6 +87,7 @@ __all__ = [
     "EasyUpload",
     "Embed",
     "ExpiredError",
+    "Failure",
     "ForbiddenError",
     "Gyazo",
     "GyazoError",
@@ -87,6 +96,7 @@ __all__ = [
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
+    "JournalError",
     "Location",
     "Login",
     "Metadata",
@@ -99,6 +109,7 @@ __all__ = [
     "PictureError",
     "PlanError",
     "PromptError",
+    "Report",
     "ResponseError",
     "Retry",
     "Secret",

@@ -11,6 +11,8 @@
     ├── StoreError               the token could not be kept or fetched
     ├── PromptError              nobody answered, or nobody can be asked
     ├── PictureError             this object is no picture to be sent, or fetched
+    ├── BatchError               some things of a batch were not uploaded            (.report)
+    ├── JournalError             the file that takes up a batch cannot be read or written
     ├── ConnectionFailedError    no answer came
     └── ResponseError            an answer came, and it was no       (.status, .message)
         ├── InvalidRequestError    400, 422: a value is not accepted
@@ -25,12 +27,17 @@
             ├── InvalidGrantError    the code is expired, used, or for another redirect URI
             └── InvalidClientError   the client id or secret is wrong
 
+    KeyboardInterrupt
+    └── BatchInterruptedError    a batch was stopped, and what is done is kept       (.report)
+
 The law: the class says who must act, the message is one sentence that says what to do next, and no
 message ever holds a token, a code, a secret or a URL that carries one. In a notebook an error shows
 that sentence alone: the frames beneath would show the values that travelled through them.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class GyazoError(Exception):
@@ -79,6 +86,33 @@ class PromptError(GyazoError):
 
 class PictureError(GyazoError):
     """This object cannot be sent, or fetched, as a picture. The message says what can."""
+
+
+class BatchError(GyazoError):
+    """Some things of a batch were not uploaded. `report` says which and why, and can repeat them."""
+
+    def __init__(self, sentence: str, report: Any) -> None:
+        super().__init__(sentence)
+        self.report = report
+
+
+class JournalError(GyazoError):
+    """The journal of a batch cannot be read or written, or is no journal."""
+
+
+class BatchInterruptedError(KeyboardInterrupt):
+    """A batch was stopped. `report` holds what is done, and can take up the rest.
+
+    No `GyazoError`: `except Exception` must not swallow a Ctrl-C.
+    """
+
+    def __init__(self, sentence: str, report: Any) -> None:
+        super().__init__(sentence)
+        self.report = report
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints instead of a traceback: the sentence."""
+        return [f"\x1b[31mKeyboardInterrupt\x1b[0m: {self}"]
 
 
 class ConnectionFailedError(GyazoError):

@@ -23,12 +23,13 @@ from .config import Options
 from .doors import Doors
 from .errors import ConfigError
 from .session import Gyazo
+from .sharing import SharingMagics
 
 WAIT = 300.0  # seconds, if --wait names none
 
 
 @magics_class
-class GyazoMagics(Options, Magics):
+class GyazoMagics(SharingMagics, Options, Magics):
     """Sign in to Gyazo from a notebook."""
 
     def __init__(self, shell: InteractiveShell) -> None:

@@ -1,23 +1,27 @@
 """Anything that a notebook calls a picture, as a file part that can be sent.
 
-The law: nothing is encoded again without need, a path is not read before it is sent, and no picture
-library is imported here: an object is recognised by what it can do.
+The law: nothing is encoded again without need, a path is not read before it is sent, and what a
+picture is, its first bytes say. What is no picture yet is drawn by `drawing`.
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
-import io
-from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from .drawing import drawn, from_svg
 from .errors import PictureError
 from .operation import FilePart
 
-TAKES = "a path, bytes, an open binary file, a matplotlib figure or a PIL image"
+TAKES = (
+    "a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, an IPython Image, bytes, an "
+    "open binary file, a path or a web address"
+)
+_HEAD = 512  # bytes that tell the kind
 
 # How each kind begins; `None` stands for any byte. What Gyazo lists: png, jpg, gif, webp, heic, mp4.
 _KINDS: tuple[tuple[str, str, tuple[tuple[int, bytes], ...]], ...] = (
@@ -32,24 +36,37 @@ _TYPES = {kind: content_type for kind, content_type, _ in _KINDS} | {"jpeg": "im
 
 
 def file_part(thing: Any) -> FilePart:
-    """Make the `imagedata` part of an upload from anything in `TAKES`.
+    """Make the `imagedata` part of an upload from anything in `TAKES`, except a web address.
 
     The local file's name is not sent: Gyazo does not need it, and it may say more than its owner
     wants. `PictureError` says what is wrong with a thing that is no picture.
     """
     if isinstance(thing, str):
         return _from_path(_path(thing))
-    if isinstance(thing, Path):
-        return _from_path(thing.expanduser())
+    if isinstance(thing, os.PathLike):
+        return _from_path(Path(thing).expanduser())
     if isinstance(thing, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(thing))
-    if callable(getattr(thing, "savefig", None)):
-        return _from_matplotlib(thing)
-    if callable(getattr(thing, "save", None)) and hasattr(thing, "mode"):
-        return _from_pil(thing)
+        return from_bytes(bytes(thing))
+    if (data := drawn(thing)) is not None:
+        return from_bytes(data, f"This {type(thing).__name__}")
     if callable(getattr(thing, "read", None)):
         return _from_file(thing)
     raise PictureError(f"A {type(thing).__name__} is not a picture: give {TAKES}.")
+
+
+def address(thing: Any) -> str | None:
+    """The web address of a picture that has to be fetched first; None for anything else.
+
+    >>> address("https://example.com/a.png")
+    'https://example.com/a.png'
+    """
+    if not isinstance(thing, str):
+        # An IPython Image that only points somewhere.
+        url, data = getattr(thing, "url", None), getattr(thing, "data", b"")
+        thing = url if data is None and hasattr(thing, "_repr_mimebundle_") else None
+    if isinstance(thing, str) and urlsplit(thing[:2000].strip()).scheme in {"http", "https"}:
+        return thing.strip()
+    return None
 
 
 def data_url(part: FilePart) -> str:
@@ -73,10 +90,15 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
+def from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
+    """Make the part from the bytes of a picture."""
+    if _is_svg(data[:_HEAD]):
+        data = from_svg(data)
+    return _part(data, _kind(data[:_HEAD], what))
+
+
 def _path(text: str) -> Path:
-    if urlsplit(text[:200].strip()).scheme in {"http", "https", "data"}:
-        raise PictureError(f"A web address is not a picture: fetch it first, then give {TAKES}.")
-    if "\0" in text or "\n" in text or not text.strip():
+    if "\0" in text or "\n" in text or not text.strip() or text.startswith("data:"):
         raise PictureError(f"This text is not the path of a picture: give {TAKES}.")
     return Path(text).expanduser()
 
@@ -84,7 +106,9 @@ def _path(text: str) -> Path:
 def _from_path(path: Path) -> FilePart:
     try:
         with path.open("rb") as file:
-            head = file.read(512)
+            head = file.read(_HEAD)
+            if _is_svg(head):
+                return from_bytes(head + file.read())
     except FileNotFoundError:
         raise PictureError(f"There is no file {str(path)!r}: look at the path again.") from None
     except IsADirectoryError:
@@ -93,10 +117,6 @@ def _from_path(path: Path) -> FilePart:
         raise PictureError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
     kind = _kind(head, f"The file {path.name!r}")
     return _part(path, kind)
-
-
-def _from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
-    return _part(data, _kind(data[:512], what))
 
 
 def _from_file(file: Any) -> FilePart:
@@ -110,39 +130,12 @@ def _from_file(file: Any) -> FilePart:
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise PictureError(f"A {type(file).__name__} is not a picture: give {TAKES}.")
-    kind = _kind(bytes(data[:512]), "This file (read from where it stood)")
-    return _part(file if again else bytes(data), kind)
-
-
-def _from_matplotlib(figure: Any) -> FilePart:
-    """Draw a figure as the notebook shows it: tight, on its own ground."""
-    return _encoded(
-        lambda out: figure.savefig(out, format="png", bbox_inches="tight"), "png", "figure"
-    )
-
-
-def _from_pil(image: Any) -> FilePart:
-    """Write a PIL image in its own format if that loses nothing, as PNG otherwise."""
-    if image.format == "GIF":
-        return _encoded(lambda out: image.save(out, format="GIF", save_all=True), "gif", "image")
-    if image.format == "JPEG":
-        # "keep" writes the tables it was read with, so a JPEG is not made worse.
-        return _encoded(lambda out: image.save(out, format="JPEG", quality="keep"), "jpg", "image")
-    if image.mode not in {"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}:
-        image = image.convert("RGB")  # PNG knows no CMYK, HSV or floating point
-    return _encoded(lambda out: image.save(out, format="PNG"), "png", "image")
-
-
-def _encoded(write: Callable[[io.BytesIO], object], kind: str, what: str) -> FilePart:
-    out = io.BytesIO()
-    try:
-        write(out)
-    except Exception as error:  # another library's: any of its errors means the same here
-        raise PictureError(
-            f"This {what} could not be drawn ({type(error).__name__}: {error}): "
-            f"see that it shows in the notebook, then upload it again."
-        ) from error
-    return _part(out.getvalue(), kind)
+    if again and _is_svg(bytes(data)):
+        again, data = False, file.read()
+    what = "This file (read from where it stood)"
+    if not again:
+        return from_bytes(bytes(data), what)
+    return _part(file, _kind(bytes(data), what))
 
 
 def _kind(head: bytes, what: str) -> str:
@@ -153,6 +146,11 @@ def _kind(head: bytes, what: str) -> str:
     if kind is None and b"\0" not in head and _is_text(head):
         raise PictureError(f"{what} held text, not a picture: Gyazo takes PNG, JPEG and GIF.")
     return kind or "bin"
+
+
+def _is_svg(head: bytes) -> bool:
+    """Tell an SVG, which may begin with a declaration and comments."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in head
 
 
 def _is_text(head: bytes) -> bool:

@@ -15,14 +15,15 @@ from .api import AccessPolicy
 from .links import EasyUpload
 from .looking import Looking
 from .models import Deleted, Image
-from .operation import Operation
-from .picture import data_url, file_part
+from .operation import FilePart, Operation
+from .picture import data_url
+from .uploads import Uploads
 
 # Gyazo requires an address. A notebook's own, with its file's name, is nobody else's business.
 NOWHERE = "http://localhost/"
 
 
-class Gyazo(Looking):
+class Gyazo(Uploads, Looking):
     """Your Gyazo account.
 
     >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP
@@ -54,7 +55,8 @@ class Gyazo(Looking):
 
         >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")  # doctest: +SKIP
 
-        `picture` is a path, bytes, an open binary file, a matplotlib figure or a PIL image.
+        `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, anything
+        that shows itself as a picture, bytes, an open binary file, a path or a web address.
         `access_policy` is "anyone" (Gyazo's default: whoever has the link) or "only_me"; `desc` is a
         comment, in which `#word` becomes a tag; `referer_url` is the page it comes from; `created_at`
         a `datetime` or Unix seconds; `collection_id` a collection that you own or have joined.
@@ -72,7 +74,7 @@ class Gyazo(Looking):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        return self._send(self._upload(picture, fields))
+        return self._job(picture, fields)()
 
     async def aupload(
         self,
@@ -98,7 +100,7 @@ class Gyazo(Looking):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        return await self._asend(self._upload(picture, fields))
+        return await self._asend(await self._aupload(picture, fields))
 
     def easy_upload(
         self,
@@ -119,7 +121,7 @@ class Gyazo(Looking):
         `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
         fields = {"title": title, "desc": desc, "referer_url": referer_url}
-        return self._send(self._easy_upload(picture, client_id, fields))
+        return self._send(self._easy_upload(self._part(picture), client_id, fields))
 
     async def aeasy_upload(
         self,
@@ -132,7 +134,7 @@ class Gyazo(Looking):
     ) -> EasyUpload:
         """Same as `easy_upload`, awaited."""
         fields = {"title": title, "desc": desc, "referer_url": referer_url}
-        return await self._asend(self._easy_upload(picture, client_id, fields))
+        return await self._asend(self._easy_upload(await self._apart(picture), client_id, fields))
 
     def update(
         self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
@@ -210,15 +212,11 @@ class Gyazo(Looking):
             anything.request(site, token, method, path, params=params, form=form, json=json)
         )
 
-    def _upload(self, picture: Any, fields: dict[str, Any]) -> Operation[Image]:
-        site, token = self._signed_in()
-        return api.upload(site, token, file_part(picture), **fields)
-
     def _easy_upload(
-        self, picture: Any, client_id: str | None, fields: dict[str, Any]
+        self, part: FilePart, client_id: str | None, fields: dict[str, Any]
     ) -> Operation[EasyUpload]:
         client_id = client_id or self._client_id()
-        return api.easy_upload(self._site(), client_id, data_url(file_part(picture)), **fields)
+        return api.easy_upload(self._site(), client_id, data_url(part), **fields)
 
 
 def _id_of(image: str | Image) -> str:

@@ -10,6 +10,7 @@ import gyazo_nb
 CALLS = [
     "me",
     "upload",
+    "upload_all",
     "images",
     "image",
     "delete",

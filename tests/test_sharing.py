@@ -1,204 +1,319 @@
-"""One session for many threads and event loops: no error, no mix-up, nothing left open."""
+"""`%gyazo` and `%%gyazo` in a real shell: what is seen is shared, and the cell runs as ever."""
 
 import asyncio
-import contextlib
-import gc
-import threading
-import warnings
-from collections import Counter
-from pathlib import Path
+import io
 
 import pytest
 from harness import PNG
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from PIL import Image as Pillow
 
-from gyazo_nb import Gyazo
+from gyazo_nb import ArgumentError, BatchError, Image, NotLoggedInError, PictureError
 from gyazo_nb.sandbox import Fault
-
-REQUESTS = 2000
-THREADS = 16
-LOOPS = 3
+from gyazo_nb.words import split
 
 
-def sockets():
-    """The sockets that this process has open."""
-    found = 0
-    for path in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the one that reads the folder
-            found += str(path.readlink()).startswith("socket:")
-    return found
+def png(colour):
+    out = io.BytesIO()
+    Pillow.new("RGB", (4, 3), colour).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.fixture
-def no_leak():
-    """No socket more than before, and no ResourceWarning, once everything is closed."""
-    if not Path("/proc/self/fd").is_dir():
-        pytest.skip("only where /proc shows the open files")
-    gc.collect()
-    before = sockets()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield lambda: (gc.collect(), sockets() - before)[1]
+def shell(tmp_path, monkeypatch, server):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.user_ns.update(red=png("red"), blue=png("blue"), both=[png("red"), png("blue")])
+    yield shell
+    shell.run_line_magic("unload_ext", "gyazo_nb")
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
 
 
-class Crowd:
-    """Threads and loops that each ask for what only they know the answer of."""
-
-    def __init__(self, gyazo, titles):
-        self.gyazo, self.titles, self.ids = gyazo, titles, list(titles)
-        self.errors, self.done = [], Counter()
-
-    def thread(self, number, times):
-        for n in range(number, number + times):
-            image_id = self.ids[n * 37 % len(self.ids)]
-            assert self.gyazo.image(image_id).title == self.titles[image_id]
-            self.done["threads"] += 1
-
-    def loop(self, number, times):
-        async def one(n):
-            image_id = self.ids[n * 53 % len(self.ids)]
-            assert (await self.gyazo.aimage(image_id)).title == self.titles[image_id]
-            self.done["loops"] += 1
-
-        async def main():
-            for start in range(number, number + times, 15):
-                await asyncio.gather(*(one(n) for n in range(start, start + 15)))
-
-        asyncio.run(main())
-
-    def started(self, task, number, times):
-        def kept():
-            try:
-                task(number, times)
-            except Exception as error:  # noqa: BLE001 -- any of them fails the test
-                self.errors.append(error)
-
-        thread = threading.Thread(target=kept)
-        thread.start()
-        return thread
+def arrived(server):
+    """What the sandbox has, by the colour of its first pixel, in no order."""
+    return {
+        Pillow.open(io.BytesIO(i.data)).convert("RGB").getpixel((0, 0))
+        for i in server.sandbox.images
+    }
 
 
-def test_16_threads_and_3_loops_share_a_session_for_2000_requests(no_leak, server, urls):
-    """Everyone gets the answer to their own question; afterwards no socket is open."""
-    add = server.sandbox.add_image
-    titles = {add(PNG + n.to_bytes(2), title=f"{n}").image_id: f"{n}" for n in range(200)}
-    gyazo = Gyazo(server.sandbox.new_token(), **urls)
-    crowd, each = Crowd(gyazo, titles), REQUESTS // (THREADS + LOOPS) + 1
-
-    workers = [crowd.started(crowd.thread, n, each) for n in range(THREADS)]
-    workers += [crowd.started(crowd.loop, n, each) for n in range(LOOPS)]
-    for worker in workers:
-        worker.join()
-
-    assert crowd.errors == []
-    assert crowd.done.total() >= REQUESTS
-    assert gyazo._transport._leases == {}  # each went with its loop
-    gyazo.close()
-    server.close()
-    assert no_leak() <= 0
+RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def test_a_loop_that_ends_takes_its_connections_along(no_leak, gyazo, server):
-    """Nobody has to close anything inside of it."""
-    for _ in range(3):
-        asyncio.run(gyazo.ame())
-    assert gyazo._transport._leases == {}
-    gyazo.close()
-    server.close()
-
-    assert no_leak() <= 0
+def cards(captured):
+    return [out for out in captured.outputs if "<figure" in out.data.get("text/html", "")]
 
 
-def test_closing_inside_a_running_loop_closes_there(no_leak, gyazo, server):
-    """The blocking close, as at %unload_ext in a kernel: at once, or with the loop's end."""
-
-    async def main(pause):
-        await gyazo.ame()
-        gyazo.close()
-        await asyncio.sleep(pause)
-        return await gyazo.ame()  # and a later call opens anew
-
-    for pause in (0, 0.05):
-        assert asyncio.run(main(pause)).name == "Sandy Box"
-    asyncio.run(gyazo.aclose())
-    server.close()
-
-    assert no_leak() <= 0
+# ── %gyazo ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_closing_as_the_last_thing_leaves_nothing(no_leak, gyazo, server):
-    """The loop is over before it could do what it was asked."""
+@pytest.mark.parametrize(
+    ("line", "colours"),
+    [
+        ("red", [RED]),
+        ("red blue", [RED, BLUE]),
+        ("both", [RED, BLUE]),
+        ("both[1]", [BLUE]),
+        ("[one for one in both]", [RED, BLUE]),
+        ("bytes( both[0] )", [RED]),
+        ("red.png", [RED]),
+        ('"my plots/blue one.png"', [BLUE]),
+        ("plots/*.png", [RED, BLUE]),
+        ("**/r*.png", [RED]),
+        ("./red.png blue", [RED, BLUE]),
+    ],
+)
+def test_what_is_named_is_uploaded(shell, server, tmp_path, line, colours):
+    """Variables, expressions, paths, globs; cards come back, the list stays in a variable."""
+    for path, name in (
+        ("red.png", "red"),
+        ("plots/r.png", "red"),
+        ("plots/b.png", "blue"),
+        ("my plots/blue one.png", "blue"),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(png(name))
+
+    with capture_output() as captured:
+        shell.run_line_magic("gyazo", line)
+
+    assert arrived(server) == set(colours)
+    images = shell.user_ns["gyazo_images"]
+    assert len(images) == len(cards(captured)) >= len(colours)
+    assert all(isinstance(image, Image) for image in images)
+
+
+def test_the_options_reach_the_service(shell, server):
+    """Title, description, access policy and collection, with blanks in quotes."""
+    shell.run_line_magic(
+        "gyazo",
+        "red --title \"Loss curve\" --desc '#one two' --access-policy only_me --collection "
+        + "a" * 32
+        + " --into mine",
+    )
+
+    assert server.sandbox.images[0].fields == {
+        "title": "Loss curve",
+        "desc": "#one two",
+        "access_policy": "only_me",
+        "collection_id": "a" * 32,
+    }
+    assert len(shell.user_ns["mine"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        ("", ArgumentError, "Name what to upload"),
+        ("nothing", ArgumentError, "nothing: it is neither a variable nor a file"),
+        ("no/*.png", ArgumentError, r"no/\*.png: no files are there"),
+        ("'red'", ArgumentError, "'red': it is neither"),
+        ("red[", ArgumentError, "A ] is missing"),
+        ('red --title "a', ArgumentError, 'A " is missing'),
+        ("red --into 1x", ArgumentError, "--into needs"),
+        ("red --access-policy me", UsageError, "--access-policy"),
+        ("red --colour x", UsageError, "%gyazo"),
+        ("5", ArgumentError, "neither a variable nor a file"),
+        ("len(both)", PictureError, "A int is not a picture"),
+        ("[1,red,2]", BatchError, "1 uploaded, 2 failed"),
+        ("1/0+len(both)", ZeroDivisionError, "division"),
+    ],
+)
+def test_what_cannot_be_uploaded_is_a_sentence(shell, line, error, words):
+    """Nothing is refused in silence, and what is good still arrives."""
+    with pytest.raises(error, match=words):
+        shell.run_line_magic("gyazo", line)
+
+
+def test_words_are_split_as_they_are_meant():
+    """At blanks, but not inside of quotes and brackets."""
+    assert split("  a  b[1, 2] f(x, 'y )') \"c d\" {1: (2, 3)} ") == [
+        "a",
+        "b[1, 2]",
+        "f(x, 'y )')",
+        '"c d"',
+        "{1: (2, 3)}",
+    ]
+
+
+# ── %%gyazo ───────────────────────────────────────────────────────────────────────────────────
+
+SHOW = """
+from IPython.display import Image as Shown, display
+print("first")
+display(Shown(red))
+x = 41 + 1
+Shown(blue)
+"""
+
+
+def run(shell, cell, line=""):
+    with capture_output() as captured:
+        result = shell.run_cell(f"%%gyazo {line}\n{cell}", store_history=True)
+    return captured, result
+
+
+def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
+    """Outputs first and in order, then the cards; names, `_` and `Out` as without the magic."""
+    count = shell.execution_count
+    captured, result = run(shell, SHOW, "--title Two")
+
+    assert result.success
+    assert captured.stdout.startswith("first\n")
+    kinds = ["image" if "image/png" in o.data else "card" for o in captured.outputs]
+    assert kinds == ["image", "card", "card"]  # a terminal's last expression is text
+    assert "<IPython.core.display.Image object>" in captured.stdout
+    assert arrived(server) == {RED, BLUE}
+    images = shell.user_ns["gyazo_images"]
+    assert [server.sandbox.album.get(i.image_id).data for i in images] == [png("red"), png("blue")]
+    assert images[0].title == "Two"
+    assert shell.user_ns["x"] == 42
+    assert shell.execution_count == count + 1
+    assert shell.user_ns["In"][-1].startswith("%%gyazo") or not shell.history_manager.enabled
+
+
+def test_the_same_picture_twice_is_one_card(shell, server):
+    """A figure that is displayed and then the last expression is one image."""
+    captured, _ = run(
+        shell, "from IPython.display import Image as S, display\ndisplay(S(red))\nS(red)"
+    )
+
+    assert len(cards(captured)) == 1
+
+
+def test_an_error_is_the_cells_error_and_nothing_is_uploaded(shell, server):
+    """It is shown once, by the shell; the cell fails by it."""
+    captured, result = run(shell, SHOW + "\n1/0")
+
+    assert isinstance(result.error_in_exec, ZeroDivisionError)
+    assert captured.stdout.count("ZeroDivisionError") <= 2  # head and last line of one traceback
+    assert "run_cell_magic" not in captured.stdout
+    assert server.sandbox.images == []
+    assert "gyazo_images" not in shell.user_ns
+    assert run(shell, "1")[1].success  # and it is over
+
+
+def test_what_was_shown_before_an_error_is_uploaded_if_asked_for(shell, server):
+    """--on-error: the cards are there, and the cell fails all the same."""
+    captured, result = run(
+        shell, "from IPython.display import Image as S, display\ndisplay(S(red))\n1/0", "--on-error"
+    )
+
+    assert isinstance(result.error_in_exec, ZeroDivisionError)
+    assert arrived(server) == {RED}
+    assert len(cards(captured)) == 1
+
+
+def test_a_syntax_error_fails_the_cell(shell):
+    """As without the magic."""
+    captured, result = run(shell, "1 +")
+
+    assert isinstance(result.error_in_exec, SyntaxError)
+    assert captured.stdout.count("SyntaxError") == 1
+
+
+def test_only_what_is_still_to_be_seen_counts(shell, server):
+    """A cleared output is gone, an updated display is what it became."""
+    cell = """
+from IPython.display import Image as S, clear_output, display
+display(S(red))
+clear_output(wait=True)
+handle = display(S(red), display_id=True)
+handle.update(S(blue))
+"""
+    _, result = run(shell, cell)
+
+    assert result.success
+    assert arrived(server) == {BLUE}
+
+
+def test_a_chart_that_shows_itself_by_a_script_is_drawn(shell, server):
+    """Altair's and plotly's own displays hold no picture: their exporters make one."""
+    cell = """
+import altair as alt, plotly.graph_objects as go
+alt.Chart(alt.Data(values=[{"a": 1, "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")
+"""
+    captured, result = run(shell, cell)
+
+    assert result.success
+    assert len(cards(captured)) == 1
+
+
+def test_a_table_and_an_array_are_no_figures(shell, server):
+    """What shows itself as text or as a table is left where it is."""
+    captured, result = run(
+        shell,
+        "import numpy\nfrom IPython.display import HTML, display\ndisplay(HTML('a'))\nnumpy.ones((3, 3))",
+    )
+
+    assert result.success
+    assert "showed no picture" in captured.stdout
+
+
+def test_a_cell_without_pictures_says_so(shell):
+    """And its list is empty."""
+    captured, _ = run(shell, "2 + 2")
+
+    assert "showed no picture" in captured.stdout
+    assert shell.user_ns["gyazo_images"] == []
+
+
+def test_other_magics_work_inside(shell, server):
+    """The cell is a cell: line magics, cell magics, shell escapes."""
+    captured, _ = run(
+        shell, "%%time\nfrom IPython.display import Image as S, display\ndisplay(S(red))"
+    )
+
+    assert "Wall time" in captured.stdout
+    assert arrived(server) == {RED}
+
+
+def test_nothing_is_left_in_the_shell(shell):
+    """Whatever happened, the publisher and the display hook are as they were."""
+    for cell in (SHOW, "1/0", "1 +"):
+        run(shell, cell)
+
+    for owner in (shell.display_pub, shell.displayhook, shell.display_formatter):
+        assert not {"publish", "clear_output", "write_format_data", "format"} & set(vars(owner))
+    assert len(shell.events.callbacks["post_run_cell"]) == 0
+
+
+def test_a_long_cell_is_not_run_before_the_sign_in(shell, monkeypatch):
+    """The sentence comes first, not after an hour."""
+    monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
+    _, result = run(shell, "ran = True")
+
+    assert isinstance(result.error_in_exec, NotLoggedInError)
+    assert "ran" not in shell.user_ns
+
+
+def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server):
+    """The cell fails; the cards of the others are there."""
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload"))
+    captured, result = run(shell, SHOW)
+
+    assert isinstance(result.error_in_exec, BatchError)
+    assert len(cards(captured)) == 1
+    assert PNG[:4] == b"\x89PNG"
+
+
+def test_a_cell_that_awaits_works_or_is_a_sentence(shell):
+    """Where no loop runs, IPython starts one; where one runs, the sentence says what to do."""
+    cell = "import asyncio\nawait asyncio.sleep(0)"
+    assert run(shell, cell)[1].success
 
     async def main():
-        await gyazo.ame()
-        gyazo.close()
+        with pytest.raises(ArgumentError, match="run it by itself"):
+            shell.run_cell_magic("gyazo", "", cell)
 
     asyncio.run(main())
-    server.close()
-
-    assert no_leak() <= 0
-
-
-def test_a_session_between_two_runs_of_a_loop(no_leak, gyazo, server):
-    """Closed while its loop stands still: the loop closes the rest when it ends."""
-    with asyncio.Runner() as runner:
-        runner.run(gyazo.ame())
-        gyazo.close()
-        assert runner.run(gyazo.ame()).name == "Sandy Box"
-    server.close()
-
-    assert no_leak() <= 0
-
-
-def test_a_session_that_nobody_closed(no_leak, server, urls):
-    """It takes its connections along, in both colours."""
-    gyazo = Gyazo(server.sandbox.new_token(), **urls)
-    gyazo.me()
-    asyncio.run(gyazo.ame())
-    del gyazo
-    gc.collect()
-    server.close()
-
-    assert no_leak() <= 0
-
-
-def test_a_cancelled_call_leaves_nothing(no_leak, gyazo, server):
-    """A call that is given up in the middle, and the next one on the same loop."""
-
-    async def main():
-        for _ in range(5):
-            server.sandbox.faults.append(Fault(delay=5))
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await gyazo.ame()
-        return await gyazo.ame()
-
-    assert asyncio.run(main()).name == "Sandy Box"
-    server.close()
-
-    assert no_leak() <= 0
-
-
-def test_both_withs_close(no_leak, server, urls):
-    """`with` and `async with`."""
-    with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
-        gyazo.me()
-
-    async def main():
-        async with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
-            await gyazo.ame()
-
-    asyncio.run(main())
-    server.close()
-
-    assert no_leak() <= 0
-
-
-def test_a_loop_that_was_closed_without_a_word(gyazo, server):
-    """Whoever closes a loop by hand loses its connections; the session goes on without it."""
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(gyazo.ame())
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
-
-    assert asyncio.run(gyazo.ame()).name == "Sandy Box"
-    assert gyazo._transport._leases == {}

@@ -18,6 +18,7 @@ from gyazo_nb import (
     Images,
     Login,
     Page,
+    Report,
     Retry,
     Secret,
     Site,
@@ -49,6 +50,10 @@ def blocking(gyazo: Gyazo, image: Image) -> None:
     assert_type(gyazo.image("an id"), Image)
     assert_type(gyazo.delete(image), Deleted)
     assert_type(gyazo.account, Account | None)
+    assert_type(gyazo.upload_all([b""], title=str, desc="#a"), Report)
+    assert_type(gyazo.upload_all([b""])[0], Image)
+    assert_type(gyazo.report, Report | None)
+    gyazo.upload_all([b""], access_policy=3)  # type: ignore[arg-type]  # not a policy
     gyazo.upload(b"", access_policy="everyone")  # type: ignore[arg-type]  # not a policy
 
 
@@ -56,6 +61,7 @@ async def awaited(gyazo: Gyazo) -> None:
     """The same, awaited."""
     assert_type(await gyazo.ame(), User)
     assert_type(await gyazo.aupload(b""), Image)
+    assert_type(await gyazo.aupload_all([b""], resume="a.jsonl"), Report)
     assert_type(await gyazo.aimages(page=2), Page)
     assert_type(await gyazo.aimages(per_page=2), Page)
     assert_type(gyazo.aimages(), AsyncImages)
