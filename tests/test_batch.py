@@ -174,6 +174,7 @@ def test_a_token_that_dies_ends_the_batch(gyazo, server):
 
     assert len(server.sandbox.requests) <= 5
     server.sandbox.faults.clear()
+    gyazo.use_token(server.sandbox.new_token())
     assert len(gyazo.report.retry()) == 50
 
 
