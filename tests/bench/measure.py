@@ -91,11 +91,17 @@ def python_gyazo_images(url):
     print(time.perf_counter() - start, found)
 
 
-def load_ext(_):
-    from IPython.core.interactiveshell import InteractiveShell
+def kernels_shell():
+    """A shell with everything loaded that a kernel has loaded."""
+    from ipykernel.zmqshell import ZMQInteractiveShell
 
-    shell = InteractiveShell.instance()
+    shell = ZMQInteractiveShell.instance()
     shell.run_line_magic("load_ext", "autoreload")
+    return shell
+
+
+def load_ext(_):
+    shell = kernels_shell()
     start = time.perf_counter()
     shell.run_line_magic("load_ext", "gyazo_nb")
     print(time.perf_counter() - start)
@@ -104,9 +110,7 @@ def load_ext(_):
 
 def heavy(_):
     """What %load_ext leaves for later."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    InteractiveShell.instance()
+    kernels_shell()
     start = time.perf_counter()
     import httpx
     import ipywidgets
