@@ -238,3 +238,62 @@ def test_a_console_without_widgets_is_told_the_way(home, server, terminal):
     window.until(r"In \[3\]: ")
 
     assert "VBox(" not in window.seen
+
+
+@pytest.mark.parametrize("place", ["IPython", "jupyter_console"])
+def test_a_token_typed_at_a_terminal(home, server, terminal, place):
+    """--token asks in a hidden prompt, in a terminal and in a console."""
+    window = terminal(place, "--simple-prompt", *kernel_of(place))
+    token = server.sandbox.new_token()
+    window.until(r"In \[1\]: ")
+    window.say(LOAD)
+    window.until(r"In \[2\]: ")
+    window.say("%gyazo_login --token")
+    window.until("Paste your access token.*: ")
+    window.say(token)
+    window.until("Signed in as Sandy Box")
+    window.until(r"In \[3\]: ")
+
+    assert token not in window.seen
+
+
+@pytest.mark.parametrize("place", ["IPython", "jupyter_console"])
+def test_a_token_in_the_environment_of_a_terminal(home, server, terminal, monkeypatch, place):
+    """It signs in at once, and says from where."""
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    window = terminal(place, "--simple-prompt", *kernel_of(place))
+    window.until(r"In \[1\]: ")
+    window.say(LOAD)
+    window.until(r"In \[2\]: ")
+    window.say("%gyazo_login")
+    window.until("Signed in as Sandy Box.*GYAZO_ACCESS_TOKEN")
+
+
+def kernel_of(place):
+    return [f"--kernel=ipykernel-{KERNELS[-1]}"] if place == "jupyter_console" else []
+
+
+def test_a_saved_token_signs_in_the_next_kernel(home, server, monkeypatch):
+    """--save file in one kernel, nothing but %gyazo_login in the next; %gyazo_logout ends it."""
+    monkeypatch.setenv("GYAZO_API_URL", server.url)
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    token = server.sandbox.new_token()
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", token)
+    name = f"ipykernel-{KERNELS[-1]}"
+    save = (
+        "from gyazo_nb.stores import Profile, Profiles\naccount = gyazo.account\n"
+        "print(Profiles().save('file', 'default', Profile(account.token, account.site, 'Sandy')))"
+    )
+    NotebookClient(notebook(LOAD, save), kernel_name=name).execute()
+    monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
+
+    run = notebook(LOAD, "%gyazo_login", "print(gyazo.me().name)", "%gyazo_whoami", "%gyazo_logout")
+    NotebookClient(run, kernel_name=name).execute()
+
+    assert run.cells[2].outputs[0].text == "Sandy Box\n"
+    assert "a file of yours" in run.cells[3].outputs[0].data["text/plain"]
+    assert "The saved token is removed too" in run.cells[4].outputs[0].data["text/plain"]
+    assert token not in nbformat.writes(run)
+    with pytest.raises(CellExecutionError, match="GYAZO_ACCESS_TOKEN"):
+        NotebookClient(notebook(LOAD, "%gyazo_login"), kernel_name=name).execute()

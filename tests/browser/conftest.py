@@ -1,12 +1,15 @@
 """A real JupyterLab in a real Chromium, with everything it writes in one throw-away folder."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 from harness import missing
 from lab import SECONDS, Lab, Notebook
 from playwright.sync_api import sync_playwright
+
+from gyazo_nb.sandbox import Application, Sandbox, serve
 
 CHROMIUM = [
     "--headless=new",
@@ -84,3 +87,19 @@ def open_notebook():
         return Notebook(page, lab, lab.write(cells, kernel)).open()
 
     return open_
+
+
+@pytest.fixture
+def sandbox():
+    with serve(Sandbox()) as server:
+        yield server
+
+
+@pytest.fixture
+def catchable():
+    """A sandbox whose application is registered with a loopback address that nobody holds."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}/callback"
+    with serve(Sandbox([Application(redirect_uris=(uri,))])) as server:
+        yield {**server.variables, "GYAZO_REDIRECT_URI": uri}

@@ -1,12 +1,8 @@
 """Run All and the doors in a real JupyterLab: what waits, waits; what is caught, is caught."""
 
-import socket
-
 import pytest
 from harness import KERNELS
 from playwright.sync_api import expect
-
-from gyazo_nb.sandbox import Application, Sandbox, serve
 
 LOAD = "%load_ext gyazo_nb"
 LATER = "print('later:', gyazo.account.user.name)"
@@ -15,22 +11,6 @@ EXPECT = 20_000
 
 def says(locator, text):
     expect(locator).to_contain_text(text, timeout=EXPECT)
-
-
-@pytest.fixture
-def sandbox():
-    with serve(Sandbox()) as server:
-        yield server
-
-
-@pytest.fixture
-def catchable():
-    """A sandbox whose application is registered with a loopback address that nobody holds."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}/callback"
-    with serve(Sandbox([Application(redirect_uris=(uri,))])) as server:
-        yield {**server.variables, "GYAZO_REDIRECT_URI": uri}
 
 
 def run_all(notebook, first, last):

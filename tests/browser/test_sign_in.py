@@ -47,12 +47,6 @@ EXPECT = 20_000
 
 
 @pytest.fixture
-def sandbox():
-    with serve(Sandbox()) as server:
-        yield server
-
-
-@pytest.fixture
 def lab(sandbox, make_lab):
     def configure(lab):
         lab.configure("@jupyter-widgets/jupyterlab-manager:plugin", saveState=True)
