@@ -219,4 +219,5 @@ class Doors:
             Secret(settings["GYAZO_CLIENT_SECRET"]),
             settings["GYAZO_REDIRECT_URI"],
         )
-        return app, Site(url, url, url), f"This is a pretend Gyazo on your own machine, at {url}"
+        site = Site(url, url, url, token_in=self._settings.site().token_in)
+        return app, site, f"This is a pretend Gyazo on your own machine, at {url}"

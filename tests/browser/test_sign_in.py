@@ -3,10 +3,12 @@
 import json
 import re
 import sqlite3
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from harness import KERNELS
+from lab import Notebook
 from playwright.sync_api import expect
 
 from gyazo_nb.sandbox import Sandbox, serve
@@ -259,3 +261,24 @@ def test_a_silent_server_and_a_missing_app_are_sentences(make_lab, make_page, op
         r"NotLoggedInError: Nobody is signed in to Gyazo yet: run %gyazo_login.*",
         notebook.run(4).inner_text().strip(),
     )
+
+
+def test_the_first_notebook_from_top_to_bottom(sandbox, make_lab, make_page):
+    """notebooks/01_login.ipynb, as a person goes through it: every code cell, and the panel between."""
+    lab = make_lab(sandbox.variables)
+    path = lab.work / "01_login.ipynb"
+    path.write_text((Path(__file__).parents[2] / "notebooks" / path.name).read_text())
+    cells = json.loads(path.read_text())["cells"]
+    code = [index for index, cell in enumerate(cells) if cell["cell_type"] == "code"]
+    page = make_page()
+    notebook = Notebook(page, lab, path).open()
+    load, login, upload, gallery, whoami, logout = code
+    notebook.run(load)
+    notebook.run(login)
+    notebook.submit(login, notebook.copied(login), "Enter")
+    says(notebook.output(login), "Signed in as Sandy Box")
+
+    expect(notebook.run(upload).get_by_role("img").first).to_be_visible(timeout=EXPECT)
+    expect(notebook.run(gallery).get_by_role("img").first).to_be_visible(timeout=EXPECT)
+    says(notebook.run(whoami), "Signed in as Sandy Box")
+    says(notebook.run(logout), "Forgot the token of Sandy Box")
