@@ -5,6 +5,7 @@ The law: no I/O, and every function stands under the link of the page that docum
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from datetime import datetime
@@ -43,7 +44,7 @@ def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> O
 
 
 # https://gyazo.com/api/docs/image#image
-def image(site: Site, token: Secret, image_id: str) -> Operation[Image]:
+def image(site: Site, token: Secret, image_id: str | Image) -> Operation[Image]:
     """One image by its id, or by the address of its page."""
     url = f"{site.api_url}/api/images/{_image_id(image_id)}"
     return Operation(Request("GET", url, token=token, token_in=site.token_in), _image)
@@ -223,13 +224,14 @@ def _page(reply: Reply, page: int, per_page: int) -> Page:
     )
 
 
-def _image_id(text: str) -> str:
-    """Take an id, or find it at the end of a page's or picture's address."""
+def _image_id(image: str | Image) -> str:
+    """Take an image's id, or find it at the end of its page's or picture's address."""
+    text = image.image_id if isinstance(image, Image) else str(image)
     match = re.fullmatch(
         r"(?:https?://[^/?#]+/(?:teams/[^/?#]+/)?)?([0-9A-Za-z_-]+)(?:\.\w+)?/?(?:[?#].*)?",
         text.strip(),
     )
-    if not match:
+    if not match or not isinstance(image, str | Image):
         raise ArgumentError(
             f"{text[:80]!r} is no image id: give the 32 characters at the end of its URL."
         )
@@ -240,12 +242,13 @@ def _word(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _seconds(moment: datetime | float) -> str:
+def _seconds(moment: Any) -> str:
     """Unix seconds as the API wants them. A time without a zone is the local one, as in Python."""
-    seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
-    if not math.isfinite(seconds):
-        raise ArgumentError("created_at must be a date or Unix seconds.")
-    return repr(seconds)
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
+        if math.isfinite(seconds) and not isinstance(moment, str):
+            return repr(seconds)
+    raise ArgumentError("created_at must be a datetime or Unix seconds.")
 
 
 def _in_range(name: str, value: Any, low: int, high: int | None) -> None:

@@ -148,7 +148,7 @@ class Doors:
         panel = Panel(
             self._session.login(app, site=site, switch=options.switch),
             session_name=name,
-            note=note,
+            note=note or self._present(),
             after=lambda: self._saved(options),
             handled=self._handled,
         )
@@ -199,6 +199,10 @@ class Doors:
         except (StoreError, ConfigError) as error:
             return str(error)
         return f"The token is kept in {where}, until %gyazo_logout."
+
+    def _present(self) -> str:
+        account = self._session.account
+        return f"{account.user.called} is signed in now." if account and account.user else ""
 
     def _welcome(self, user: User, name: str, note: str) -> None:
         display(pages.signed_in(user.called, name, note), raw=True)

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from . import api, oauth, paste
 from .errors import (
+    ArgumentError,
     ExpiredError,
     InvalidGrantError,
     OtherAccountError,
@@ -103,6 +104,8 @@ class Login:
         sent then), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others
         with what to do next. Source: RFC 6749 §4.1.2 to §4.1.4
         """
+        if not isinstance(pasted, str | Secret):
+            raise ArgumentError("finish takes the text that the browser showed.")
         pasted = Secret.of(pasted)  # a traceback shows arguments
         with self._lock:
             app = self._still_good(pasted)

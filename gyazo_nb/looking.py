@@ -75,16 +75,17 @@ class Looking(Connection):
             return AsyncImages(self._book())
         return self._asend(api.images(site, token, **_chosen(page, per_page)))
 
-    def image(self, image_id: str) -> Image:
+    def image(self, image_id: str | Image) -> Image:
         """One image, by its id or the address of its page.
 
         >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")  # doctest: +SKIP
 
-        Raises `NotFoundError` if there is none. Source: https://gyazo.com/api/docs/image#image
+        An `Image` is asked for anew. Raises `NotFoundError` if there is none.
+        Source: https://gyazo.com/api/docs/image#image
         """
         return self._send(api.image(*self._signed_in(), image_id))
 
-    async def aimage(self, image_id: str) -> Image:
+    async def aimage(self, image_id: str | Image) -> Image:
         """Same as `image`, awaited."""
         return await self._asend(api.image(*self._signed_in(), image_id))
 

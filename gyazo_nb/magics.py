@@ -24,6 +24,7 @@ from .doors import Doors
 from .errors import ConfigError
 from .session import Gyazo
 from .sharing import SharingMagics
+from .site import is_loopback
 
 WAIT = 300.0  # seconds, if --wait names none
 
@@ -115,7 +116,9 @@ class GyazoMagics(SharingMagics, Options, Magics):
         who = None
         if before is not None and mine:
             who = before.user.called if before.user else "this session"
-        display(pages.logged_out(who, still.source if still else None, saved=saved), raw=True)
+        real = before is None or not is_loopback(before.site.auth_url)
+        source = still.source if still else None
+        display(pages.logged_out(who, source, saved=saved, real=real), raw=True)
 
     @no_var_expand
     @magic_arguments()

@@ -140,8 +140,9 @@ def _refusal(request: Request, reply: Reply) -> ResponseError | None:
     message = said(request, reply)
     if error == "invalid_grant":
         return InvalidGrantError(
-            "Gyazo does not accept this code: it is older than ten minutes, was used before, or the "
-            "redirect URI is not the registered one. Open the link again for a new code.",
+            "Gyazo does not accept this code: it is no code of Gyazo's, is older than ten minutes, was "
+            "used before, or the redirect URI is not the registered one. Open the link again for a new "
+            "one.",
             status=reply.status,
             message=message,
             error=error,

@@ -133,7 +133,9 @@ def guide() -> Bundle:
     }
 
 
-def logged_out(who: str | None, still: str | None, *, saved: bool = False) -> Bundle:
+def logged_out(
+    who: str | None, still: str | None, *, saved: bool = False, real: bool = True
+) -> Bundle:
     """What a logout did, and what it could not do."""
     did = f"Forgot the token of {who}." if who else "Nobody was signed in by %gyazo_login."
     if saved:
@@ -142,13 +144,13 @@ def logged_out(who: str | None, still: str | None, *, saved: bool = False) -> Bu
         f" {still} is still set and still signs you in: unset it to end that too." if still else ""
     )
     revoke = "The token itself lives on until you revoke it at "
-    who = who or ("saved" if saved else None)
+    lives_on = real and bool(who or saved)
     return {
         "text/html": _box(
             f"{escape(did)}{escape(left)} "
-            + (f"{revoke}{_external(AUTHORIZED_URL, AUTHORIZED_URL)}." if who else "")
+            + (f"{revoke}{_external(AUTHORIZED_URL, AUTHORIZED_URL)}." if lives_on else "")
         ),
-        "text/plain": f"{did}{left}" + (f" {revoke}{AUTHORIZED_URL}" if who else ""),
+        "text/plain": f"{did}{left}" + (f" {revoke}{AUTHORIZED_URL}" if lives_on else ""),
     }
 
 

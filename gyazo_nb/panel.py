@@ -9,6 +9,7 @@ still reads well when the saved notebook is opened without a kernel.
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from . import logs, loopback, pages
 from .errors import GyazoError
 from .login import Login
 from .secret import Secret
+
+SAME_GESTURE = 1.0  # seconds between leaving the box for the button and the button's click
 
 
 class Box(widgets.Text):
@@ -52,6 +55,7 @@ class Panel:
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
         self._open = True
+        self._answered = -SAME_GESTURE
         self._leave: Callable[[], None] | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
@@ -60,7 +64,7 @@ class Panel:
         self._head = widgets.HTML()
         self._box = Box(
             description="Address or code",
-            placeholder="Paste here, then press Enter",
+            placeholder="Paste here; Enter sends it, and so does leaving the box",
             continuous_update=False,
             style={"description_width": "initial"},
             layout=widgets.Layout(
@@ -132,7 +136,7 @@ class Panel:
         """Let go of everything, at unload. What is on the page stays as static text."""
         if self._open:
             self._become(pages.closed())
-        for widget in (self._view, self._row, self._head):
+        for widget in (self._view, self._head):
             _dispose(widget)
 
     # ── what the person does ──────────────────────────────────────────────────────────────────
@@ -147,7 +151,8 @@ class Panel:
     def _on_click(self, button: Any) -> None:
         del button
         # What was in the box has come already: leaving it for the button sent it.
-        if self._open and not self._status.value:
+        # A click that comes right after that text belongs to it, and must not hide what came of it.
+        if self._open and time.monotonic() - self._answered > SAME_GESTURE:
             self._say(pages.hint("Paste the address that your browser shows into the box."))
 
     def _on_again(self, button: Any) -> None:
@@ -169,6 +174,7 @@ class Panel:
             if self._open:
                 self._exchange(text)
         finally:
+            self._answered = time.monotonic()
             self._busy.release()
             self._handled()
 
@@ -225,7 +231,9 @@ class Panel:
         self._status.value = ""
         self._view.children = [self._head]
         self._masked.stop()
-        for control in (self._box, self._button, self._again, self._status):
+        # The row too: a page that is loaded again asks for every model that is left, and would wait
+        # for ever for the closed ones in it.
+        for control in (self._row, self._box, self._button, self._again, self._status):
             _dispose(control)
         display(bundle, raw=True, display_id=self._display_id, update=True)
 

@@ -137,7 +137,7 @@ def _from_words(words: list[str], redirect_uri: str, state: Secret) -> Pasted:
     """Choose the word that is the address; blanks cannot be part of one."""
     words = [word.strip(_QUOTES + ",;") for word in words]
     found = [word for word in words if _PAIR.search(word)]
-    if len(found) > 1:
+    if len(found) > 1 or (found and found[0].count(redirect_uri) > 1):
         raise PasteError("There is more than one address in that: paste only the last one.")
     word = found[0] if found else next((w for w in words if _is_address(w, redirect_uri)), "")
     address = _as_address(word, redirect_uri)

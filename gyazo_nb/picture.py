@@ -51,7 +51,7 @@ def file_part(thing: Any) -> FilePart:
         return from_bytes(data, f"This {type(thing).__name__}")
     if callable(getattr(thing, "read", None)):
         return _from_file(thing)
-    raise PictureError(f"A {type(thing).__name__} is not a picture: give {TAKES}.")
+    raise PictureError(f"This {type(thing).__name__} is not a picture: give {TAKES}.")
 
 
 def address(thing: Any) -> str | None:
@@ -129,7 +129,7 @@ def _from_file(file: Any) -> FilePart:
     if isinstance(data, str):
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise PictureError(f"A {type(file).__name__} is not a picture: give {TAKES}.")
+        raise PictureError(f"This {type(file).__name__} is not a picture: give {TAKES}.")
     if again and _is_svg(bytes(data)):
         again, data = False, file.read()
     what = "This file (read from where it stood)"

@@ -136,6 +136,7 @@ def test_every_form_of_redirect_uri_is_recognised(redirect_uri):
         (f"{WHOLE}&code=other", "two codes"),
         ("code=a&code=b", "two codes"),
         (f"{WHOLE} {WHOLE}", "more than one"),
+        (f"{WHOLE}{WHOLE}", "more than one"),
         (WHOLE.replace("8765", "8766"), "another page"),
         (WHOLE.replace("/callback", "/other"), "another page"),
         (WHOLE.replace("127.0.0.1", "localhost"), "another page"),

@@ -179,7 +179,7 @@ def test_delete_by_image_or_id(call, gyazo, server):
 @pytest.mark.parametrize(
     ("thing", "words"),
     [
-        (5, "A int is not a picture"),
+        (5, "This int is not a picture"),
         (None, "NoneType is not a picture"),
         (b"", "held nothing"),
         (b"<html>hello</html>", "held text"),

@@ -83,7 +83,8 @@ def _wait() -> NoReturn:
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     # A real token has no business in a pretend Gyazo.
-    environment = {k: v for k, v in os.environ.items() if k != "GYAZO_ACCESS_TOKEN"}
+    # A setting of the real Gyazo's would go along, and its secret be sent to the pretend one.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GYAZO_")}
     try:
         process = subprocess.Popen(command, env={**environment, **variables})  # noqa: S603 (asked for)
     except OSError as error:

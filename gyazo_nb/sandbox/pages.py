@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _SCOPES = {
-    "public": "See your pictures",
+    "public": "See, upload and delete your pictures",
     "upload": "Upload pictures for you",
     "user": "See your name and e-mail address",
     "collection": "See and change your collections",

@@ -282,3 +282,23 @@ def test_the_first_notebook_from_top_to_bottom(sandbox, make_lab, make_page):
     expect(notebook.run(gallery).get_by_role("img").first).to_be_visible(timeout=EXPECT)
     says(notebook.run(whoami), "Signed in as Sandy Box")
     says(notebook.run(logout), "Forgot the token of Sandy Box")
+
+
+def test_a_reloaded_page_goes_on_and_ends_as_text(sandbox, make_lab, make_page, open_notebook):
+    """Reload while the panel waits, sign in, save, reload again: static text, not a dead form."""
+    lab = make_lab(sandbox.variables)
+    notebook = open_notebook(lab, make_page(), [LOAD, "%gyazo_login"], "7.4.0")
+    notebook.run(0)
+    notebook.run(1)
+    notebook.box(1).wait_for()
+    notebook.save()
+    notebook.open()
+    notebook.box(1).wait_for(timeout=EXPECT)
+    notebook.submit(1, notebook.copied(1), "Enter")
+    says(notebook.output(1), "Signed in as Sandy Box")
+    notebook.save()
+
+    notebook.open()
+
+    says(notebook.output(1), "Signed in as Sandy Box")
+    expect(notebook.box(1)).to_have_count(0)
