@@ -29,8 +29,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    # Not for the whole session: while Playwright is there its event loop counts as running, and no
+    # other test could run one.
     path = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
