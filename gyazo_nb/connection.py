@@ -112,7 +112,11 @@ class Connection:
         Raises `UnauthorizedError` if Gyazo does not know it; then nothing has changed.
         """
         account = Account(access_token(token), site or self._settings.site(), None, source)
-        user = name_of(self._send_once, account.site, account.token)
+        try:
+            user = name_of(self._send_once, account.site, account.token)
+        except UnauthorizedError as error:
+            why = f"Gyazo does not know the token from {source}: deleted, revoked or copied wrong."
+            raise UnauthorizedError(why, status=error.status) from None
         self._accept(replace(account, user=user), switch=switch)
         return user
 
@@ -131,10 +135,8 @@ class Connection:
                     raise NotLoggedInError("No sign-in is waiting: run %gyazo_login first.")
                 self.before_waiting()
                 if time.monotonic() > until:
-                    raise NotLoggedInError(
-                        f"Nobody signed in within {seconds:g} seconds: finish the panel, then run this "
-                        f"cell again."
-                    )
+                    late = f"Nobody signed in within {seconds:g} seconds"
+                    raise NotLoggedInError(f"{late}: finish the panel, then run this cell again.")
                 # In short steps: an interrupt is noticed only when the loop wakes up.
                 await asyncio.sleep(0.1)
             return account.user
@@ -261,9 +263,8 @@ class Connection:
                 "Your token was deleted or revoked on Gyazo: run %gyazo_login to sign in again "
                 "(and correct GYAZO_ACCESS_TOKEN, if it is set)."
             )
-        raise NotLoggedInError(
-            "Nobody is signed in to Gyazo yet: run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
-        )
+        nobody = "Nobody is signed in to Gyazo yet"
+        raise NotLoggedInError(f"{nobody}: run %gyazo_login (or set GYAZO_ACCESS_TOKEN).")
 
     def _site(self) -> Site:
         """Where to ask what needs no token: where somebody is signed in, else as the settings say."""

@@ -219,7 +219,7 @@ class Page(Sequence[Image]):
 
     def _caption(self) -> str:
         total = f" of {self.total}" if self.total is not None else ""
-        return f"Page {self.page}: {len(self)} images{total}"
+        return f"Page {self.page}: {len(self)} image{'' if len(self) == 1 else 's'}{total}"
 
     def _repr_html_(self) -> str:
         entries = [

@@ -94,11 +94,10 @@ class Authorization:
 
 def begin(site: Site, app: App) -> Authorization:
     """Begin one attempt to sign in, with a fresh `state` and verifier."""
-    for setting, value in (("redirect_uri", app.redirect_uri), ("client_secret", app.secret)):
-        if not value:
-            raise ConfigError(
-                f"Set {spellings(setting)} as on your application's page: signing in needs it."
-            )
+    needed = {"client_secret": app.secret, "redirect_uri": app.redirect_uri}
+    missing = " and ".join(spellings(setting) for setting, value in needed.items() if not value)
+    if missing:
+        raise ConfigError(f"Set {missing} as on your application's page: signing in needs it.")
     return Authorization(site, app.client_id, app.redirect_uri)
 
 

@@ -180,7 +180,7 @@ _REFUSALS: dict[int, tuple[type[ResponseError], str]] = {
     ),
     402: (PlanError, "offers this to paid plans only: see https://gyazo.com/pricing"),
     403: (ForbiddenError, "does not allow this account to do that: only an image's owner may"),
-    404: (NotFoundError, "has nothing there: look at the id again, it may have been deleted"),
+    404: (NotFoundError, "has nothing there: look at it again, the image may have been deleted"),
     422: (InvalidRequestError, "cannot do anything with these values"),
     429: (TooManyRequestsError, "has had too many requests from you for now: wait, then try again"),
 }

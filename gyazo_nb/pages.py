@@ -33,9 +33,8 @@ _ACTION = (
 def head(url: str, redirect_uri: str, note: str = "", *, listening: bool = False) -> str:
     """The upper part of the panel: what will happen, and the link."""
     step = (
-        "2. Allow the access. If your browser runs on this machine, that is all. Otherwise it ends on "
-        "a page that cannot be reached, which is expected: copy its <b>whole address</b> and paste it "
-        "below."
+        "2. If your browser runs on this machine, that is all. Otherwise it ends on a page that "
+        "cannot be reached, which is expected: copy its <b>whole address</b> and paste it below."
         if listening
         else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, "
         f"that is expected. Copy its <b>whole address</b> and paste it below."

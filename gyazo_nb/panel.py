@@ -83,7 +83,7 @@ class Panel:
             description="Try again",
             icon="refresh",
             tooltip="Send the same code once more: it is still good",
-            layout=widgets.Layout(width="auto", display="none"),
+            layout=widgets.Layout(width="auto", align_self="flex-start", display="none"),
         )
         self._status = widgets.HTML()
         self._row = widgets.HBox(

@@ -9,10 +9,16 @@ import uuid
 
 import nbformat
 from harness import jupyter_environment, write_kernelspecs
+from playwright.sync_api import TimeoutError as TookTooLong
 
 SECONDS = 1000  # Playwright counts milliseconds
 
 
+IS_IDLE = """() => {
+    const current = window.jupyterapp?.shell?.currentWidget;
+    return current?.sessionContext?.session?.kernel?.status === 'idle';
+}"""
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 ANSWERS = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const reply = kernel.requestExecute({code: '', silent: true}).done.then(() => true);
@@ -95,22 +101,17 @@ class Notebook:
 
     def open(self, where="lab/workspaces/{stem}/tree/{name}"):
         where = where.format(stem=self.path.stem, name=self.path.name)
-        self.page.goto(f"{self.lab.url}/{where}")
-        self.page.wait_for_function(
-            """() => {
-                const current = window.jupyterapp?.shell?.currentWidget;
-                return current?.sessionContext?.session?.kernel?.status === 'idle';
-            }""",
-            timeout=60 * SECONDS,
-        )
-        # About one opening in forty on ipykernel 7.3 leaves a kernel that says it is idle and runs
-        # nothing, before any code of ours is there. Such a kernel is restarted.
-        for _ in range(3):
+        # About one opening in forty on ipykernel 7.3 ends in a kernel that never becomes idle, or says
+        # that it is and runs nothing, before any code of ours is there. The page is opened again then.
+        for _ in range(4):
+            self.page.goto(f"{self.lab.url}/{where}")
+            try:
+                self.page.wait_for_function(IS_IDLE, timeout=30 * SECONDS)
+            except TookTooLong:
+                continue
             if self.page.evaluate(ANSWERS):
                 return self
-            self.page.evaluate(
-                "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-            )
+            self.page.evaluate(RESTART)
         raise AssertionError("the kernel runs nothing")
 
     def run(self, index, *, wait=True):

@@ -156,7 +156,7 @@ def test_an_array_of_truths_and_one_in_another_order(arrived):
         (np.zeros((0, 5)), r"shape \(0, 5\)"),
         (np.array([object()]), r"not a picture"),
         (pd.Series([1.0, 2.0]), "not a picture"),
-        (FRAME, "A DataFrame is not a picture: give a figure"),
+        (FRAME, "This DataFrame is not a picture: give a figure"),
     ],
 )
 def test_what_an_array_does_not_say_is_a_sentence(array, words):
@@ -270,9 +270,9 @@ def test_what_shows_itself_as_a_picture_is_one():
         ("_repr_mimebundle_", ({"image/png": text}, {}), png),
     ):
         assert file_part(Shows(name, value)).content == sent
-    with pytest.raises(PictureError, match="A Shows is not a picture"):
+    with pytest.raises(PictureError, match="This Shows is not a picture"):
         file_part(Shows("_repr_mimebundle_", {"text/html": "a"}))
-    with pytest.raises(PictureError, match="A type is not a picture"):
+    with pytest.raises(PictureError, match="This type is not a picture"):
         file_part(Shows)
 
 

@@ -76,7 +76,7 @@ def test_a_dead_token_is_one_line(home, server, monkeypatch):
     monkeypatch.setenv("GYAZO_API_URL", server.url)
     run = notebook(LOAD, "%gyazo_login", TRAP)
 
-    with pytest.raises(CellExecutionError, match="deleted or revoked"):
+    with pytest.raises(CellExecutionError, match="deleted, revoked or copied wrong"):
         NotebookClient(run, kernel_name=f"ipykernel-{KERNELS[-1]}", timeout=60).execute()
 
     assert run.cells[2].outputs == []

@@ -124,7 +124,7 @@ def test_the_options_reach_the_service(shell, server):
         ("red --access-policy me", UsageError, "--access-policy"),
         ("red --colour x", UsageError, "%gyazo"),
         ("5", ArgumentError, "neither a variable nor a file"),
-        ("len(both)", PictureError, "A int is not a picture"),
+        ("len(both)", PictureError, "This int is not a picture"),
         ("[1,red,2]", BatchError, "1 uploaded, 2 failed"),
         ("1/0+len(both)", ZeroDivisionError, "division"),
     ],
