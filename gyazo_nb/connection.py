@@ -60,7 +60,7 @@ class Connection:
         self._own = base  # asks for the app and the token, which the arguments do not name
         self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._account: Account | None = None
-        self._dead = Secret("")  # a token that Gyazo no longer accepts
+        self._dead, self._ended = Secret(""), False  # a token that died, and whether it signed in
         self._logins: WeakSet[Login] = WeakSet()
         self._awaiting = 0
         self.before_waiting: Callable[[], None] = lambda: None
@@ -150,7 +150,7 @@ class Connection:
 
     def logout(self) -> None:
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
-        self._account, self._dead = None, Secret("")
+        self._account, self._dead, self._ended = None, Secret(""), False
 
     @property
     def account(self) -> Account | None:
@@ -158,7 +158,7 @@ class Connection:
         if self._account is not None:
             return self._account
         token = self._own.token()
-        if token is None or token == self._dead:
+        if token is None or token == self._dead or self._ended:  # another's must not step in
             return None
         return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
 
@@ -245,7 +245,7 @@ class Connection:
                     f"That is {account.user}, but {before} is signed in: run %gyazo_login --switch to "
                     f"change, or %gyazo_logout first."
                 )
-        self._account, self._dead = account, Secret("")
+        self._account, self._dead, self._ended = account, Secret(""), False
 
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
@@ -278,7 +278,7 @@ class Connection:
         """Remember that Gyazo no longer accepts a token: the next sign-in repairs the session."""
         account = self.account
         if token is not None and account is not None and account.token == token:
-            self._dead, self._account = token, None
+            self._dead, self._ended, self._account = token, self._account is not None, None
 
     def _send(self, operation: Operation[T]) -> T:
         try:

@@ -31,6 +31,7 @@ class Doors:
 
     def __init__(self, shell: Any, session: Gyazo, settings: Settings) -> None:
         self.profiles = Profiles()
+        self.profile_in_use = "default"
         self._shell, self._session, self._settings = shell, session, settings
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None
@@ -81,15 +82,16 @@ class Doors:
             user = self._session.use_token(
                 token, switch=options.switch, source="GYAZO_ACCESS_TOKEN"
             )
+            saved = self._saved(options)
             if not place.is_headless:
-                self._welcome(
-                    user, name, "The token came from GYAZO_ACCESS_TOKEN (--mode panel asks)."
-                )
+                note = f"The token came from GYAZO_ACCESS_TOKEN (--mode panel asks). {saved}"
+                self._welcome(user, name, note.strip())
             return True
         found = self._profile(options)
         if found is None:
             return False
         profile, where = found
+        self.profile_in_use = options.profile
         try:
             user = self._session.use_token(
                 profile.token, site=profile.site, switch=options.switch, source=where
@@ -130,14 +132,22 @@ class Doors:
         from . import prompt  # noqa: PLC0415 -- as above
 
         login = self._session.login(app, site=site, switch=options.switch)
-        shown = uuid4().hex
-        display(pages.prompting(login.url, login.redirect_uri), raw=True, display_id=shown)
+        shown: list[str] = []
+
+        def show_link() -> None:
+            shown.append(uuid4().hex)
+            link = pages.prompting(login.url, login.redirect_uri)
+            display(link, raw=True, display_id=shown[-1])
+
+        show_link()
         try:
-            user = prompt.sign_in(login)
+            user = prompt.sign_in(login, show_link)
         finally:
+            login.cancel()
             # The link holds a state: it does not stay in the notebook when nobody waits for it.
-            gone = pages.sentence("The link to sign in stood here.")
-            display(gone, raw=True, display_id=shown, update=True)
+            for each in shown:
+                gone = pages.sentence("The link to sign in stood here.")
+                display(gone, raw=True, display_id=each, update=True)
         self._welcome(user, name, self._saved(options))
 
     def _by_panel(
@@ -194,6 +204,7 @@ class Doors:
         if options.save is None or account is None:
             return ""
         profile = Profile(account.token, account.site, str(account.user or ""))
+        self.profile_in_use = options.profile
         try:
             where = self.profiles.save(options.save, options.profile, profile)
         except (StoreError, ConfigError) as error:

@@ -9,6 +9,7 @@
     ├── OtherAccountError        somebody else is signed in already
     ├── ArgumentError            an argument cannot be right; nothing was sent
     ├── StoreError               the token could not be kept or fetched
+    │   └── StoreLateError         the keyring did not answer in time
     ├── PromptError              nobody answered, or nobody can be asked
     ├── PictureError             this object is no picture to be sent, or fetched
     ├── BatchError               some things of a batch were not uploaded            (.report)
@@ -78,6 +79,10 @@ class ArgumentError(GyazoError, ValueError):
 
 class StoreError(GyazoError):
     """The token could not be kept or fetched. The one in use is not lost."""
+
+
+class StoreLateError(StoreError):
+    """The keyring did not answer in time: it may still do what it was asked."""
 
 
 class PromptError(GyazoError):

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+REMEMBER = 1.0  # seconds for which ipykernel 6 goes on dropping queued cells
 TICK = 0.1  # seconds between two looks at what is waited for: an interrupt is noticed in between
 
 
@@ -128,6 +129,8 @@ class Waiter:
             while not done() and time.monotonic() < until:
                 poll()
                 time.sleep(TICK)
+        if not done() and _generation() < (7, 0):
+            self._abort_later_cells()
         return done()
 
     @property
@@ -137,7 +140,7 @@ class Waiter:
 
     @contextmanager
     def _alive(self) -> Iterator[Callable[[], object]]:
-        if _generation() < (7, 0):
+        if _generation() < (7, 0) and find_spec("jupyter_ui_poll") is not None:
             with self._polled() as poll:
                 yield poll
         elif self._leads_replies:
@@ -164,7 +167,9 @@ class Waiter:
         generation 6 has forgotten that it was aborting, unless it is told to remember for longer.
         """
         kernel, before = self._kernel, self._kernel.stop_on_error_timeout
-        kernel.stop_on_error_timeout = 1.0
+        if before >= REMEMBER:
+            return  # it was told so a moment ago
+        kernel.stop_on_error_timeout = REMEMBER
         restore = threading.Timer(2.0, setattr, (kernel, "stop_on_error_timeout", before))
         restore.daemon = True
         restore.start()

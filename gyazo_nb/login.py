@@ -120,6 +120,8 @@ class Login:
             except UnauthorizedError:
                 self._begin(app)  # the token is no good, and the code is spent
                 raise
+            if self._done:
+                raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
             try:
                 self._accept(Account(self._token, self._site, user, "%gyazo_login"))
             except OtherAccountError:
@@ -128,6 +130,10 @@ class Login:
             self._begin(app)
             self._done = True
             return user
+
+    def cancel(self) -> None:
+        """End the attempt, also in the middle of an exchange: nobody is signed in by it any more."""
+        self._done = True
 
     @property
     def is_open(self) -> bool:

@@ -111,7 +111,7 @@ class GyazoMagics(SharingMagics, Options, Magics):
         before = self.session.account
         mine = before is not None and before.source != "GYAZO_ACCESS_TOKEN"
         self.session.logout()
-        saved = self._doors.profiles.clear(options.profile)
+        saved = self._doors.profiles.clear(options.profile or self._doors.profile_in_use)
         still = self.session.account
         who = None
         if before is not None and mine:

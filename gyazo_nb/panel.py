@@ -134,6 +134,7 @@ class Panel:
 
     def close(self) -> None:
         """Let go of everything, at unload. What is on the page stays as static text."""
+        self._login.cancel()
         if self._open:
             self._become(pages.closed())
         for widget in (self._view, self._head):
@@ -210,6 +211,8 @@ class Panel:
                 self._leave = loopback.wait_at(self._login.redirect_uri, door)
             except OSError:
                 return  # not on this machine, or somebody else has the port: the box it is
+            if not self._open:  # closed meanwhile
+                self._leave()
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import getpass
 import warnings
+from collections.abc import Callable
 
 from IPython.core.error import StdinNotImplementedError
 
-from .errors import ExpiredError, GyazoError, OtherAccountError, PromptError
+from .errors import GyazoError, OtherAccountError, PromptError
 from .login import Login
 from .secret import Secret
 from .user import User
@@ -19,8 +20,12 @@ from .user import User
 TRIES = 5
 
 
-def sign_in(login: Login) -> User:
-    """Ask for the address until it signs in. Every mishap is a line, and the prompt comes again."""
+def sign_in(login: Login, show_link: Callable[[], None]) -> User:
+    """Ask for the address until it signs in. Every mishap is a line, and the prompt comes again.
+
+    `show_link` is called when the link has become another one: printed here, its `state` would stay.
+    """
+    link = login.url
     for _ in range(TRIES):
         again = " (or nothing, to send the last one again)" if login.can_retry else ""
         answer = ask(f"Paste the whole address{again}, then press Enter: ")
@@ -34,8 +39,9 @@ def sign_in(login: Login) -> User:
             raise
         except GyazoError as error:
             say(str(error))
-            if isinstance(error, ExpiredError):
-                say(f"The new link: {login.url}")
+            if login.url != link:
+                link = login.url
+                show_link()
     raise PromptError(f"That was the try number {TRIES}: run %gyazo_login again.")
 
 

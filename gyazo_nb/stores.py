@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import ConfigError, GyazoError, StoreError
+from .errors import ConfigError, GyazoError, StoreError, StoreLateError
 from .secret import Secret
 from .site import Site
 
@@ -29,6 +29,7 @@ T = TypeVar("T")
 KEYRING_TIMEOUT = (
     5.0  # seconds: on a host without one it may wait for ever for somebody to unlock it
 )
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
 _LARGEST = 65_536  # bytes: more is no profile
 
 
@@ -87,7 +88,7 @@ class FileStore:
             raise _spoiled(path) from None
         try:
             return Profile.from_json(text)
-        except (ValueError, KeyError, TypeError, ConfigError):
+        except _UNREADABLE:
             raise _spoiled(path) from None
 
     def save(self, name: str, profile: Profile) -> str:
@@ -105,12 +106,13 @@ class FileStore:
                 os.fsync(file.fileno())
             draft.replace(path)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink()
             raise StoreError(
                 f"The token could not be saved in {path} ({error.strerror or error}): it is good until "
                 f"this kernel ends."
             ) from None
+        finally:
+            with contextlib.suppress(OSError):  # an interrupt too must not leave a token behind
+                draft.unlink(missing_ok=True)
         return f"the file {path}"
 
     def clear(self, name: str) -> bool:
@@ -141,7 +143,7 @@ class KeyringStore:
         text = self._asked(lambda ring: ring.get_password(self.SERVICE, check_name(name)))
         try:
             return Profile.from_json(text) if text else None
-        except (ValueError, KeyError, TypeError, ConfigError):
+        except _UNREADABLE:
             raise StoreError(
                 f"What the keyring holds for {self.SERVICE} / {name} is no saved token: "
                 f"remove it there, then sign in again."
@@ -190,18 +192,14 @@ class KeyringStore:
             if faults
             else f"did not answer within {KEYRING_TIMEOUT:g} seconds"
         )
-        raise StoreError(
+        raise (StoreError if faults else StoreLateError)(
             f"The system's keyring {reason}: the token is good until this kernel ends; --save file "
             f"keeps it in a file of your own."
         )
 
 
 class Profiles:
-    """The saved accounts, wherever each is.
-
-    A keyring can take long to say that it has nothing, so it is asked only where a mark in the folder
-    says that the profile is there.
-    """
+    """The saved accounts. A keyring can take long to say no: it is asked only where a mark says so."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or _config_folder()
@@ -218,13 +216,20 @@ class Profiles:
     def save(self, kind: str, name: str, profile: Profile) -> str:
         """Keep an account in the "file" or the "keyring", and say where."""
         if kind == "file":
-            where = self._file.save(name, profile)
-            self._mark(name).unlink(missing_ok=True)
-            return where
-        where = self._keyring.save(name, profile)
+            if self._mark(name).exists():
+                self.clear(name)
+            return self._file.save(name, profile)
+        # The note first, and kept if the keyring is late: it may yet do what it was asked.
         with _stating("The place of the token could not be noted"):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._mark(name).touch(mode=0o600)
+        try:
+            where = self._keyring.save(name, profile)
+        except StoreLateError:
+            raise
+        except StoreError:
+            self._mark(name).unlink(missing_ok=True)
+            raise
         self._file.clear(name)
         return where
 

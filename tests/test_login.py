@@ -18,6 +18,7 @@ from gyazo_nb import (
     GyazoError,
     InvalidClientError,
     InvalidGrantError,
+    NotLoggedInError,
     OtherAccountError,
     PasteError,
     ServerError,
@@ -383,3 +384,33 @@ def test_the_person_helper_ends_on_the_redirect_uri(nobody, app, server):
 
     assert address.startswith(f"{app.redirect_uri}?code=")
     assert "&state=" in address
+
+
+def test_a_dead_sign_in_is_not_replaced_by_the_environments_account(two_accounts, monkeypatch):
+    """The token of one account died: what follows must not land in another's album."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        sign_in(gyazo, server, app, two, switch=True)
+        server.sandbox.revoke(gyazo.account.token.reveal())
+        with pytest.raises(UnauthorizedError):
+            gyazo.me()
+        with pytest.raises(NotLoggedInError, match="deleted or revoked"):
+            gyazo.me()
+
+        gyazo.logout()
+        assert gyazo.me().name == "One"
+
+
+def test_a_cancelled_attempt_signs_nobody_in(nobody, app, person, server):
+    """Closed while Gyazo is being asked, as by %unload_ext: what comes back is not taken."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    server.sandbox.faults.append(Fault(status=None, delay=0.5, path="/api/users/me"))
+    threading.Timer(0.2, login.cancel).start()
+
+    with pytest.raises(ExpiredError, match="closed"):
+        login.finish(address)
+
+    assert nobody.account is None

@@ -7,6 +7,7 @@ import resource
 import stat
 import sys
 import threading
+import time
 import types
 
 import pytest
@@ -271,3 +272,38 @@ def test_the_folder_is_the_users_own(monkeypatch, tmp_path):
     FileStore().save("a", PROFILE)
 
     assert (tmp_path / "gyazo_nb" / "a.json").exists()
+
+
+def test_moving_from_the_keyring_to_a_file_leaves_nothing_behind(keyring, folder):
+    """What a logout could not find must not stay anywhere."""
+    profiles = Profiles(folder)
+    profiles.save("keyring", "a", PROFILE)
+    profiles.save("file", "a", PROFILE)
+
+    assert keyring.kept == {}
+    assert profiles.load("a") == (PROFILE, "a file of yours")
+
+
+def test_a_keyring_that_was_late_is_found_again(keyring, folder, monkeypatch):
+    """It kept the token after the time-out: the note is there, so that a logout finds it."""
+    monkeypatch.setattr(stores, "KEYRING_TIMEOUT", 0.2)
+    kept, gate = keyring.set_password, threading.Event()
+    keyring.set_password = lambda *call: (gate.wait(20), kept(*call))
+    profiles = Profiles(folder)
+    with pytest.raises(StoreError, match="did not answer"):
+        profiles.save("keyring", "a", PROFILE)
+    gate.set()
+    while not keyring.kept:
+        time.sleep(0.01)
+
+    assert profiles.clear("a") is True
+    assert keyring.kept == {}
+
+
+def test_a_machine_without_a_keyring_keeps_no_note(keyring, folder):
+    """Otherwise every later sign-in would ask it again."""
+    type(keyring.backend).__module__ = "keyring.backends.fail"
+    with pytest.raises(StoreError):
+        Profiles(folder).save("keyring", "a", PROFILE)
+
+    assert list(folder.iterdir()) == []
