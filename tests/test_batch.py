@@ -436,7 +436,7 @@ def test_what_is_no_journal_is_left_alone(gyazo, tmp_path):
 
 def test_a_full_disk_stops_the_batch(gyazo, server, tmp_path):
     """Nothing goes unnoted: the sentence says to make room."""
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="limits on a process are of POSIX")
     journal = tmp_path / "b.jsonl"
     journal.write_text('{"gyazo_nb": 1, "account": "another"}\n' * 20_000)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
