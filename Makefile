@@ -9,7 +9,7 @@ KERNELS := 6.31.0 7.3.0 7.4.0
 .DEFAULT_GOAL := help
 
 help: ## What there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo ## JupyterLab on the first notebook, with the sandbox running
 	@# A profile of its own: settings of the real Gyazo in the user's would be sent to the pretend one.
