@@ -19,6 +19,8 @@ def text(value: Any) -> str | None:
     """A text that says something; an empty one is none."""
     if not isinstance(value, str) or not value:
         return None
+    if value.isascii():
+        return value
     return value.encode("utf-8", "replace").decode()  # JSON may hold half a character
 
 
@@ -45,12 +47,14 @@ def page_address(page: str | None, picture: str | None) -> str | None:
 
     The API names gyazo.com for these too, where there is nothing; the picture's address has the team.
     """
+    team = re.fullmatch(r"https://t\.gyazo\.com/teams/([A-Za-z0-9-]+)/[^/]+", picture or "")
+    if not team:
+        return page
     try:
         at = urlsplit(page or "")
     except ValueError:
         return page
-    team = re.fullmatch(r"https://t\.gyazo\.com/teams/([A-Za-z0-9-]+)/[^/]+", picture or "")
-    if not team or at.hostname not in {"gyazo.com", "www.gyazo.com"}:
+    if at.hostname not in {"gyazo.com", "www.gyazo.com"}:
         return page
     return urlunsplit(("https", f"{team[1]}.gyazo.com", at.path, "", ""))
 

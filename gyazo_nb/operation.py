@@ -8,7 +8,6 @@ the one error that it means.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -38,6 +37,9 @@ T = TypeVar("T")
 # May a request be sent again? "freely": also if the first may have been carried out already;
 # "unless_done": only if it certainly was not; "never": not even then.
 Repeat = Literal["freely", "unless_done", "never"]
+
+# Of a request that got no reply: see `Failure`.
+Fate = Literal["unsent", "unknown", "hopeless"]
 
 # RFC 9110 §9.2.2: what these methods ask for is the same, however often it is asked.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -138,7 +140,7 @@ class Failure:
     """
 
     error: ConnectionFailedError
-    fate: Literal["unsent", "unknown", "hopeless"]
+    fate: Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,10 @@ class Operation(Generic[T]):
             if again and (done := self.already(reply)) is not None:
                 return done
             raise self.refuse(reply) or refusal(self.request, reply)
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        try:
             return self.parse(reply)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass  # said below
         # Outside of the handler: what was raised in there has the body in its frames.
         raise unreadable(self.request, reply)
 

@@ -30,14 +30,17 @@ class Timeouts:
     """Seconds to wait: for a connection, for the next byte, and for the next byte to leave.
 
     >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
+
+    `answer` is how long an answer may take to its end once it has begun, however steadily it comes.
     """
 
     connect: float = 10.0
     read: float = 30.0
     write: float = 30.0
+    answer: float = 120.0
 
     def __post_init__(self) -> None:
-        if not all(seconds > 0 for seconds in (self.connect, self.read, self.write)):
+        if not all(seconds > 0 for seconds in (self.connect, self.read, self.write, self.answer)):
             raise ArgumentError("A time-out must be a number of seconds above 0.")
 
     @classmethod

@@ -17,10 +17,10 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from email.utils import formatdate
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 from weakref import finalize
 
@@ -114,27 +114,45 @@ class Transport:
         interrupt: BaseException
         try:
             with ExitStack() as files:
-                response = self._blocking().request(**wire.call(request, files))
+                response = self._blocking().send(
+                    wire.outgoing(request, files),
+                    stream=True,
+                    follow_redirects=wire.follows(request),
+                )
+                files.callback(response.close)
+                late, pieces = time.monotonic() + self._timeouts.answer, []
+                for piece in response.iter_bytes():
+                    pieces.append(piece)
+                    self._check(late)
         except Exception as error:  # noqa: BLE001 -- all of them: its frames hold the token as text
             return wire.failure(request, error, self._timeouts)
         except KeyboardInterrupt:
             interrupt = KeyboardInterrupt()
         else:
-            return self._reply(response)
+            return self._reply(response, b"".join(pieces))
         raise interrupt  # outside of `except`: nothing of the HTTP library's hangs on to it
 
     async def _aask(self, request: Request) -> Reply | Failure:
         """Same as `_ask`, awaited."""
         interrupt: BaseException
         try:
-            with ExitStack() as files:
-                response = await (await self._awaited()).request(**wire.call(request, files))
+            async with AsyncExitStack() as files:
+                response = await (await self._awaited()).send(
+                    wire.outgoing(request, files),
+                    stream=True,
+                    follow_redirects=wire.follows(request),
+                )
+                files.push_async_callback(response.aclose)
+                late, pieces = time.monotonic() + self._timeouts.answer, []
+                async for piece in response.aiter_bytes():
+                    pieces.append(piece)
+                    self._check(late)
         except Exception as error:  # noqa: BLE001 -- all of them: its frames hold the token as text
             return wire.failure(request, error, self._timeouts)
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
             interrupt = error.with_traceback(None)
         else:
-            return self._reply(response)
+            return self._reply(response, b"".join(pieces))
         raise interrupt
 
     def _wait(
@@ -159,11 +177,18 @@ class Transport:
             _log.log(level, "%s: %s, asked again in %.1f seconds", where(request), why, wait)
         return wait
 
-    def _reply(self, response: httpx.Response) -> Reply:
+    @staticmethod
+    def _check(late: float) -> None:
+        """Give up an answer that trickles: each of its bytes would be in time."""
+        if time.monotonic() > late:
+            raise wire.LateError
+
+    def _reply(self, response: httpx.Response, body: bytes) -> Reply:
         headers = dict(response.headers)
-        if "date" not in headers:  # RFC 9110 §6.6.1: the recipient adds it
+        if "retry-after" in headers and "date" not in headers:
+            # RFC 9110 §6.6.1: the recipient adds it. Only a date to wait for is compared with it.
             headers["date"] = formatdate(usegmt=True)
-        return Reply(response.status_code, headers, response.content, self)
+        return Reply(response.status_code, headers, body, self)
 
     def _blocking(self) -> httpx.Client:
         with self._lock:
@@ -203,10 +228,15 @@ class Transport:
                 os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
             ),
             "mounts": _LOOPBACK,
-            "headers": {"User-Agent": "gyazo_nb"},
-            # A cookie would be a second identity, kept beyond a sign-out.
-            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            "cookies": _NoCookies(),
         }
+
+
+class _NoCookies(CookieJar):
+    """Keeps none: a cookie would be a second identity, kept beyond a sign-out."""
+
+    def extract_cookies(self, *_: Any) -> None:
+        """Leave the cookies where they are."""
 
 
 # ── the life of an awaited client ───────────────────────────────────────────────────────────────────

@@ -81,9 +81,41 @@ def test_a_server_that_never_answers_is_given_up(call, server):
         gyazo.close()
 
 
+@pytest.mark.parametrize("encoding", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_an_answer_that_trickles_is_given_up(call, encoding):
+    """Each byte is in time, and the whole is not: no call lasts for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle():
+            client, _ = listener.accept()
+            with client:
+                client.recv(10_000)
+                try:
+                    client.sendall(f"HTTP/1.1 200 OK\r\n{encoding}\r\n\r\n".encode())
+                    while True:
+                        client.sendall(b" " if "Length" in encoding else b"1\r\n \r\n")
+                        time.sleep(0.05)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        times = Timeouts(read=30, answer=0.3)
+        with Gyazo("a-token", api_url=url, timeout=times, retries=0) as gyazo:
+            began = time.monotonic()
+
+            with pytest.raises(ConnectionFailedError, match="end its answer within 0.3 seconds"):
+                call(gyazo, "me")
+
+            assert time.monotonic() - began < 5
+        thread.join(10)
+        assert not thread.is_alive()  # it was hung up on
+
+
 def test_the_time_outs_are_the_stated_ones():
-    """The README and Shift-Tab say 10 and 30 seconds."""
-    assert Timeouts() == Timeouts(connect=10, read=30, write=30)
+    """The README and Shift-Tab say 10, 30 and 120 seconds."""
+    assert Timeouts() == Timeouts(connect=10, read=30, write=30, answer=120)
     assert "10 seconds" in Gyazo.__doc__
     assert "(30)" in Gyazo.__doc__
 
