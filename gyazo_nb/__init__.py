@@ -6,14 +6,14 @@
 
 The modules, in the order in which they build on each other:
 
-    1 words              errors secret site
+    1 words              errors secret site · later (what is loaded at its first use)
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
                          fields models user links (what Gyazo sends back) · cards pages (its looks) ·
                          picture drawing pixels (anything that a notebook shows, as a file)
     3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
     4 the outside world  environment (GYAZO_…) · wire transport fetch (the only ones that know httpx) ·
                          loopback (catches the redirect) · stores (saved tokens)
-    5 in the hand        login (one attempt) · connection (who is signed in) · listing (all images) ·
+    5 in the hand        identity (who is signed in) · login (one attempt) · connection · listing ·
                          looking and session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads
     6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
@@ -24,6 +24,7 @@ The modules, in the order in which they build on each other:
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .errors import (
@@ -56,20 +57,22 @@ from .errors import (
     UnauthorizedError,
     UnreadableReplyError,
 )
-from .fields import Annotation, Location, Metadata, Ocr
-from .links import EasyUpload, Embed
-from .listing import AsyncImages, Images
-from .login import Account, Login
-from .models import Deleted, Image, Page
-from .patience import Retry, Timeouts
-from .report import Failure, Report
+from .identity import Account
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
-from .user import User
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from .fields import Annotation, Location, Metadata, Ocr
+    from .links import EasyUpload, Embed
+    from .listing import AsyncImages, Images
+    from .login import Login
+    from .models import Deleted, Image, Page
+    from .patience import Retry, Timeouts
+    from .report import Failure, Report
+    from .user import User
 
 __version__ = "0.1.0"
 
@@ -127,6 +130,30 @@ __all__ = [
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
+
+
+# What calls give, and where it is: loaded with the first call, see `later`.
+_LATER = {
+    "fields": ("Annotation", "Location", "Metadata", "Ocr"),
+    "links": ("EasyUpload", "Embed"),
+    "listing": ("AsyncImages", "Images"),
+    "login": ("Login",),
+    "models": ("Deleted", "Image", "Page"),
+    "patience": ("Retry", "Timeouts"),
+    "report": ("Failure", "Report"),
+    "user": ("User",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -54,7 +54,7 @@ def image(site: Site, token: Secret, image_id: str | Image) -> Operation[Image]:
 def update(
     site: Site,
     token: Secret,
-    image_id: str,
+    image_id: str | Image,
     *,
     desc: str | None = None,
     alt_text: str | None = None,
@@ -76,16 +76,16 @@ def update(
 
 
 # https://gyazo.com/api/docs/image#delete
-def delete(site: Site, token: Secret, image_id: str) -> Operation[Deleted]:
+def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Deleted]:
     """Delete one of the account's own images."""
-    image_id = _image_id(image_id)
-    url = f"{site.api_url}/api/images/{image_id}"
+    known = _image_id(image_id)
+    url = f"{site.api_url}/api/images/{known}"
     return Operation(
         Request("DELETE", url, token=token, token_in=site.token_in),
         # Some clients have met an empty 204, which says as much.
-        lambda reply: Deleted.from_json(reply.json()) if reply.body else Deleted(image_id),
+        lambda reply: Deleted.from_json(reply.json()) if reply.body else Deleted(known),
         # Asked again after a lost answer, "not found" is what was wanted.
-        already=lambda reply: Deleted(image_id) if reply.status == 404 else None,  # noqa: PLR2004
+        already=lambda reply: Deleted(known) if reply.status == 404 else None,  # noqa: PLR2004
     )
 
 
@@ -107,8 +107,10 @@ def search(
 
 
 # https://gyazo.com/api/docs/image#oembed
-def oembed(site: Site, url: str) -> Operation[Embed]:
+def oembed(site: Site, url: str | Image) -> Operation[Embed]:
     """What another page needs to embed an image, by the address of its page. Needs no token."""
+    if isinstance(url, Image):
+        url = url.permalink_url or ""
     if not re.match(r"https?://[^/]", url):
         raise ArgumentError(f"{url[:80]!r} is no address: give that of the image's page.")
     request = Request("GET", f"{site.api_url}/api/oembed", params={"url": url})

@@ -44,8 +44,8 @@ Step = Callable[[int], object]
 class Prepare(Protocol):
     """Draws a thing, and gives the job that sends it."""
 
-    def __call__(self, thing: Any, journal: Journal | None) -> Job[Image]:
-        """In the thread that asked; the job runs in another one."""
+    def __call__(self, thing: Any, noted: Journal | None) -> Job[Image]:
+        """In the thread that asked; the job runs in another one, and is `noted` in the journal."""
 
 
 class Batch:

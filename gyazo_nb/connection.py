@@ -1,8 +1,7 @@
-"""Who is signed in, and the connection: what every call of `Gyazo` stands on.
+"""Signing in and out, and the connection: what every call of `Gyazo` stands on.
 
-The law: who is signed in is one immutable value, replaced by one assignment, so that a callback on
-any thread may do it. The token is sent to the site that it was signed in at, and no change of settings
-makes it go elsewhere. Nothing here can be pickled.
+The law: the token is sent to the site that it was signed in at, and no change of settings makes it go
+elsewhere. Nothing here can be pickled.
 """
 
 from __future__ import annotations
@@ -17,18 +16,24 @@ from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from . import pages
 from .environment import Settings, access_token
-from .errors import NotLoggedInError, OtherAccountError, UnauthorizedError
-from .login import Account, Login, name_of
-from .operation import Operation
-from .patience import NO_RETRY, Retry, Timeouts
+from .errors import NotLoggedInError, UnauthorizedError
+from .identity import Account, Identity
+from .later import later
 from .secret import Secret
 from .site import App, Site, TokenIn
-from .user import User
 
-if TYPE_CHECKING:  # httpx takes longer to import than %load_ext may last
+if TYPE_CHECKING:
+    from . import login as signing_in
+    from . import pages, patience, transport
+    from .login import Login
+    from .operation import Operation
+    from .patience import Retry, Timeouts
     from .transport import Transport
+    from .user import User
+else:
+    pages, patience = later("pages"), later("patience")
+    signing_in, transport = later("login"), later("transport")
 
 T = TypeVar("T")
 
@@ -58,17 +63,17 @@ class Connection:
         base = settings or Settings()
         self._settings = Settings(lambda name: given.get(name) or base.text(name))
         self._own = base  # asks for the app and the token, which the arguments do not name
-        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
-        self._account: Account | None = None
-        self._dead, self._ended = Secret(""), False  # a token that died, and whether it signed in
+        self._timeouts = None if timeout is None else patience.Timeouts.of(timeout)
+        self._retry = None if retries is None else patience.Retry.of(retries)
+        self._identity = Identity(self._ready)
         self._logins: WeakSet[Login] = WeakSet()
         self._awaiting = 0
         self.before_waiting: Callable[[], None] = lambda: None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
         if token is not None:
-            self._account = Account(
-                access_token(token), self._settings.site(), None, "the argument"
+            self._identity.begin(
+                Account(access_token(token), self._settings.site(), None, "the argument")
             )
 
     # ── signing in ────────────────────────────────────────────────────────────────────────────
@@ -86,7 +91,7 @@ class Connection:
         another account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
-        login = Login(
+        login = signing_in.Login(
             site=site or self._settings.site(),
             app=(lambda: app) if app else self._own.app,
             send=self._send_once,
@@ -113,7 +118,7 @@ class Connection:
         """
         account = Account(access_token(token), site or self._settings.site(), None, source)
         try:
-            user = name_of(self._send_once, account.site, account.token)
+            user = signing_in.name_of(self._send_once, account.site, account.token)
         except UnauthorizedError as error:
             why = f"Gyazo does not know the token from {source}: deleted, revoked or copied wrong."
             raise UnauthorizedError(why, status=error.status) from None
@@ -150,17 +155,12 @@ class Connection:
 
     def logout(self) -> None:
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
-        self._account, self._dead, self._ended = None, Secret(""), False
+        self._identity.forget()
 
     @property
     def account(self) -> Account | None:
         """Who is signed in, as far as is known without asking; None before the sign-in."""
-        if self._account is not None:
-            return self._account
-        token = self._own.token()
-        if token is None or token == self._dead or self._ended:  # another's must not step in
-            return None
-        return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
+        return self._identity.account
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
@@ -203,8 +203,8 @@ class Connection:
             return f"<Gyazo: {error}>"
         if account is None:
             return "<Gyazo: nobody is signed in, run %gyazo_login>"
-        who = f" as {account.user}" if account.user else ""
-        return f"<Gyazo: signed in{who} at {urlsplit(account.site.api_url).netloc}>"
+        how = f"signed in as {account.user}" if account.user else _unasked(account)
+        return f"<Gyazo: {how} at {urlsplit(account.site.api_url).netloc}>"
 
     def _repr_html_(self) -> str:
         try:
@@ -213,58 +213,47 @@ class Connection:
             return pages.sentence(str(error))["text/html"]
         if account is None:
             return pages.sentence("Nobody is signed in to Gyazo: run %gyazo_login")["text/html"]
-        who = f"Signed in to Gyazo as {account.user}" if account.user else "Signed in to Gyazo"
-        where = f"at {urlsplit(account.site.api_url).netloc}, by {account.source}"
-        # A repr asks nobody: whose a ready token is, only Gyazo knows.
-        more = "" if account.user else " (gyazo.me() says as whom)"
-        return pages.sentence(f"{who} {where}{more}.")["text/html"]
+        where = urlsplit(account.site.api_url).netloc
+        if account.user is None:
+            how = f"Gyazo {_unasked(account)}, at {where}: gyazo.me() says whose it is, and whether it"
+            return pages.sentence(f"{how} is still good.")["text/html"]
+        how = f"Signed in to Gyazo as {account.user} at {where}, by {account.source}."
+        return pages.sentence(how)["text/html"]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a Gyazo session is not written anywhere: it holds your access token")
 
     @property
     def _transport(self) -> Transport:
-        from .transport import Transport  # noqa: PLC0415 -- see the top
-
         with self._lock:  # two threads must not open two
             if self._opened is None:
-                self._opened = Transport(self._timeouts, self._retry)
+                self._opened = transport.Transport(self._timeouts, self._retry)
             return self._opened
+
+    def _ready(self) -> Account | None:
+        """The account of the environment's token."""
+        token = self._own.token()
+        if token is None:
+            return None
+        return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
 
     def _accept(self, account: Account, *, switch: bool) -> None:
         """Take the account that signed in, unless another one is and nobody asked to change."""
-        current = self.account
-        if current is not None and not switch and current.token != account.token:
-            before, now = current.user or self._owner(current), account.user
-            if before is not None and not (
-                now is not None
-                and before.uid == now.uid != ""  # who is not named may be anybody
-                and current.site == account.site
-            ):
-                raise OtherAccountError(
-                    f"That is {account.user}, but {before} is signed in: run %gyazo_login --switch to "
-                    f"change, or %gyazo_logout first."
-                )
-        self._account, self._dead, self._ended = account, Secret(""), False
+        if switch:
+            self._identity.begin(account)
+        else:
+            self._identity.take(account, self._owner)
 
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""
         try:
-            return name_of(self._send_once, account.site, account.token)
+            return signing_in.name_of(self._send_once, account.site, account.token)
         except UnauthorizedError:
             return None
 
     def _signed_in(self) -> tuple[Site, Secret]:
-        account = self.account
-        if account is not None:
-            return account.site, account.token
-        if self._dead:
-            raise NotLoggedInError(
-                "Your token was deleted or revoked on Gyazo: run %gyazo_login to sign in again "
-                "(and correct GYAZO_ACCESS_TOKEN, if it is set)."
-            )
-        nobody = "Nobody is signed in to Gyazo yet"
-        raise NotLoggedInError(f"{nobody}: run %gyazo_login (or set GYAZO_ACCESS_TOKEN).")
+        account = self._identity.required()
+        return account.site, account.token
 
     def _site(self) -> Site:
         """Where to ask what needs no token: where somebody is signed in, else as the settings say."""
@@ -274,26 +263,25 @@ class Connection:
     def _client_id(self) -> str:
         return self._own.app().client_id
 
-    def _bury(self, token: Secret | None) -> None:
-        """Remember that Gyazo no longer accepts a token: the next sign-in repairs the session."""
-        account = self.account
-        if token is not None and account is not None and account.token == token:
-            self._dead, self._ended, self._account = token, self._account is not None, None
-
     def _send(self, operation: Operation[T]) -> T:
         try:
             return self._transport.send(operation)
         except UnauthorizedError:
-            self._bury(operation.request.token)
+            self._identity.bury(operation.request.token)
             raise
 
     def _send_once(self, operation: Operation[T]) -> T:
         """Send without a second attempt: whoever signs in sees trouble at once, and decides."""
-        return self._transport.send(operation, NO_RETRY)
+        return self._transport.send(operation, patience.NO_RETRY)
 
     async def _asend(self, operation: Operation[T]) -> T:
         try:
             return await self._transport.asend(operation)
         except UnauthorizedError:
-            self._bury(operation.request.token)
+            self._identity.bury(operation.request.token)
             raise
+
+
+def _unasked(account: Account) -> str:
+    """A repr asks nobody: whose a ready token is, and whether it is still one, only Gyazo knows."""
+    return f"with the token from {account.source}"

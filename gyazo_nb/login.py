@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from . import api, oauth, paste
@@ -25,6 +24,7 @@ from .errors import (
     TooManyRequestsError,
     UnauthorizedError,
 )
+from .identity import Account
 from .operation import Operation
 from .secret import Secret
 from .site import App, Site
@@ -33,16 +33,6 @@ from .user import User
 T = TypeVar("T")
 
 UNNAMED = User(uid="", name="an account that Gyazo did not name", email="")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who is signed in, where, and where the token came from."""
-
-    token: Secret
-    site: Site
-    user: User | None
-    source: str
 
 
 class Send(Protocol):

@@ -7,14 +7,19 @@ and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-from . import api
 from .connection import Connection
-from .links import Embed
-from .listing import SIZE, AsyncImages, Book, Images
-from .models import Image, Page
-from .user import User
+from .later import later
+
+if TYPE_CHECKING:
+    from . import api, listing
+    from .links import Embed
+    from .listing import AsyncImages, Book, Images
+    from .models import Image, Page
+    from .user import User
+else:
+    api, listing = later("api"), later("listing")
 
 
 class Looking(Connection):
@@ -53,7 +58,7 @@ class Looking(Connection):
         """
         site, token = self._signed_in()
         if page is None and per_page is None:
-            return Images(self._book())
+            return listing.Images(self._book())
         return self._send(api.images(site, token, **_chosen(page, per_page)))
 
     @overload
@@ -72,7 +77,7 @@ class Looking(Connection):
         """
         site, token = self._signed_in()
         if page is None and per_page is None:
-            return AsyncImages(self._book())
+            return listing.AsyncImages(self._book())
         return self._asend(api.images(site, token, **_chosen(page, per_page)))
 
     def image(self, image_id: str | Image) -> Image:
@@ -113,24 +118,21 @@ class Looking(Connection):
         `NotFoundError` for what not everybody may see.
         Source: https://gyazo.com/api/docs/image#oembed
         """
-        return self._send(api.oembed(self._site(), _page_of(url)))
+        return self._send(api.oembed(self._site(), url))
 
     async def aoembed(self, url: str | Image) -> Embed:
         """Same as `oembed`, awaited."""
-        return await self._asend(api.oembed(self._site(), _page_of(url)))
+        return await self._asend(api.oembed(self._site(), url))
 
     def _book(self) -> Book:
         site, token = self._signed_in()
-        return Book(
-            lambda number: self._send(api.images(site, token, page=number, per_page=SIZE)),
-            lambda number: self._asend(api.images(site, token, page=number, per_page=SIZE)),
+        size = listing.SIZE
+        return listing.Book(
+            lambda number: self._send(api.images(site, token, page=number, per_page=size)),
+            lambda number: self._asend(api.images(site, token, page=number, per_page=size)),
         )
 
 
 def _chosen(page: int | None, per_page: int | None) -> dict[str, int]:
     given = {"page": page, "per_page": per_page}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _page_of(image: str | Image) -> str:
-    return (image.permalink_url or "") if isinstance(image, Image) else image

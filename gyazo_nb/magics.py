@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import keyword
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,13 +19,19 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from . import completion, pages
+from . import completion
 from .config import Options
-from .doors import Doors
 from .errors import ConfigError
+from .later import later
 from .session import Gyazo
 from .sharing import SharingMagics
 from .site import is_loopback
+
+if TYPE_CHECKING:
+    from . import doors, pages
+    from .doors import Doors
+else:
+    doors, pages = later("doors"), later("pages")
 
 WAIT = 300.0  # seconds, if --wait names none
 
@@ -37,7 +44,10 @@ class GyazoMagics(SharingMagics, Options, Magics):
         super().__init__(shell=shell)
         self.session = Gyazo(settings=self.settings)
         self.pushed = ""  # the name under which the session stands in the namespace
-        self._doors = Doors(shell, self.session, self.settings)
+
+    @cached_property
+    def _doors(self) -> Doors:
+        return doors.Doors(self.shell, self.session, self.settings)
 
     @no_var_expand
     @magic_arguments()
@@ -135,7 +145,8 @@ class GyazoMagics(SharingMagics, Options, Magics):
         """Let go of everything that the magics opened, and of the token."""
         self.session.logout()
         try:
-            self._doors.close()
+            if "_doors" in vars(self):
+                self._doors.close()
         finally:
             self.session.close()
 

@@ -7,17 +7,23 @@ and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import anything, api
-from .api import AccessPolicy
-from .links import EasyUpload
+from .later import later
 from .looking import Looking
-from .models import Deleted, Image
-from .operation import FilePart, Operation
-from .picture import data_url
 from .uploads import Uploads
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from . import anything, api
+    from . import picture as pictures
+    from .api import AccessPolicy
+    from .links import EasyUpload
+    from .models import Deleted, Image
+    from .operation import FilePart, Operation
+else:
+    anything, api, pictures = later("anything"), later("api"), later("picture")
 
 # Gyazo requires an address. A notebook's own, with its file's name, is nobody else's business.
 NOWHERE = "http://localhost/"
@@ -148,16 +154,14 @@ class Gyazo(Uploads, Looking):
         `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
         """
         site, token = self._signed_in()
-        return self._send(api.update(site, token, _id_of(image), desc=desc, alt_text=alt_text))
+        return self._send(api.update(site, token, image, desc=desc, alt_text=alt_text))
 
     async def aupdate(
         self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
     ) -> Image:
         """Same as `update`, awaited."""
         site, token = self._signed_in()
-        return await self._asend(
-            api.update(site, token, _id_of(image), desc=desc, alt_text=alt_text)
-        )
+        return await self._asend(api.update(site, token, image, desc=desc, alt_text=alt_text))
 
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. There is no way back.
@@ -167,11 +171,11 @@ class Gyazo(Uploads, Looking):
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
         """
-        return self._send(api.delete(*self._signed_in(), _id_of(image)))
+        return self._send(api.delete(*self._signed_in(), image))
 
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, awaited."""
-        return await self._asend(api.delete(*self._signed_in(), _id_of(image)))
+        return await self._asend(api.delete(*self._signed_in(), image))
 
     def request(
         self,
@@ -216,8 +220,4 @@ class Gyazo(Uploads, Looking):
         self, part: FilePart, client_id: str | None, fields: dict[str, Any]
     ) -> Operation[EasyUpload]:
         client_id = client_id or self._client_id()
-        return api.easy_upload(self._site(), client_id, data_url(part), **fields)
-
-
-def _id_of(image: str | Image) -> str:
-    return image.image_id if isinstance(image, Image) else image
+        return api.easy_upload(self._site(), client_id, pictures.data_url(part), **fields)

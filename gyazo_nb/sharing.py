@@ -16,13 +16,15 @@ from IPython.core.magic import cell_magic, line_magic, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from . import capture, words
-from .drawing import chart, from_bundle
 from .errors import ArgumentError, PictureError
-from .report import Report
+from .later import later
 
 if TYPE_CHECKING:
+    from . import capture, drawing, words
+    from .report import Report
     from .session import Gyazo
+else:
+    capture, drawing, words = later("capture"), later("drawing"), later("words")
 
 INTO = "gyazo_images"
 _CARDS = 12  # more of them are shown as a gallery
@@ -152,7 +154,7 @@ def _drawn(shown: capture.Shown) -> tuple[list[bytes], PictureError | None]:
     complaint = None
     for bundle, thing in shown.all():
         try:
-            data = from_bundle(bundle) or chart(thing)
+            data = drawing.from_bundle(bundle) or drawing.chart(thing)
         except PictureError as error:
             complaint = complaint or error
             continue

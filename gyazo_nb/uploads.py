@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from . import api
-from .api import AccessPolicy
-from .batch import Batch, Things
 from .connection import Connection
-from .journal import Journal
-from .models import Image
-from .operation import FilePart, Operation
-from .picture import address, file_part, from_bytes
-from .report import Report
+from .later import later
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from . import api, batch, fetch, journal, operation, picture
+    from .api import AccessPolicy
+    from .batch import Batch, Things
+    from .journal import Journal
+    from .models import Image
+    from .operation import FilePart, Operation
+    from .report import Report
+else:
+    api, batch, fetch = later("api"), later("batch"), later("fetch")
+    journal, operation, picture = later("journal"), later("operation"), later("picture")
 
 V = TypeVar("V")
 
@@ -77,9 +83,9 @@ class Uploads(Connection):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        batch = self._batch(things, concurrency, progress, resume, fields)
-        batch.run()
-        return batch.report
+        many = self._batch(things, concurrency, progress, resume, fields)
+        many.run()
+        return many.report
 
     async def aupload_all(
         self,
@@ -108,9 +114,9 @@ class Uploads(Connection):
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        batch = self._batch(things, concurrency, progress, resume, fields)
-        await batch.arun()
-        return batch.report
+        many = self._batch(things, concurrency, progress, resume, fields)
+        await many.arun()
+        return many.report
 
     _report: Report | None = None
 
@@ -124,42 +130,42 @@ class Uploads(Connection):
     ) -> Batch:
         # A field that is wrong is wrong for every thing: say so before anything is sent.
         fixed = {name: value for name, value in fields.items() if not callable(value)}
-        api.upload(*self._signed_in(), FilePart("", "", b"", ""), **fixed)
+        api.upload(*self._signed_in(), operation.FilePart("", "", b"", ""), **fixed)
 
-        def prepare(thing: Any, journal: Journal | None) -> Callable[[], Image]:
+        def prepare(thing: Any, noted: Journal | None) -> Callable[[], Image]:
             values = {
                 name: value(thing) if callable(value) else value for name, value in fields.items()
             }
-            return self._job(_closable(thing), values, journal)
+            return self._job(_closable(thing), values, noted)
 
-        def journal() -> Journal:
+        def notes() -> Journal:
             assert resume is not None  # noqa: S101 -- for mypy: see below
-            return Journal(resume, self._whose())
+            return journal.Journal(resume, self._whose())
 
-        batch = Batch(
+        many = batch.Batch(
             things,
             prepare,
             concurrency=concurrency,
             progress=progress,
-            journal=None if resume is None else journal,
+            journal=None if resume is None else notes,
         )
-        self._report = batch.report
-        return batch
+        self._report = many.report
+        return many
 
     def _job(
-        self, thing: Any, fields: dict[str, Any], journal: Journal | None = None
+        self, thing: Any, fields: dict[str, Any], noted: Journal | None = None
     ) -> Callable[[], Image]:
         """Draw a thing now, and give what fetches (an address) and sends it."""
         signed_in = self._signed_in()
-        url = address(thing)
-        part = None if url else file_part(thing)
+        url = picture.address(thing)
+        part = None if url else picture.file_part(thing)
 
         def job() -> Image:
             ready = part or self._fetched(url or "")
-            operation = api.upload(*signed_in, ready, **fields)
-            if journal is None:
-                return self._send(operation)
-            return journal.once(ready, lambda: self._send(operation))
+            sending = api.upload(*signed_in, ready, **fields)
+            if noted is None:
+                return self._send(sending)
+            return noted.once(ready, lambda: self._send(sending))
 
         return job
 
@@ -168,17 +174,15 @@ class Uploads(Connection):
         return api.upload(*signed_in, await self._apart(thing), **fields)
 
     def _part(self, thing: Any) -> FilePart:
-        url = address(thing)
-        return self._fetched(url) if url else file_part(thing)
+        url = picture.address(thing)
+        return self._fetched(url) if url else picture.file_part(thing)
 
     async def _apart(self, thing: Any) -> FilePart:
-        url = address(thing)
-        return await asyncio.to_thread(self._fetched, url) if url else file_part(thing)
+        url = picture.address(thing)
+        return await asyncio.to_thread(self._fetched, url) if url else picture.file_part(thing)
 
     def _fetched(self, url: str) -> FilePart:
-        from .fetch import fetch  # noqa: PLC0415 -- httpx takes longer to import than %load_ext may last
-
-        return from_bytes(fetch(url), "What is at this address")
+        return picture.from_bytes(fetch.fetch(url), "What is at this address")
 
     def _whose(self) -> str:
         """Name the account and its site: a journal of the sandbox says nothing about Gyazo."""

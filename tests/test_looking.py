@@ -140,11 +140,11 @@ def test_a_session_shows_who_is_signed_in_and_asks_nobody(gyazo, nobody, server,
     assert "%gyazo_login" in shown
 
     shown = gyazo._repr_html_()
-    assert "by the argument" in shown
+    assert "with the token from the argument" in shown
     assert "gyazo.me()" in shown
 
     user = User(uid="1", name="<b>Sandy</b>", email="s@example.com")
-    gyazo._account = Account(gyazo.account.token, Site(), user, "%gyazo_login")
+    gyazo._identity.begin(Account(gyazo.account.token, Site(), user, "%gyazo_login"))
     shown = gyazo._repr_html_()
     assert "&lt;b&gt;Sandy" in shown
     assert "<b>Sandy" not in shown

@@ -316,6 +316,9 @@ def test_loading_imports_neither_httpx_nor_ipywidgets():
         "matplotlib",
         "PIL",
         "nest_asyncio2",
+        "gyazo_nb.models",
+        "gyazo_nb.batch",
+        "gyazo_nb.doors",
     )
     code = SHELL + f"print(sorted(set(sys.modules) & set({heavy})), shell.user_ns['gyazo'])"
 

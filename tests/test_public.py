@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import gyazo_nb
 
 CALLS = [
@@ -27,9 +29,27 @@ def test_all_is_what_it_says():
     """`__all__` holds every public name, sorted, and each is there."""
     modules = {name for name, value in vars(gyazo_nb).items() if inspect.ismodule(value)}
     public = {name for name in vars(gyazo_nb) if not name.startswith("_")} - modules
-    public -= {"annotations", "TYPE_CHECKING"}
+    public -= {"annotations", "TYPE_CHECKING", "import_module"}
+    later = {name for names in gyazo_nb._LATER.values() for name in names}
 
-    assert sorted(gyazo_nb.__all__, key=str.casefold) == sorted(public, key=str.casefold)
+    assert sorted(gyazo_nb.__all__, key=str.casefold) == sorted(public | later, key=str.casefold)
+
+
+def test_what_is_loaded_later_is_what_type_checkers_see():
+    """Each name of the list is imported for types from the module that it is loaded from."""
+    source = (ROOT / "gyazo_nb" / "__init__.py").read_text()
+    block = source.partition("if TYPE_CHECKING:")[2].partition("\n\n\n")[0]
+    seen = {
+        module: tuple(names.split(", "))
+        for module, names in re.findall(r"from \.(\w+) import (.+)", block)
+    }
+
+    assert seen == gyazo_nb._LATER
+    for module, names in gyazo_nb._LATER.items():
+        for name in names:
+            assert getattr(gyazo_nb, name).__module__ == f"gyazo_nb.{module}"
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = gyazo_nb.Nothing
 
 
 def test_the_changelog_is_about_this_version():
