@@ -12,7 +12,7 @@ The modules, in the order in which they build on each other:
                          picture drawing pixels (anything that a notebook shows, as a file)
     3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
     4 the outside world  environment (GYAZO_…) · wire transport fetch (the only ones that know httpx) ·
-                         loopback (catches the redirect) · stores (saved tokens)
+                         loopback (catches the redirect) · stores profiles (saved tokens)
     5 in the hand        identity (who is signed in) · login (one attempt) · connection · listing ·
                          looking and session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads

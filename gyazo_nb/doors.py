@@ -15,10 +15,11 @@ from IPython.display import display
 from . import kernel, pages
 from .environment import Settings
 from .errors import ConfigError, NotLoggedInError, StoreError, UnauthorizedError
+from .profiles import Profiles
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
-from .stores import Profile, Profiles
+from .stores import Profile
 from .user import User
 
 if TYPE_CHECKING:  # both take longer to import than %load_ext may last
@@ -168,13 +169,19 @@ class Doors:
             self._wait(panel, options.wait)
 
     def _wait(self, panel: Panel, seconds: float) -> None:
-        waiter = kernel.Waiter(self._shell, panel.comms)
+        waiter = kernel.Waiter(self._shell, panel.comms, lambda: panel.is_busy)
         if waiter.obstacle and not panel.is_listening:
             raise NotLoggedInError(
                 f"{waiter.obstacle}, so this cell cannot wait for the panel: finish the panel and go on "
                 f"in the next cell, or run %gyazo_login --mode prompt."
             )
-        if not waiter.wait(lambda: not panel.is_open, seconds):
+        panel.was_interrupted = False
+        ended = waiter.wait(lambda: not panel.is_open or panel.was_interrupted, seconds)
+        if panel.was_interrupted:
+            # On ipykernel 6 the exchange runs here, and Stop reached it instead of the waiting.
+            waiter.abort_later_cells()
+            raise KeyboardInterrupt
+        if not ended:
             raise NotLoggedInError(
                 f"Nobody signed in within {seconds:g} seconds: finish the panel, then go on in the next "
                 f"cell (or run %gyazo_login --mode prompt, which always waits)."

@@ -109,9 +109,10 @@ class Waiter:
     - 7.4: they wait for the cell, unless the widgets' messages are led to a subshell of our own.
     """
 
-    def __init__(self, shell: Any, comms: Iterable[Any]) -> None:
+    def __init__(self, shell: Any, comms: Iterable[Any], busy: Callable[[], bool]) -> None:
         self._kernel: Any = getattr(shell, "kernel", None)
         self._comms = [comm for comm in comms if comm is not None]
+        self._busy = busy  # whether a widget's message is being handled
 
     @property
     def obstacle(self) -> str:
@@ -129,8 +130,8 @@ class Waiter:
             while not done() and time.monotonic() < until:
                 poll()
                 time.sleep(TICK)
-        if not done() and _generation() < (7, 0):
-            self._abort_later_cells()
+        if not done():
+            self.abort_later_cells()
         return done()
 
     @property
@@ -157,15 +158,17 @@ class Waiter:
             with ui_events() as poll:
                 yield lambda: poll(10)
         except KeyboardInterrupt:
-            self._abort_later_cells()
+            self.abort_later_cells()
             raise
 
-    def _abort_later_cells(self) -> None:
-        """Keep the cells that were queued from running after an interrupt.
+    def abort_later_cells(self) -> None:
+        """Keep the cells that were queued from running, when this one is about to fail.
 
         jupyter_ui_poll holds them back and runs them when the cell has ended; by then a kernel of
         generation 6 has forgotten that it was aborting, unless it is told to remember for longer.
         """
+        if _generation() >= (7, 0):
+            return
         kernel, before = self._kernel, self._kernel.stop_on_error_timeout
         if before >= REMEMBER:
             return  # it was told so a moment ago
@@ -195,14 +198,17 @@ class Waiter:
         finally:
             for comm in self._comms:
                 del comm._reply_subshell_for  # noqa: SLF001 -- ours, from above
-            # A message may be on its way there still: the subshell ends a little later.
-            later = threading.Timer(
-                2.0,
-                self._on_shell_channel,
-                (lambda: manager._delete_subshell(subshell),),  # noqa: SLF001
-            )
-            later.daemon = True
-            later.start()
+            threading.Thread(target=self._end, args=(manager, subshell), daemon=True).start()
+
+    def _end(self, manager: Any, subshell: Any) -> None:
+        """End a subshell when nothing is on its way there, and nothing under way.
+
+        Ending it waits for what it is at, and the whole shell channel waits along.
+        """
+        time.sleep(2.0)
+        while self._busy():
+            time.sleep(TICK)
+        self._on_shell_channel(lambda: manager._delete_subshell(subshell))  # noqa: SLF001
 
     def _on_shell_channel(self, function: Callable[[], T]) -> T:
         """Call something on the thread that alone may touch subshells."""

@@ -63,10 +63,16 @@ def wait_at(redirect_uri: str, door: Door) -> Callable[[], None]:
             if door in listener.doors:
                 listener.doors.remove(door)
             if not listener.doors and _listeners.get(redirect_uri) is listener:
-                del _listeners[redirect_uri]
                 listener.close()
+                del _listeners[redirect_uri]
 
-    return leave
+    def leave_for_certain() -> None:
+        # On a thread, which no interrupt reaches: half closed, it would keep the port for ever.
+        leaving = threading.Thread(target=leave, name="gyazo_nb leaves", daemon=True)
+        leaving.start()
+        leaving.join()
+
+    return leave_for_certain
 
 
 _lock = threading.RLock()

@@ -55,6 +55,7 @@ class Panel:
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
         self._open = True
+        self.was_interrupted = False
         self._answered = -SAME_GESTURE
         self._leave: Callable[[], None] | None = None
 
@@ -121,6 +122,11 @@ class Panel:
     def is_open(self) -> bool:
         """Whether nobody has finished or closed it yet."""
         return self._open
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether Gyazo is being asked."""
+        return self._busy.locked()
 
     @property
     def is_listening(self) -> bool:
@@ -190,6 +196,7 @@ class Panel:
             self._say(pages.problem(str(error)))
         except BaseException as error:  # noqa: BLE001 -- an interrupt too: this was what it stopped
             # Shown: elsewhere nobody would see it, and the frames of a traceback show the paste.
+            self.was_interrupted = isinstance(error, KeyboardInterrupt)
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
             self._say(pages.problem(f"The sign-in was broken off ({where}): try again."))

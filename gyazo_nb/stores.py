@@ -15,7 +15,7 @@ import secrets
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +68,7 @@ class FileStore:
     """One file for each profile, in a folder of the user's configuration."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or _config_folder()
+        self._folder = folder or config_folder()
 
     def load(self, name: str) -> Profile | None:
         """Read a profile, refusing what others could have read or written."""
@@ -140,7 +140,10 @@ class KeyringStore:
 
     def load(self, name: str) -> Profile | None:
         """Read a profile from the keyring."""
-        text = self._asked(lambda ring: ring.get_password(self.SERVICE, check_name(name)))
+        text = self._asked(
+            lambda ring: ring.get_password(self.SERVICE, check_name(name)),
+            "the token that is saved there cannot be read. Unlock it and try again, or sign in anew",
+        )
         try:
             return Profile.from_json(text) if text else None
         except _UNREADABLE:
@@ -152,18 +155,27 @@ class KeyringStore:
     def save(self, name: str, profile: Profile) -> str:
         """Put a profile into the keyring, unless that would keep it as plain text."""
         text = profile.to_json()
-        self._asked(lambda ring: ring.set_password(self.SERVICE, check_name(name), text))
+        self._asked(
+            lambda ring: ring.set_password(self.SERVICE, check_name(name), text),
+            "the token is good until this kernel ends; --save file keeps it in a file of your own",
+        )
         return f"the system's keyring, as {self.SERVICE} / {name}"
 
     def clear(self, name: str) -> bool:
         """Remove a profile from the keyring."""
         if self.load(name) is None:
             return False
-        self._asked(lambda ring: ring.delete_password(self.SERVICE, check_name(name)))
+        self._asked(
+            lambda ring: ring.delete_password(self.SERVICE, check_name(name)),
+            f"the token may still be there. Remove {self.SERVICE} / {name} from it yourself",
+        )
         return True
 
-    def _asked(self, question: Callable[[Any], T]) -> T:
-        """Ask the keyring on a thread that may be left behind: it can wait for ever."""
+    def _asked(self, question: Callable[[Any], T], otherwise: str) -> T:
+        """Ask the keyring on a thread that may be left behind: it can wait for ever.
+
+        `otherwise` says what it means for the person that no answer came.
+        """
         try:
             import keyring  # noqa: PLC0415 -- an extra
         except ImportError:
@@ -193,70 +205,15 @@ class KeyringStore:
             else f"did not answer within {KEYRING_TIMEOUT:g} seconds"
         )
         raise (StoreError if faults else StoreLateError)(
-            f"The system's keyring {reason}: the token is good until this kernel ends; --save file "
-            f"keeps it in a file of your own."
+            f"The system's keyring {reason}: {otherwise}."
         )
-
-
-class Profiles:
-    """The saved accounts. A keyring can take long to say no: it is asked only where a mark says so."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or _config_folder()
-        self._file, self._keyring = FileStore(self._folder), KeyringStore()
-
-    def load(self, name: str) -> tuple[Profile, str] | None:
-        """Give a saved account and where it is kept, None if there is none."""
-        if self._mark(name).exists():
-            profile = self._keyring.load(name)
-            return None if profile is None else (profile, "the system's keyring")
-        profile = self._file.load(name)
-        return None if profile is None else (profile, "a file of yours")
-
-    def save(self, kind: str, name: str, profile: Profile) -> str:
-        """Keep an account in the "file" or the "keyring", and say where."""
-        if kind == "file":
-            if self._mark(name).exists():
-                self.clear(name)
-            return self._file.save(name, profile)
-        # The note first, and kept if the keyring is late: it may yet do what it was asked.
-        with _stating("The place of the token could not be noted"):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._mark(name).touch(mode=0o600)
-        try:
-            where = self._keyring.save(name, profile)
-        except StoreLateError:
-            raise
-        except StoreError:
-            self._mark(name).unlink(missing_ok=True)
-            raise
-        self._file.clear(name)
-        return where
-
-    def clear(self, name: str) -> bool:
-        """Forget an account wherever it is, and say whether there was one."""
-        removed = self._file.clear(name)
-        if self._mark(name).exists():
-            removed |= self._keyring.clear(name)
-            with _stating("The note of a token in the keyring could not be removed"):
-                self._mark(name).unlink(missing_ok=True)
-        return removed
-
-    def _mark(self, name: str) -> Path:
-        return self._folder / f"{check_name(name)}.keyring"
-
-
-@contextlib.contextmanager
-def _stating(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"{what} ({error.strerror or error}): look at the folder.") from None
 
 
 def _check_keyring(backend: Any) -> None:
     """Refuse a keyring that keeps nothing, or keeps it as plain text."""
-    kind = type(backend)
+    # A chain asks the first of its backends that can do it.
+    chain = getattr(backend, "backends", None) if "Chainer" in type(backend).__name__ else None
+    kind = type(next(iter(chain), backend) if chain is not None else backend)
     if kind.__module__.startswith(("keyring.backends.fail", "keyring.backends.null")):
         raise StoreError(
             "This machine has no keyring: --save file keeps the token in a file of your own."
@@ -268,12 +225,15 @@ def _check_keyring(backend: Any) -> None:
         )
 
 
-def _config_folder() -> Path:
+def config_folder() -> Path:
+    """Where the user's configuration of this package is."""
     if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
     else:
-        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "gyazo_nb"
+        base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        if not base.is_absolute():  # to be ignored then, says its specification
+            base = Path.home() / ".config"
+    return base / "gyazo_nb"
 
 
 def _opened(path: Path, flags: int) -> int:
