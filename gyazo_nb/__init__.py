@@ -17,7 +17,7 @@ The modules, in the order in which they build on each other:
                          looking and session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads
     6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
-                         panel (the widget) · prompt · words capture sharing (%gyazo, %%gyazo)
+                         panel (the widget) · prompt · keys (tokens that are there) · words capture sharing
     7 all together       doors (which way of signing in) · magics
     sandbox/             a pretend Gyazo on this machine; imports none of the others
 """

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from .environment import Settings, access_token
+from .environment import Settings
 from .errors import NotLoggedInError, UnauthorizedError
-from .identity import Account, Identity
+from .identity import Account, Identity, access_token
 from .later import later
 from .secret import Secret
 from .site import App, Site, TokenIn
 
 if TYPE_CHECKING:
+    from . import api, pages, patience, transport
     from . import login as signing_in
-    from . import pages, patience, transport
     from .login import Login
     from .operation import Operation
     from .patience import Retry, Timeouts
     from .transport import Transport
     from .user import User
 else:
-    pages, patience = later("pages"), later("patience")
+    api, pages, patience = later("api"), later("pages"), later("patience")
     signing_in, transport = later("login"), later("transport")
 
 T = TypeVar("T")
@@ -92,11 +92,11 @@ class Connection:
         Source: https://gyazo.com/api/docs/auth
         """
         login = signing_in.Login(
-            site=site or self._settings.site(),
+            site=(lambda: site) if site else self._settings.site,
             app=(lambda: app) if app else self._own.app,
             send=self._send_once,
             accept=lambda account: self._accept(account, switch=switch),
-            known=lambda: () if self.account is None else (self.account.token,),
+            known=self._tokens,
         )
         self._logins.add(login)
         return login
@@ -114,14 +114,18 @@ class Connection:
         >>> gyazo.use_token(getpass())                         # doctest: +SKIP
 
         A token of your own is made on your application's page, https://gyazo.com/oauth/applications.
-        Raises `UnauthorizedError` if Gyazo does not know it; then nothing has changed.
+        Raises `UnauthorizedError` if Gyazo does not know it, and what every call may raise; then nothing
+        has changed.
         """
         account = Account(access_token(token), site or self._settings.site(), None, source)
         try:
-            user = signing_in.name_of(self._send_once, account.site, account.token)
+            user = self._send_once(api.me(account.site, account.token))
         except UnauthorizedError as error:
-            why = f"Gyazo does not know the token from {source}: deleted, revoked or copied wrong."
-            raise UnauthorizedError(why, status=error.status) from None
+            raise UnauthorizedError(
+                f"Gyazo does not know the token from {source}: deleted, revoked or copied wrong. Run "
+                f"%gyazo_login --mode panel (or --token) to sign in another way.",
+                status=error.status,
+            ) from None
         self._accept(replace(account, user=user), switch=switch)
         return user
 
@@ -161,6 +165,11 @@ class Connection:
     def account(self) -> Account | None:
         """Who is signed in, as far as is known without asking; None before the sign-in."""
         return self._identity.account
+
+    @property
+    def known(self) -> Account | None:
+        """Same as `account`, and None where a setting is so wrong that it cannot be told."""
+        return self._identity.known
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
@@ -203,7 +212,7 @@ class Connection:
             return f"<Gyazo: {error}>"
         if account is None:
             return "<Gyazo: nobody is signed in, run %gyazo_login>"
-        how = f"signed in as {account.user}" if account.user else _unasked(account)
+        how = f"signed in as {account.user.called}" if account.user else _unasked(account)
         return f"<Gyazo: {how} at {urlsplit(account.site.api_url).netloc}>"
 
     def _repr_html_(self) -> str:
@@ -217,7 +226,7 @@ class Connection:
         if account.user is None:
             how = f"Gyazo {_unasked(account)}, at {where}: gyazo.me() says whose it is, and whether it"
             return pages.sentence(f"{how} is still good.")["text/html"]
-        how = f"Signed in to Gyazo as {account.user} at {where}, by {account.source}."
+        how = f"Signed in to Gyazo as {account.user.called} at {where}, by {account.source}."
         return pages.sentence(how)["text/html"]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -243,6 +252,10 @@ class Connection:
             self._identity.begin(account)
         else:
             self._identity.take(account, self._owner)
+
+    def _tokens(self) -> tuple[Secret, ...]:
+        account = self._identity.known
+        return () if account is None else (account.token,)
 
     def _owner(self, account: Account) -> User | None:
         """Ask whose a token is that came without a name; nobody's, if it is dead."""

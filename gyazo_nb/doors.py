@@ -14,12 +14,13 @@ from IPython.display import display
 
 from . import kernel, pages
 from .environment import Settings
-from .errors import ConfigError, NotLoggedInError, StoreError, UnauthorizedError
-from .profiles import Profiles
+from .errors import ArgumentError, ConfigError, NotLoggedInError
+from .identity import check_place
+from .keys import Keys
 from .secret import Secret
 from .session import Gyazo
 from .site import App, Site
-from .stores import Profile
+from .stores import check_name
 from .user import User
 
 if TYPE_CHECKING:  # both take longer to import than %load_ext may last
@@ -31,19 +32,19 @@ class Doors:
     """Opens the door that is right for a place. One for each loaded extension."""
 
     def __init__(self, shell: Any, session: Gyazo, settings: Settings) -> None:
-        self.profiles = Profiles()
-        self.profile_in_use = "default"
         self._shell, self._session, self._settings = shell, session, settings
+        self.keys = Keys(session, settings)
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None
         session.before_waiting = self._check_await
 
     def open(self, options: Any, name: str) -> None:
         """Sign in as the options say. `name` is the session's variable."""
+        _check_options(options)
         place = kernel.look(self._shell)
-        app, site, note = (None, None, "") if not options.sandbox else self._pretend()
+        app, site, note = (None, None, "") if not options.sandbox else self._pretend(options)
         if options.token:
-            self._by_typed_token(options, site, name)
+            self._by_typed_token(options, name)
             return
         if options.mode in {"auto", "env"} and not options.sandbox:
             if self._by_ready_token(options, place, name):
@@ -52,16 +53,18 @@ class Doors:
                 raise NotLoggedInError(
                     "GYAZO_ACCESS_TOKEN is not set: set it, then run this again."
                 )
-        if place.is_headless and options.mode != "panel":
+        if place.is_headless and (place.in_kernel or options.mode != "panel"):
             raise NotLoggedInError(
                 "Nobody can click or answer here: set GYAZO_ACCESS_TOKEN to a token from your "
-                "application's page before this runs."
+                "application's page before this runs, and leave --mode out."
             )
         if app is None and not self._settings.text("client_id"):
             display(pages.guide(), raw=True)
+            if options.wait is not None or options.mode == "prompt":
+                raise ConfigError("No application is set up to sign in with: see above.")
             return
         if options.mode == "prompt" or (options.mode == "auto" and not place.shows_widgets):
-            self._by_prompt(options, app, site, name)
+            self._by_prompt(options, app, site, name, place)
         else:
             self._by_panel(options, app, site, name, note)
 
@@ -74,62 +77,29 @@ class Doors:
                 all_of_it.callback(self._sandbox.close)
             self._panels, self._sandbox = [], None
 
-    # ── tokens that are there ─────────────────────────────────────────────────────────────────
-
     def _by_ready_token(self, options: Any, place: kernel.Place, name: str) -> bool:
-        """Use the environment's token or a saved one, and say whether there was one."""
-        token = self._settings.token()
-        if token is not None:
-            user = self._session.use_token(
-                token, switch=options.switch, source="GYAZO_ACCESS_TOKEN"
-            )
-            saved = self._saved(options)
-            if not place.is_headless:
-                note = f"The token came from GYAZO_ACCESS_TOKEN (--mode panel asks). {saved}"
-                self._welcome(user, name, note.strip())
-            return True
-        found = self._profile(options)
-        if found is None:
-            return False
-        profile, where = found
-        self.profile_in_use = options.profile
-        try:
-            user = self._session.use_token(
-                profile.token, site=profile.site, switch=options.switch, source=where
-            )
-        except UnauthorizedError:
-            display(
-                pages.sentence(
-                    f"The token saved in {where} was deleted or revoked on Gyazo: sign in again, and "
-                    f"add --save to replace it."
-                ),
-                raw=True,
-            )
-            return False
-        if not place.is_headless:
-            self._welcome(user, name, f"The token came from {where} (--mode panel asks).")
-        return True
+        """Use a token that is there, and say whether there was a good one."""
+        must = place.is_headless or options.mode == "env"
+        used = self.keys.use(options, must=must)
+        for sentence in used.complaints:
+            display(pages.sentence(sentence), raw=True)
+        if used.user is not None and not place.is_headless:
+            note = f"The token came from {used.source} (--mode panel asks). {used.note}"
+            self._welcome(used.user, name, note.strip())
+        return used.user is not None
 
-    def _profile(self, options: Any) -> tuple[Profile, str] | None:
-        """Find a saved account. One that cannot be read is a reason to stop only if asked for."""
-        if options.mode == "env":
-            return None
-        try:
-            return self.profiles.load(options.profile)
-        except StoreError as error:
-            display(pages.sentence(str(error)), raw=True)
-            return None
+    # ── asking a person ──────────────────────────────────────────────────────────────────────────
 
-    def _by_typed_token(self, options: Any, site: Site | None, name: str) -> None:
+    def _by_typed_token(self, options: Any, name: str) -> None:
         from . import prompt  # noqa: PLC0415 -- getpass and its warnings are wanted here only
 
         typed = prompt.ask("Paste your access token, then press Enter: ")
-        user = self._session.use_token(typed, site=site, switch=options.switch, source="--token")
-        self._welcome(user, name, self._saved(options))
+        user = self._session.use_token(typed, switch=options.switch, source="--token")
+        self._welcome(user, name, self.keys.save(options))
 
-    # ── asking a person ───────────────────────────────────────────────────────────────────────
-
-    def _by_prompt(self, options: Any, app: App | None, site: Site | None, name: str) -> None:
+    def _by_prompt(
+        self, options: Any, app: App | None, site: Site | None, name: str, place: kernel.Place
+    ) -> None:
         from . import prompt  # noqa: PLC0415 -- as above
 
         login = self._session.login(app, site=site, switch=options.switch)
@@ -146,10 +116,10 @@ class Doors:
         finally:
             login.cancel()
             # The link holds a state: it does not stay in the notebook when nobody waits for it.
-            for each in shown:
+            for each in shown if place.in_kernel else ():
                 gone = pages.sentence("The link to sign in stood here.")
                 display(gone, raw=True, display_id=each, update=True)
-        self._welcome(user, name, self._saved(options))
+        self._welcome(user, name, self.keys.save(options))
 
     def _by_panel(
         self, options: Any, app: App | None, site: Site | None, name: str, note: str
@@ -160,23 +130,37 @@ class Doors:
             self._session.login(app, site=site, switch=options.switch),
             session_name=name,
             note=note or self._present(),
-            after=lambda: self._saved(options),
+            after=lambda: self.keys.save(options),
             handled=self._handled,
         )
         self._panels.append(panel)
-        panel.show()
-        if options.wait is not None:
-            self._wait(panel, options.wait)
-
-    def _wait(self, panel: Panel, seconds: float) -> None:
+        if options.wait is None:
+            panel.show()
+            return
         waiter = kernel.Waiter(self._shell, panel.comms, lambda: panel.is_busy)
+        if waiter.obstacle and panel.is_listening:
+            panel.add_note(
+                f"{waiter.obstacle}: until it ends, only the browser's redirect is noticed."
+            )
+        panel.show()
+        try:
+            self._wait(panel, waiter, options.wait)
+        finally:
+            panel.stop_listening()
+
+    def _wait(self, panel: Panel, waiter: kernel.Waiter, seconds: float) -> None:
         if waiter.obstacle and not panel.is_listening:
             raise NotLoggedInError(
                 f"{waiter.obstacle}, so this cell cannot wait for the panel: finish the panel and go on "
                 f"in the next cell, or run %gyazo_login --mode prompt."
             )
-        panel.was_interrupted = False
-        ended = waiter.wait(lambda: not panel.is_open or panel.was_interrupted, seconds)
+        before = self._session.account
+
+        def is_over() -> bool:
+            # Another panel, still open from before, may be the one that is finished.
+            return not panel.is_open or panel.was_interrupted or self._session.account != before
+
+        ended = waiter.wait(is_over, seconds)
         if panel.was_interrupted:
             # On ipykernel 6 the exchange runs here, and Stop reached it instead of the waiting.
             waiter.abort_later_cells()
@@ -205,19 +189,6 @@ class Doors:
 
     # ── afterwards ────────────────────────────────────────────────────────────────────────────
 
-    def _saved(self, options: Any) -> str:
-        """Keep the token where the person wanted, and say where. A failure does not end the session."""
-        account = self._session.account
-        if options.save is None or account is None:
-            return ""
-        profile = Profile(account.token, account.site, str(account.user or ""))
-        self.profile_in_use = options.profile
-        try:
-            where = self.profiles.save(options.save, options.profile, profile)
-        except (StoreError, ConfigError) as error:
-            return str(error)
-        return f"The token is kept in {where}, until %gyazo_logout."
-
     def _present(self) -> str:
         account = self._session.account
         return f"{account.user.called} is signed in now." if account and account.user else ""
@@ -225,7 +196,7 @@ class Doors:
     def _welcome(self, user: User, name: str, note: str) -> None:
         display(pages.signed_in(user.called, name, note), raw=True)
 
-    def _pretend(self) -> tuple[App, Site, str]:
+    def _pretend(self, options: Any) -> tuple[App, Site, str]:
         """Start the sandbox, once, and give its application and addresses."""
         if self._sandbox is None:
             try:
@@ -242,4 +213,22 @@ class Doors:
             settings["GYAZO_REDIRECT_URI"],
         )
         site = Site(url, url, url, token_in=self._settings.site().token_in)
+        if (account := self._session.account) is not None and not options.switch:
+            check_place(site, account)  # before anybody has opened a link for nothing
         return app, site, f"This is a pretend Gyazo on your own machine, at {url}"
+
+
+def _check_options(options: Any) -> None:
+    """Refuse options that contradict each other, before anything is done."""
+    if options.sandbox:
+        for given, why in (
+            (options.token, "--token: the pretend Gyazo gives its own"),
+            (options.save, "--save: its tokens end with it"),
+            (options.mode == "env", "--mode env: its token is in no environment"),
+        ):
+            if given:
+                raise ArgumentError(f"--sandbox goes without {why}. Leave one of the two out.")
+    if options.token and options.mode not in {"auto", "prompt"}:
+        raise ArgumentError(f"--token asks in a prompt: leave --mode {options.mode} out.")
+    if options.profile is not None:
+        check_name(options.profile)

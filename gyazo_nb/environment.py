@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .identity import access_token
 from .secret import Secret
 from .site import App, Site, spellings
 
@@ -44,7 +45,13 @@ class Settings:
     def token(self) -> Secret | None:
         """A ready token, if the environment has one."""
         text = os.environ.get("GYAZO_ACCESS_TOKEN", "").strip()
-        return access_token(text) if text else None
+        try:
+            return access_token(text) if text else None
+        except ConfigError:
+            raise ConfigError(
+                "GYAZO_ACCESS_TOKEN holds no access token (there are blanks or unusual characters in "
+                "it): copy it again from your application's page, or unset it."
+            ) from None
 
     def _client_secret(self) -> Secret:
         if name := self.text("client_secret_file"):
@@ -58,14 +65,3 @@ class Settings:
                 ) from None
         variable = self._chosen("client_secret_variable") or "GYAZO_CLIENT_SECRET"
         return Secret(os.environ.get(variable, "").strip())
-
-
-def access_token(text: str | Secret) -> Secret:
-    """Take a token as a person copies it: with blanks around it, or in quotes."""
-    clean = Secret.of(text).reveal().strip().strip("\"'").strip()
-    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
-        raise ConfigError(
-            "That is no access token (it is empty, or holds blanks or unusual characters): copy it "
-            "again from your application's page."
-        )
-    return Secret(clean)

@@ -1,7 +1,7 @@
 """The parts of an image, and how single values of Gyazo's JSON are read.
 
 The law: a value of another kind than the documented one is no value. It never breaks the reading of
-the image around it, and `text`, `number` and `date` are the only places where JSON's `Any` ends.
+the image around it, and `text`, `line`, `number` and `date` are the only places where JSON's `Any` ends.
 Source: https://gyazo.com/api/docs/image
 """
 
@@ -22,6 +22,12 @@ def text(value: Any) -> str | None:
     if value.isascii():
         return value
     return value.encode("utf-8", "replace").decode()  # JSON may hold half a character
+
+
+def line(value: Any) -> str | None:
+    """A text that is printed in the middle of a line: without ends of lines and a terminal's codes."""
+    words = re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text(value) or "").strip()
+    return words or None
 
 
 def number(value: Any) -> float | None:

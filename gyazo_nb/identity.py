@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import NotLoggedInError, OtherAccountError
+from .errors import ConfigError, NotLoggedInError, OtherAccountError
 from .secret import Secret
 from .site import Site
 
@@ -28,6 +28,17 @@ class Account:
     site: Site
     user: User | None
     source: str
+
+
+def access_token(text: str | Secret) -> Secret:
+    """Take a token as a person copies it: with blanks around it, or in quotes."""
+    clean = Secret.of(text).reveal().strip().strip("\"'").strip()
+    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
+        raise ConfigError(
+            "That is no access token (it is empty, or holds blanks or unusual characters): copy it "
+            "again from your application's page."
+        )
+    return Secret(clean)
 
 
 class Identity:
@@ -48,6 +59,14 @@ class Identity:
                 return self._signed_in
             ready = self._ready()
             return None if ready is None or ready.token == self._dead or self._ended else ready
+
+    @property
+    def known(self) -> Account | None:
+        """Who it is, or nobody where a setting is so wrong that it cannot be told."""
+        try:
+            return self.account
+        except ConfigError:
+            return None
 
     def required(self) -> Account:
         """Who it is, or `NotLoggedInError` with the next step."""
@@ -73,18 +92,19 @@ class Identity:
         is looked at once more at the end.
         """
         while True:
-            current = self.account
+            current = self.known
             if current is not None and current.token != account.token:
-                _check_same(account, current, current.user or owner(current))
+                check_place(account.site, current)
+                _check_same(account, current.user or owner(current))
             with self._lock:
-                if self.account == current:
+                if self.known == current:
                     self.begin(account)
                     return
 
     def bury(self, token: Secret | None) -> None:
         """Remember that Gyazo no longer accepts a token: the next sign-in repairs the session."""
         with self._lock:
-            account = self.account
+            account = self.known
             if token is not None and account is not None and account.token == token:
                 self._dead, self._ended = token, self._signed_in is not None
                 self._signed_in = None
@@ -95,14 +115,22 @@ class Identity:
             self._signed_in, self._dead, self._ended = None, Secret(""), False
 
 
-def _check_same(account: Account, current: Account, before: User | None) -> None:
-    now = account.user
-    if before is not None and not (
-        now is not None
-        and before.uid == now.uid != ""  # who is not named may be anybody
-        and current.site == account.site
-    ):
+def check_place(site: Site, current: Account) -> None:
+    """Refuse to sign in at one Gyazo while somebody is signed in at another: `OtherAccountError`."""
+    if current.site.api_url != site.api_url:
         raise OtherAccountError(
-            f"That is {now}, but {before} is signed in: add --switch to %gyazo_login to change, or run "
-            f"%gyazo_logout first."
+            f"That is at {site.api_url}, and you are signed in at {current.site.api_url}: {_SWITCH}."
         )
+
+
+def _check_same(account: Account, before: User | None) -> None:
+    now = account.user
+    if before is None or (now is not None and now.uid == before.uid != ""):
+        return  # a dead token is nobody's; who is not named may be anybody
+    one, other = ("somebody" if user is None else user.called for user in (now, before))
+    if one == other and now is not None:  # two may have the same name
+        one, other = f"{one} (uid {now.uid})", f"{other} (uid {before.uid})"
+    raise OtherAccountError(f"That is {one}, but {other} is signed in: {_SWITCH}.")
+
+
+_SWITCH = "add --switch to the same line to change (in Python: switch=True)"

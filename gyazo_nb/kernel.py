@@ -117,10 +117,12 @@ class Waiter:
     @property
     def obstacle(self) -> str:
         """Why a widget cannot end the wait here, or nothing."""
+        if self._kernel is None:
+            return "There is no kernel here to handle a box"
         if _generation() < (7, 0) and find_spec("jupyter_ui_poll") is None:
-            return "On this kernel it takes the package jupyter_ui_poll"
+            return 'ipykernel 6 handles no box while a cell runs, without %pip install "gyazo-nb[wait]"'
         if self._leads_replies and self._subshell_maker() is None:
-            return "This kernel handles no widget while a cell runs"
+            return "This kernel handles no box while a cell runs"
         return ""
 
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
@@ -141,7 +143,9 @@ class Waiter:
 
     @contextmanager
     def _alive(self) -> Iterator[Callable[[], object]]:
-        if _generation() < (7, 0) and find_spec("jupyter_ui_poll") is not None:
+        if self._kernel is None:
+            yield lambda: None
+        elif _generation() < (7, 0) and find_spec("jupyter_ui_poll") is not None:
             with self._polled() as poll:
                 yield poll
         elif self._leads_replies:
@@ -167,7 +171,7 @@ class Waiter:
         jupyter_ui_poll holds them back and runs them when the cell has ended; by then a kernel of
         generation 6 has forgotten that it was aborting, unless it is told to remember for longer.
         """
-        if _generation() >= (7, 0):
+        if self._kernel is None or _generation() >= (7, 0):
             return
         kernel, before = self._kernel, self._kernel.stop_on_error_timeout
         if before >= REMEMBER:

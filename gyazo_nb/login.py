@@ -17,11 +17,9 @@ from . import api, oauth, paste
 from .errors import (
     ArgumentError,
     ExpiredError,
+    ForbiddenError,
     InvalidGrantError,
     OtherAccountError,
-    ResponseError,
-    ServerError,
-    TooManyRequestsError,
     UnauthorizedError,
 )
 from .identity import Account
@@ -52,7 +50,7 @@ class Login:
     def __init__(
         self,
         *,
-        site: Site,
+        site: Callable[[], Site],
         app: Callable[[], App],
         send: Send,
         accept: Callable[[Account], None],
@@ -64,7 +62,7 @@ class Login:
         self._done = False
         self._code: Secret | None = None
         self._token: Secret | None = None
-        self._begin(app())
+        self._begin()
 
     @property
     def url(self) -> str:
@@ -106,18 +104,19 @@ class Login:
             if self._token is None:
                 self._token = self._exchange(app)
             try:
-                user = name_of(self._send, self._site, self._token)
+                user = name_of(self._send, self._authorization.site, self._token)
             except UnauthorizedError:
-                self._begin(app)  # the token is no good, and the code is spent
+                self._begin()  # the token is no good, and the code is spent
                 raise
             if self._done:
                 raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
             try:
-                self._accept(Account(self._token, self._site, user, "%gyazo_login"))
+                site = self._authorization.site
+                self._accept(Account(self._token, site, user, "%gyazo_login"))
             except OtherAccountError:
-                self._begin(app)  # the state has been used, though nobody was signed in
+                self._begin()  # the state has been used, though nobody was signed in
                 raise
-            self._begin(app)
+            self._begin()
             self._done = True
             return user
 
@@ -135,8 +134,8 @@ class Login:
             "<Login: finished>" if self._done else "<Login: open .url, then .finish(the address)>"
         )
 
-    def _begin(self, app: App) -> None:
-        self._authorization = oauth.begin(self._site, app)
+    def _begin(self) -> None:
+        self._authorization = oauth.begin(self._site(), self._app())
         self._began = time.time()  # not monotonic: a laptop's sleep counts
         self._code = None
         self._token = None
@@ -149,16 +148,16 @@ class Login:
         if self._token is not None and not pasted:
             return app  # only its owner's name is still to be asked for
         if not 0 <= time.time() - self._began <= oauth.LIFETIME:
-            self._begin(app)
+            self._begin()
             raise ExpiredError(
                 "That link was more than ten minutes old: open the new one, and paste its result."
             )
-        ours = (self._authorization.client_id, self._authorization.redirect_uri)
-        if ours != (app.client_id, app.redirect_uri):
-            self._begin(app)
+        now = (self._site(), app.client_id, app.redirect_uri)
+        begun = self._authorization
+        if now != (begun.site, begun.client_id, begun.redirect_uri):
+            self._begin()
             raise ExpiredError(
-                "The application's settings have changed since: open the new link, and paste its "
-                "result."
+                "The settings have changed since: open the new link, and paste its result."
             )
         return app
 
@@ -178,7 +177,5 @@ def name_of(send: Send, site: Site, token: Secret) -> User:
     """Ask whose token it is. A token that may not ask is still a token."""
     try:
         return send(api.me(site, token))
-    except (UnauthorizedError, ServerError, TooManyRequestsError):
-        raise
-    except ResponseError:
+    except ForbiddenError:
         return UNNAMED

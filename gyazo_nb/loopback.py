@@ -1,7 +1,7 @@
 """Catches the redirect when the browser runs on this machine (RFC 8252 §7.3).
 
 The law: it listens on the literal loopback addresses and nothing else, refuses a port that somebody
-else holds on either of them, and answers with one of three static pages that repeat nothing of what
+else holds on either of them, and answers with one of four static pages that repeat nothing of what
 was asked. Only the registered path with our `state` counts; everything else is answered 4xx and the
 waiting goes on.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from .secret import Secret
 from .site import LOOPBACK_HOSTS
@@ -33,6 +33,11 @@ _PAGE = (
 DONE = _PAGE.format(title="Signed in", text="You can close this tab and go back to your notebook.")
 NOT_DONE = _PAGE.format(title="Not signed in", text="Your notebook says why, and what to do next.")
 NOT_OURS = _PAGE.format(title="Nothing here", text="This address is not part of a sign-in.")
+ANOTHERS = _PAGE.format(
+    title="Another sign-in",
+    text="The notebook that waits here did not begin this one. If a panel in another notebook waits "
+    "for it, copy this page's whole address from the address bar, and paste it there.",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +123,7 @@ class Listener:
         for door in tuple(self.doors):
             if door.ours(address):
                 return 200, (DONE if door.receive(address) else NOT_DONE)
-        return 400, NOT_OURS
+        return 400, ANOTHERS if parse_qs(urlsplit(target).query).keys() & _ANSWER else NOT_OURS
 
     def _bind(self) -> list[_Server]:
         """Bind 127.0.0.1, and ::1 where there is one: both or none, so nobody else gets the code."""
@@ -164,6 +169,7 @@ class Listener:
 
 
 _listeners: dict[str, Listener] = {}
+_ANSWER = {"code", "error"}
 
 
 def is_catchable(redirect_uri: str) -> bool:

@@ -79,12 +79,7 @@ class GyazoMagics(SharingMagics, Options, Magics):
         help="Keep the token for later kernels: in the system's keyring, or in a file that only you "
         "can read. Without it, the token ends with the kernel.",
     )
-    @argument(
-        "--profile",
-        default="default",
-        metavar="NAME",
-        help="Which saved account: default, or NAME.",
-    )
+    @argument("--profile", metavar="NAME", help="Which saved account, before any other token.")
     @argument("--switch", action="store_true", help="Allow another account than the one signed in.")
     @argument(
         "--sandbox",
@@ -109,26 +104,26 @@ class GyazoMagics(SharingMagics, Options, Magics):
     @no_var_expand
     @magic_arguments()
     @argument(
-        "--profile",
-        default="default",
-        metavar="NAME",
-        help="Which saved account: default, or NAME.",
+        "--profile", metavar="NAME", help="Which saved account; the one in use, if not given."
     )
     @line_magic
     def gyazo_logout(self, line: str) -> None:
         """Forget the access token, here and where it was saved; say what would still sign you in."""
         options = self._parsed(self.gyazo_logout, line)
-        before = self.session.account
-        mine = before is not None and before.source != "GYAZO_ACCESS_TOKEN"
+        before = self.session.known
+        # An environment's token that nobody signed in with is not ours to forget.
+        mine = before is not None and (before.user or before.source != "GYAZO_ACCESS_TOKEN")
         self.session.logout()
-        saved = self._doors.profiles.clear(options.profile or self._doors.profile_in_use)
-        still = self.session.account
+        saved, complaint = self._doors.keys.forget(options.profile)
+        still = self.session.known
         who = None
         if before is not None and mine:
             who = before.user.called if before.user else "this session"
         real = before is None or not is_loopback(before.site.auth_url)
         source = still.source if still else None
         display(pages.logged_out(who, source, saved=saved, real=real), raw=True)
+        if complaint is not None:
+            raise complaint
 
     @no_var_expand
     @magic_arguments()
@@ -139,7 +134,7 @@ class GyazoMagics(SharingMagics, Options, Magics):
         user = self.session.me()
         account = self.session.account
         where = f" at {account.site.api_url}, by {account.source}" if account else ""
-        display(pages.sentence(f"Signed in as {user}{where}."), raw=True)
+        display(pages.sentence(f"Signed in as {user.called}{where}."), raw=True)
 
     def close(self) -> None:
         """Let go of everything that the magics opened, and of the token."""
@@ -154,7 +149,7 @@ class GyazoMagics(SharingMagics, Options, Magics):
         """Read the options. Nothing of a wrong line is repeated: it may hold a pasted secret."""
         try:
             return parse_argstring(magic, line)
-        except UsageError:
+        except (UsageError, ValueError):  # ValueError: a quote that is not closed
             raise UsageError(
                 f"%{magic.__name__} does not take that: see %{magic.__name__}? for its options. A "
                 f"code, token or secret is never given on the line, which the notebook's file keeps: "

@@ -126,7 +126,7 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
 def _token(request: Request, reply: Reply) -> Token:
     """Read the token. Some servers say 200 and put the refusal into the body."""
     body = reply.json()
-    if isinstance(body, dict) and "error" in body and "access_token" not in body:
+    if isinstance(body, dict) and "error" in body and not body.get("access_token"):
         refused = _refusal(request, reply)
         if refused is not None:
             raise refused

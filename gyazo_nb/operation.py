@@ -218,10 +218,15 @@ def refusal(request: Request, reply: Reply) -> ResponseError:
 def unreadable(request: Request, reply: Reply) -> UnreadableReplyError:
     """The error of a reply that says yes and is not what was promised."""
     body = reply.body.lstrip()
-    what = "nothing" if not body else "a web page" if body.startswith(b"<") else "another thing"
+    if not body:
+        what = "nothing"
+    elif body.startswith(b"<"):
+        what = "a web page"
+    else:
+        what = "JSON of another shape" if body[:1] in b'[{"' else "another thing"
     return UnreadableReplyError(
-        f"{where(request)} answered {reply.status} with {what} where an answer in JSON was promised: "
-        f"check the URL in the settings, and whether a proxy stands in between.",
+        f"{where(request)} answered {reply.status} with {what}, which is not the answer that was "
+        f"promised: check the URL in the settings, and whether a proxy stands in between.",
         status=reply.status,
     )
 

@@ -44,7 +44,9 @@ def head(url: str, redirect_uri: str, note: str = "", *, listening: bool = False
         f'<div style="{_FONT};{_TEXT}">'
         f'<div style="font-size:16px;font-weight:600;margin-bottom:2px">Sign in to Gyazo</div>{extra}'
         f'<div style="margin:8px 0">{_external(url, "1. Open Gyazo and allow access ↗", _ACTION)}</div>'
-        f"<div>{step}</div></div>"
+        f"<div>{step}</div>"
+        f'<div style="{_MUTED}">No box, or a box that takes no paste? '
+        f"{_code('%gyazo_login --mode prompt')}</div></div>"
     )
 
 
@@ -71,12 +73,13 @@ def prompting(url: str, redirect_uri: str) -> Bundle:
         "text/html": _box(
             f"<b>Sign in to Gyazo.</b> {_external(url, 'Open Gyazo and allow access ↗')}. Your browser "
             f"then ends on {_code(redirect_uri)}; if that page cannot be reached, that is expected. "
-            f"Copy its <b>whole address</b>."
+            f"Copy its <b>whole address</b> for the prompt "
+            f'<span style="{_MUTED}">(a panel instead: {_code("%gyazo_login --mode panel")})</span>.'
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
             f"Your browser then ends on {redirect_uri}; if that page cannot be reached,\n"
-            f"that is expected. Copy its whole address."
+            f"that is expected. Copy its whole address for the prompt below."
         ),
     }
 

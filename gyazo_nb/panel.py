@@ -23,8 +23,11 @@ from traitlets import Unicode
 from . import logs, loopback, pages
 from .errors import GyazoError
 from .login import Login
+from .oauth import LIFETIME
 from .secret import Secret
+from .user import User
 
+LONGEST_EXCHANGE = 60.0  # seconds for which a second redirect waits for the first
 SAME_GESTURE = 1.0  # seconds between leaving the box for the button and the button's click
 
 
@@ -57,6 +60,8 @@ class Panel:
         self._open = True
         self.was_interrupted = False
         self._answered = -SAME_GESTURE
+        # Kept: a later cell may have led what is displayed elsewhere when the sign-in ends (%%capture).
+        self._publisher = getattr(get_ipython(), "display_pub", None)
         self._leave: Callable[[], None] | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
@@ -138,6 +143,17 @@ class Panel:
         """What carries the messages of the controls."""
         return [control.comm for control in (self._box, self._button, self._again)]
 
+    def add_note(self, text: str) -> None:
+        """Say one thing more above the link."""
+        self._note = f"{self._note} {text}".strip()
+        self._show_link()
+
+    def stop_listening(self) -> None:
+        """Let go of the port. The box stays; what is pasted into it begins the listening again."""
+        self._leave_port()
+        if self._open:
+            self._show_link()
+
     def close(self) -> None:
         """Let go of everything, at unload. What is on the page stays as static text."""
         self._login.cancel()
@@ -168,8 +184,14 @@ class Panel:
             self._finish(Secret(""))
 
     def _on_redirect(self, address: Secret) -> bool:
-        """Take what the browser brought by itself, and say whether that was the end."""
-        self._finish(address)
+        """Take what the browser brought by itself, and say whether that was the end.
+
+        A tab that is loaded again while Gyazo is being asked gets the answer of the first.
+        """
+        if self._busy.acquire(timeout=LONGEST_EXCHANGE):
+            self._busy.release()
+            if self._open:
+                self._finish(address)
         return not self._open
 
     def _finish(self, text: Secret) -> None:
@@ -191,7 +213,7 @@ class Panel:
         self._say(pages.hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
-            self._become(pages.signed_in(user.called, self._session_name, self._after()))
+            self._signed_in(user)
         except GyazoError as error:
             self._say(pages.problem(str(error)))
         except BaseException as error:  # noqa: BLE001 -- an interrupt too: this was what it stopped
@@ -208,6 +230,14 @@ class Panel:
                 self._button.description, self._button.icon = "Sign in", ""
                 self._again.layout.display = "" if self._login.can_retry else "none"
 
+    def _signed_in(self, user: User) -> None:
+        """End, whatever becomes of the rest: to try again would say that this sign-in is finished."""
+        try:
+            note = self._after()
+        except BaseException as error:  # noqa: BLE001 -- an interrupt, above all
+            note = f"(What was to follow was broken off: {type(error).__name__}.)"
+        self._become(pages.signed_in(user.called, self._session_name, note))
+
     # ── the other door ────────────────────────────────────────────────────────────────────────
 
     def _listen(self) -> None:
@@ -220,6 +250,17 @@ class Panel:
                 return  # not on this machine, or somebody else has the port: the box it is
             if not self._open:  # closed meanwhile
                 self._leave()
+                return
+            # Nobody's code is good for longer, and another notebook may want the port.
+            self._late = threading.Timer(LIFETIME, self.stop_listening)
+            self._late.daemon = True
+            self._late.start()
+
+    def _leave_port(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            self._late.cancel()
+            leave()
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 
@@ -234,9 +275,7 @@ class Panel:
     def _become(self, bundle: pages.Bundle) -> None:
         """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
         self._open = False
-        if self._leave is not None:
-            self._leave()
-            self._leave = None
+        self._leave_port()
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
@@ -245,7 +284,10 @@ class Panel:
         # for ever for the closed ones in it.
         for control in (self._row, self._box, self._button, self._again, self._status):
             _dispose(control)
-        display(bundle, raw=True, display_id=self._display_id, update=True)
+        if self._publisher is not None:
+            self._publisher.publish(
+                data=bundle, transient={"display_id": self._display_id}, update=True
+            )
 
 
 def _dispose(widget: Any) -> None:

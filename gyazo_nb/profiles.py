@@ -34,6 +34,7 @@ class Profiles:
         if kind == "file":
             return self._save_file(name, profile)
         # The note first, and kept if the keyring is late: it may yet do what it was asked.
+        noted = self._is_in_keyring(name)
         with _stating("The place of the token could not be noted"):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._mark(name).touch(mode=0o600)
@@ -42,7 +43,8 @@ class Profiles:
         except StoreLateError:
             raise
         except StoreError:
-            self._unmark(name)
+            if not noted:
+                self._unmark(name)
             raise
         self._file.clear(name)
         return where

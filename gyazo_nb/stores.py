@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import ConfigError, GyazoError, StoreError, StoreLateError
+from .identity import access_token
 from .secret import Secret
 from .site import Site
 
@@ -35,26 +36,28 @@ _LARGEST = 65_536  # bytes: more is no profile
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is kept of an account: its token, where that is good, and whose it is."""
+    """What is kept of an account: its token, and where that is good."""
 
     token: Secret
     site: Site
-    who: str = ""
 
     def to_json(self) -> str:
         """Spell it for a store. This is where the token leaves the process."""
-        return json.dumps(
-            {"access_token": self.token.reveal(), "site": asdict(self.site), "who": self.who}
-        )
+        return json.dumps({"access_token": self.token.reveal(), "site": asdict(self.site)})
 
     @classmethod
     def from_json(cls, text: str) -> Profile:
-        """Read what a store holds. `ValueError`, `KeyError`, `TypeError` if it is no profile."""
+        """Read what a store holds. One of `_UNREADABLE` if it is no profile."""
         data = json.loads(text)
-        token = data["access_token"]
-        if not isinstance(token, str) or not token:
-            raise ValueError("no access token")
-        return cls(Secret(token), Site(**data["site"]), str(data.get("who", "")))
+        return cls(access_token(str(data["access_token"] or "")), Site(**data["site"]))
+
+
+def _read(text: str) -> Profile | None:
+    """Read a profile; None if it is none. No error leaves here: it would have the text in it."""
+    try:
+        return Profile.from_json(text)
+    except _UNREADABLE:
+        return None
 
 
 def check_name(name: str) -> str:
@@ -85,11 +88,10 @@ class FileStore:
                 f"file, then sign in again."
             ) from None
         except UnicodeDecodeError:
-            raise _spoiled(path) from None
-        try:
-            return Profile.from_json(text)
-        except _UNREADABLE:
-            raise _spoiled(path) from None
+            text = ""
+        if (profile := _read(text)) is None:
+            raise StoreError(f"{path} holds no saved token: remove it, then sign in again.")
+        return profile
 
     def save(self, name: str, profile: Profile) -> str:
         """Write a profile beside the old one, then put it in its place at once."""
@@ -144,19 +146,20 @@ class KeyringStore:
             lambda ring: ring.get_password(self.SERVICE, check_name(name)),
             "the token that is saved there cannot be read. Unlock it and try again, or sign in anew",
         )
-        try:
-            return Profile.from_json(text) if text else None
-        except _UNREADABLE:
+        if not text:
+            return None
+        if (profile := _read(text)) is None:
             raise StoreError(
                 f"What the keyring holds for {self.SERVICE} / {name} is no saved token: "
                 f"remove it there, then sign in again."
-            ) from None
+            )
+        return profile
 
     def save(self, name: str, profile: Profile) -> str:
         """Put a profile into the keyring, unless that would keep it as plain text."""
-        text = profile.to_json()
+        # Spelt on the thread that asks: here an interrupt's traceback would show it.
         self._asked(
-            lambda ring: ring.set_password(self.SERVICE, check_name(name), text),
+            lambda ring: ring.set_password(self.SERVICE, check_name(name), profile.to_json()),
             "the token is good until this kernel ends; --save file keeps it in a file of your own",
         )
         return f"the system's keyring, as {self.SERVICE} / {name}"
@@ -167,7 +170,8 @@ class KeyringStore:
             return False
         self._asked(
             lambda ring: ring.delete_password(self.SERVICE, check_name(name)),
-            f"the token may still be there. Remove {self.SERVICE} / {name} from it yourself",
+            f"the token may still be there. Unlock it and try again, or remove {self.SERVICE} / {name} "
+            f"from it yourself",
         )
         return True
 
@@ -228,12 +232,17 @@ def _check_keyring(backend: Any) -> None:
 def config_folder() -> Path:
     """Where the user's configuration of this package is."""
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        base = Path(os.environ.get("APPDATA") or "~/AppData/Roaming")
     else:
         base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
         if not base.is_absolute():  # to be ignored then, says its specification
-            base = Path.home() / ".config"
-    return base / "gyazo_nb"
+            base = Path("~/.config")
+    try:
+        return base.expanduser() / "gyazo_nb"
+    except RuntimeError:
+        raise StoreError(
+            "Nobody knows where your home folder is, so nothing can be saved: set HOME."
+        ) from None
 
 
 def _opened(path: Path, flags: int) -> int:
@@ -253,7 +262,3 @@ def _check_private(path: Path, found: os.stat_result) -> None:
             f"The saved token in {path} can be read by others: run  chmod 600 {path}  if you trust "
             f"it, or remove it and sign in again."
         )
-
-
-def _spoiled(path: Path) -> StoreError:
-    return StoreError(f"{path} holds no saved token: remove it, then sign in again.")

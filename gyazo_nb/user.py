@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .fields import flag, text
+from .fields import flag, line, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class User:
             picture = f"https:{picture}"
         return cls(
             uid=_identity(user.pop("uid")),
-            name=text(user.pop("name", None)) or "",
-            email=text(user.pop("email", None)) or "",
+            name=line(user.pop("name", None)) or "",
+            email=line(user.pop("email", None)) or "",
             profile_image=picture,
             is_pro=flag(user.pop("is_pro", None)),
             is_team=flag(user.pop("is_team", None)),

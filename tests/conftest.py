@@ -6,6 +6,7 @@ import os
 
 import pytest
 from harness import Person
+from IPython.core.interactiveshell import InteractiveShell
 
 from gyazo_nb import App, Gyazo
 from gyazo_nb.sandbox import Sandbox, serve
@@ -53,6 +54,19 @@ def gyazo(server, urls):
     """A session with a token."""
     with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
         yield gyazo
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_line_magic("unload_ext", "gyazo_nb")  # makes IPython load what it loads by itself
+    yield shell
+    shell.run_line_magic("unload_ext", "gyazo_nb")
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
 
 
 @pytest.fixture(params=["blocking", "awaited"])

@@ -108,7 +108,7 @@ def test_retry_after_is_read_in_seconds(header, seconds):
 
 @pytest.mark.parametrize(
     ("body", "what"),
-    [(b"", "nothing"), (b" <!doctype html>", "a web page"), (b'{"y":1}', "another thing")],
+    [(b"", "nothing"), (b" <!doctype html>", "a web page"), (b'{"y":1}', "JSON of another shape")],
 )
 def test_a_yes_of_another_shape_is_unreadable(body, what):
     """HTML, nothing and other JSON become one of ours, and the sentence says which."""

@@ -286,7 +286,7 @@ def test_a_saved_token_signs_in_the_next_kernel(home, server, monkeypatch):
     name = f"ipykernel-{KERNELS[-1]}"
     save = (
         "from gyazo_nb.profiles import Profiles\nfrom gyazo_nb.stores import Profile\naccount = gyazo.account\n"
-        "print(Profiles().save('file', 'default', Profile(account.token, account.site, 'Sandy')))"
+        "print(Profiles().save('file', 'default', Profile(account.token, account.site)))"
     )
     NotebookClient(notebook(LOAD, save), kernel_name=name).execute()
     monkeypatch.delenv("GYAZO_ACCESS_TOKEN")

@@ -87,6 +87,25 @@ def test_every_module_says_what_it_is_for():
         assert text.count("\n") <= 300, path
 
 
+def test_every_module_has_its_place_in_the_layers():
+    """And none is forgotten among those that the sandbox may not import, or that know no httpx."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    contracts = {contract["name"]: contract for contract in linter["contracts"]}
+    layers = contracts["A module imports only from the lines below its own"]["layers"]
+    modules = {path.stem for path in (ROOT / "gyazo_nb").glob("[!_]*.py")}
+    island = contracts["The sandbox shares no code with the client it checks"]["forbidden_modules"]
+    no_httpx = {
+        name.removeprefix("gyazo_nb.")
+        for contract in contracts.values()
+        if "httpx" in contract.get("forbidden_modules", ())
+        for name in contract["source_modules"]
+    }
+
+    assert {name.strip() for line in layers for name in line.split("|")} == modules
+    assert {name.removeprefix("gyazo_nb.") for name in island} == modules
+    assert modules - no_httpx == {"transport", "wire", "fetch"}
+
+
 def test_every_dependency_has_its_reason():
     """Beside each dependency stands why."""
     text = (ROOT / "pyproject.toml").read_text()

@@ -16,7 +16,7 @@ from gyazo_nb import ConfigError, Secret, Site, StoreError, stores
 from gyazo_nb.profiles import Profiles
 from gyazo_nb.stores import FileStore, KeyringStore, Profile
 
-PROFILE = Profile(Secret("t0ken"), Site(api_url="http://127.0.0.1:1"), "Sandy")
+PROFILE = Profile(Secret("t0ken"), Site(api_url="http://127.0.0.1:1"))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def once(gyazo, urls):
         (Fault(status=502, body="<html>Bad gateway</html>"), ServerError, "502"),
         (Fault(status=200, body="<html>A proxy's page</html>"), UnreadableReplyError, "a web page"),
         (Fault(status=200, body=""), UnreadableReplyError, "nothing"),
-        (Fault(status=200, body=[1, 2]), UnreadableReplyError, "another thing"),
+        (Fault(status=200, body=[1, 2]), UnreadableReplyError, "another shape"),
         (Fault(status=302, headers={"Location": "/elsewhere"}), UnreadableReplyError, "elsewhere"),
         (Fault(cut="request"), ConnectionFailedError, "broke off"),
         (Fault(cut="reply"), ConnectionFailedError, "broke off"),
