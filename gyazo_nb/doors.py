@@ -138,7 +138,7 @@ class Doors:
             panel.show()
             return
         waiter = kernel.Waiter(self._shell, panel.comms, lambda: panel.is_busy)
-        if waiter.obstacle and panel.is_listening:
+        if waiter.obstacle:
             panel.add_note(
                 f"{waiter.obstacle}: until it ends, only the browser's redirect is noticed."
             )

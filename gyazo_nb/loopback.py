@@ -8,6 +8,7 @@ waiting goes on.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -71,13 +72,52 @@ def wait_at(redirect_uri: str, door: Door) -> Callable[[], None]:
                 listener.close()
                 del _listeners[redirect_uri]
 
-    def leave_for_certain() -> None:
-        # On a thread, which no interrupt reaches: half closed, it would keep the port for ever.
-        leaving = threading.Thread(target=leave, name="gyazo_nb leaves", daemon=True)
-        leaving.start()
-        leaving.join()
+    return leave
 
-    return leave_for_certain
+
+class Waiting:
+    """A sign-in that waits for its redirect: begun and ended as often as wanted, from any thread.
+
+    Both are done on a thread of their own, which no interrupt reaches: broken off in the middle, they
+    would keep the port until the kernel ends.
+    """
+
+    def __init__(self, redirect_uri: str, door: Door) -> None:
+        self.redirect_uri, self._door = redirect_uri, door
+        self._leave: Callable[[], None] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a redirect would be caught."""
+        return self._leave is not None
+
+    def begin(self) -> None:
+        """Begin, where that can be: not on this machine, or somebody else has the port, it is not on."""
+        self._apart(self._begin)
+
+    def end(self) -> None:
+        """Let go of the port, before this returns."""
+        self._apart(self._end)
+
+    def _begin(self) -> None:
+        if self._leave is None:
+            with contextlib.suppress(OSError):
+                self._leave = wait_at(self.redirect_uri, self._door)
+
+    def _end(self) -> None:
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+
+    def _apart(self, function: Callable[[], None]) -> None:
+        def locked() -> None:
+            with self._one_at_a_time:
+                function()
+
+        thread = threading.Thread(target=locked, name="gyazo_nb port", daemon=True)
+        thread.start()
+        thread.join()
 
 
 _lock = threading.RLock()

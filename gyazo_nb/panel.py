@@ -62,7 +62,9 @@ class Panel:
         self._answered = -SAME_GESTURE
         # Kept: a later cell may have led what is displayed elsewhere when the sign-in ends (%%capture).
         self._publisher = getattr(get_ipython(), "display_pub", None)
-        self._leave: Callable[[], None] | None = None
+        self._door = loopback.Door(login.recognises, self._on_redirect)
+        self._waiting = loopback.Waiting(login.redirect_uri, self._door)
+        self._late: threading.Timer | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
         # text travels once, when Enter is pressed or the box is left (by Tab, or by a click on the
@@ -101,15 +103,15 @@ class Panel:
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
         self._masked = logs.Masked(self._box.model_id, logs.kernel_log(get_ipython()))
-        self._masked.start()
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
         self._again.on_click(self._on_again)
-        self._listen()
-        self._show_link()
 
     def show(self) -> None:
-        """Put the panel on the page. HTML and text go along for a front end without widgets."""
+        """Put the panel on the page, and listen. HTML and text go along for a page without widgets."""
+        self._masked.start()
+        self._listen()
+        self._show_link()
         display(
             {
                 "application/vnd.jupyter.widget-view+json": {
@@ -136,7 +138,7 @@ class Panel:
     @property
     def is_listening(self) -> bool:
         """Whether a browser on this machine ends the sign-in by itself."""
-        return self._leave is not None
+        return self._waiting.is_on
 
     @property
     def comms(self) -> list[Any]:
@@ -146,11 +148,10 @@ class Panel:
     def add_note(self, text: str) -> None:
         """Say one thing more above the link."""
         self._note = f"{self._note} {text}".strip()
-        self._show_link()
 
     def stop_listening(self) -> None:
         """Let go of the port. The box stays; what is pasted into it begins the listening again."""
-        self._leave_port()
+        self._waiting.end()
         if self._open:
             self._show_link()
 
@@ -242,25 +243,19 @@ class Panel:
 
     def _listen(self) -> None:
         """Wait for the browser's redirect too, where that is possible; the box is there anyway."""
-        if self._leave is None:
-            door = loopback.Door(self._login.recognises, self._on_redirect)
-            try:
-                self._leave = loopback.wait_at(self._login.redirect_uri, door)
-            except OSError:
-                return  # not on this machine, or somebody else has the port: the box it is
-            if not self._open:  # closed meanwhile
-                self._leave()
-                return
-            # Nobody's code is good for longer, and another notebook may want the port.
-            self._late = threading.Timer(LIFETIME, self.stop_listening)
-            self._late.daemon = True
-            self._late.start()
-
-    def _leave_port(self) -> None:
-        leave, self._leave = self._leave, None
-        if leave is not None:
+        if self._waiting.redirect_uri != self._login.redirect_uri:  # a corrected setting
+            self._waiting.end()
+            self._waiting = loopback.Waiting(self._login.redirect_uri, self._door)
+        self._waiting.begin()
+        if not self._open:  # closed meanwhile
+            self._waiting.end()
+            return
+        # Nobody's code is good for longer, and another notebook may want the port.
+        if self._late is not None:
             self._late.cancel()
-            leave()
+        self._late = threading.Timer(LIFETIME, self.stop_listening)
+        self._late.daemon = True
+        self._late.start()
 
     # ── what the person sees ──────────────────────────────────────────────────────────────────
 
@@ -275,7 +270,9 @@ class Panel:
     def _become(self, bundle: pages.Bundle) -> None:
         """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
         self._open = False
-        self._leave_port()
+        self._waiting.end()
+        if self._late is not None:
+            self._late.cancel()
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]

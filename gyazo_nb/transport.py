@@ -49,6 +49,7 @@ class Transport:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._closing: finalize[[], Transport] | None = None
+        self._given_up: list[finalize[[], Transport]] = []
         self._leases: _Leases = {}
         self._ending: set[_Lease] = (
             set()
@@ -93,6 +94,7 @@ class Transport:
         """
         with self._lock:
             closing, self._closing, self._client = self._closing, None, None
+            given_up, self._given_up = self._given_up, []
             running = [loop for loop in self._leases if loop.is_running()]
             leases = {loop: self._leases.pop(loop)[1] for loop in running}
             self._ending.update(leases.values())
@@ -100,6 +102,8 @@ class Transport:
             asyncio.run_coroutine_threadsafe(self._end(lease), loop)
         if closing is not None:
             closing()
+        for closing in given_up:  # on a thread: it may wait for ever
+            threading.Thread(target=closing, name="gyazo_nb closes", daemon=True).start()
 
     async def aclose(self) -> None:
         """Close the connections of the running loop, and the rest as `close` does."""
@@ -128,6 +132,7 @@ class Transport:
             return wire.failure(request, error, self._timeouts)
         except KeyboardInterrupt:
             interrupt = KeyboardInterrupt()
+            self._give_up()
         else:
             return self._reply(response, b"".join(pieces))
         raise interrupt  # outside of `except`: nothing of the HTTP library's hangs on to it
@@ -196,6 +201,17 @@ class Transport:
                 self._client = httpx.Client(**self._options())
                 self._closing = finalize(self, self._client.close)  # also if nobody closes
             return self._client
+
+    def _give_up(self) -> None:
+        """Open another client for the next call.
+
+        An interrupt may strike httpcore between the taking of a lock of its pool and what gives it back,
+        and then the next call would wait for ever. Calls of other threads go on with the old one.
+        """
+        with self._lock:
+            if self._closing is not None:
+                self._given_up.append(self._closing)
+            self._closing = self._client = None
 
     async def _awaited(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
