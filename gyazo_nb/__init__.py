@@ -10,11 +10,11 @@ The modules, in the order in which they build on each other:
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
                          fields models user links (what Gyazo sends back) · cards pages (its looks) ·
                          picture drawing pixels (anything that a notebook shows, as a file)
-    3 questions          paste oauth (signing in) · api (one function an endpoint) · anything (the rest)
-    4 the outside world  environment (GYAZO_…) · wire transport fetch (the only ones that know httpx) ·
+    3 questions          paste oauth (signing in) · arguments api (one function an endpoint) · anything (the rest)
+    4 the outside world  environment (GYAZO_…) · wire clients transport fetch (they alone know httpx) ·
                          loopback (catches the redirect) · stores profiles (saved tokens)
-    5 in the hand        identity (who is signed in) · login (one attempt) · connection · listing ·
-                         looking and session (`Gyazo`)
+    5 in the hand        identity (who is signed in) · login (one attempt) · connection · book listing ·
+                         sign_in, looking and session (`Gyazo`)
                          many at once: pool progress stop journal report · batch · uploads
     6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
                          panel (the widget) · prompt · keys (tokens that are there) · words capture sharing

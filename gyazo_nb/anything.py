@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from json import dumps
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
+from .arguments import must_be_text
 from .errors import ArgumentError
 from .operation import Operation, Request
 from .secret import Secret
@@ -28,13 +30,18 @@ def request(
     json: Any = None,
 ) -> Operation[Any]:
     """Any other endpoint of the site, by its path or its whole address."""
+    must_be_text("method", method, needed=True)
+    must_be_text("path", path, needed=True)
     if not re.fullmatch(r"[A-Za-z]{1,20}", method):
         raise ArgumentError(f"{method[:20]!r} is no method: give GET, POST, PATCH, PUT or DELETE.")
     url, _, query = _own_url(site, path).partition("?")
-    sent = dict(parse_qsl(query, keep_blank_values=True)) | _texts(params)
-    fields = _texts(form)
+    in_path = {name: tuple(values) for name, values in parse_qs(query, True).items()}
+    sent, fields = in_path | _texts("params", params), _texts("form", form)
     if "access_token" in sent | fields:
         raise ArgumentError("The session adds the token by itself: leave access_token out.")
+    if form is not None and json is not None:
+        raise ArgumentError("A request has one body: give form or json, not both.")
+    _must_be_json(json)
     question = Request(
         method.upper(), url, sent, fields, body=json, token=token, token_in=site.token_in
     )
@@ -69,10 +76,23 @@ def _own_url(site: Site, path: str) -> str:
     )
 
 
-def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
-    """Parameters as they are sent; None leaves one out."""
+def _texts(what: str, values: Any) -> dict[str, str | tuple[str, ...]]:
+    """Parameters as they are sent: None leaves one out, a list sends one several times."""
+    if values is not None and not isinstance(values, Mapping):
+        raise ArgumentError(f"{what} must be a dict of names and values.")
     return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
+        str(name): tuple(map(_text, value)) if isinstance(value, list | tuple) else _text(value)
         for name, value in (values or {}).items()
         if value is not None
     }
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _must_be_json(value: Any) -> None:
+    try:
+        dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"json holds what JSON cannot say: {error}.") from None

@@ -5,23 +5,25 @@ The law: no I/O, and every function stands under the link of the page that docum
 
 from __future__ import annotations
 
-import contextlib
-import math
 import re
 from datetime import datetime
-from typing import Any, Literal
+from email.utils import parsedate_to_datetime
+from typing import Literal
 
-from .errors import ArgumentError, PlanError
+from .arguments import id_of, must_be_in_range, must_be_text, seconds, word
+from .errors import ArgumentError, InvalidClientError, PlanError
+from .fields import date
 from .links import EasyUpload, Embed
 from .models import Deleted, Image, Page
 from .operation import FilePart, Operation, Reply, Request, refusal
 from .secret import Secret
-from .site import Site
+from .site import Site, spellings
 from .user import User
 
 AccessPolicy = Literal["anyone", "only_me"]
 
 LONGEST_QUERY = 200
+_SAME = 10.0  # seconds that an upload may take from the image's beginning to the answer
 
 
 # https://gyazo.com/api/docs/user
@@ -35,8 +37,8 @@ def me(site: Site, token: Secret) -> Operation[User]:
 # https://gyazo.com/api/docs/image#list
 def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> Operation[Page]:
     """One page of the account's images, newest first."""
-    _in_range("page", page, 1, None)
-    _in_range("per_page", per_page, 1, 100)
+    must_be_in_range("page", page, 1, None)
+    must_be_in_range("per_page", per_page, 1, 100)
     params = {"page": str(page), "per_page": str(per_page)}
     url = f"{site.api_url}/api/images"
     request = Request("GET", url, params=params, token=token, token_in=site.token_in)
@@ -46,7 +48,7 @@ def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> O
 # https://gyazo.com/api/docs/image#image
 def image(site: Site, token: Secret, image_id: str | Image) -> Operation[Image]:
     """One image by its id, or by the address of its page."""
-    url = f"{site.api_url}/api/images/{_image_id(image_id)}"
+    url = f"{site.api_url}/api/images/{id_of(image_id)}"
     return Operation(Request("GET", url, token=token, token_in=site.token_in), _image)
 
 
@@ -62,11 +64,13 @@ def update(
     """Change the description or the alternative text of an image."""
     fields = {"desc": desc, "alt_text": alt_text}
     body = {name: value for name, value in fields.items() if value is not None}
+    for name, value in body.items():
+        must_be_text(name, value)
     if not body:
         raise ArgumentError("There is nothing to change: give desc or alt_text.")
     request = Request(
         "PATCH",
-        f"{site.api_url}/api/images/{_image_id(image_id)}",
+        f"{site.api_url}/api/images/{id_of(image_id)}",
         body=body,
         token=token,
         token_in=site.token_in,
@@ -78,12 +82,14 @@ def update(
 # https://gyazo.com/api/docs/image#delete
 def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Deleted]:
     """Delete one of the account's own images."""
-    known = _image_id(image_id)
+    known = id_of(image_id)
     url = f"{site.api_url}/api/images/{known}"
     return Operation(
         Request("DELETE", url, token=token, token_in=site.token_in),
         # Some clients have met an empty 204, which says as much.
-        lambda reply: Deleted.from_json(reply.json()) if reply.body else Deleted(known),
+        lambda reply: (
+            Deleted.from_json(reply.json(), known) if reply.body.strip() else Deleted(known)
+        ),
         # Asked again after a lost answer, "not found" is what was wanted.
         already=lambda reply: Deleted(known) if reply.status == 404 else None,  # noqa: PLR2004
     )
@@ -94,10 +100,11 @@ def search(
     site: Site, token: Secret, query: str, *, page: int = 1, per: int = 20
 ) -> Operation[Page]:
     """Some of the account's images that fit a query. The page's length is called `per` here."""
+    must_be_text("query", query, needed=True)
     if not query.strip() or len(query) > LONGEST_QUERY:
-        raise ArgumentError(f"A query has 1 to {LONGEST_QUERY} characters, this one {len(query)}.")
-    _in_range("page", page, 1, None)
-    _in_range("per", per, 1, 100)
+        raise ArgumentError(f"A query has 1 to {LONGEST_QUERY} characters, not {len(query)}.")
+    must_be_in_range("page", page, 1, None)
+    must_be_in_range("per", per, 1, 100)
     params = {"query": query, "page": str(page), "per": str(per)}
     url = f"{site.api_url}/api/search"
     request = Request("GET", url, params=params, token=token, token_in=site.token_in)
@@ -111,6 +118,7 @@ def oembed(site: Site, url: str | Image) -> Operation[Embed]:
     """What another page needs to embed an image, by the address of its page. Needs no token."""
     if isinstance(url, Image):
         url = url.permalink_url or ""
+    must_be_text("url", url, needed=True)
     if not re.match(r"https?://[^/]", url):
         raise ArgumentError(f"{url[:80]!r} is no address: give that of the image's page.")
     request = Request("GET", f"{site.api_url}/api/oembed", params={"url": url})
@@ -137,16 +145,16 @@ def upload(
         raise ArgumentError(f"access_policy must be 'anyone' or 'only_me', not {access_policy!r}.")
     fields = {
         "access_policy": access_policy,
-        "metadata_is_public": None if metadata_is_public is None else _word(metadata_is_public),
+        "metadata_is_public": None if metadata_is_public is None else word(metadata_is_public),
         "referer_url": referer_url,
         "app": app,
         "title": title,
         "desc": desc,
-        "created_at": None if created_at is None else _seconds(created_at),
+        "created_at": None if created_at is None else seconds(created_at),
         "collection_id": collection_id,
     }
     for name, value in fields.items():
-        _is_text(name, value)
+        must_be_text(name, value)
     request = Request(
         "POST",
         f"{site.upload_url}/api/upload",
@@ -157,7 +165,7 @@ def upload(
         repeat="freely",  # identical bytes give the image that is there already
     )
     metadata = {"app": app, "title": title, "url": referer_url, "desc": desc}
-    return Operation(request, lambda reply: _uploaded(reply, metadata, access_policy))
+    return Operation(request, lambda reply: _uploaded(reply, metadata, fields["created_at"]))
 
 
 # https://gyazo.com/api/docs/image#easy_auth
@@ -177,9 +185,27 @@ def easy_upload(
         "POST",
         f"{site.upload_url}/api/upload/easy_auth",
         form={"client_id": client_id, "image_url": data_url, **form},
+        multipart=True,
         repeat="freely",  # a link that nobody has seen expires by itself
     )
-    return Operation(request, lambda reply: EasyUpload.from_json(reply.json()))
+    for name, value in form.items():
+        must_be_text(name, value)
+    return Operation(
+        request,
+        lambda reply: EasyUpload.from_json(reply.json()),
+        lambda reply: _unknown_client(request, reply),
+    )
+
+
+def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None:
+    if reply.status != 401:  # noqa: PLR2004
+        return None
+    return InvalidClientError(
+        f"Gyazo does not know this application: check {spellings('client_id')}.",
+        status=401,
+        message=refusal(request, reply).message,
+        error="invalid_client",
+    )
 
 
 def _no_search(request: Request, reply: Reply) -> PlanError | None:
@@ -194,12 +220,29 @@ def _no_search(request: Request, reply: Reply) -> PlanError | None:
     )
 
 
-def _uploaded(reply: Reply, metadata: dict[str, str | None], access_policy: str | None) -> Image:
-    """Read the image, with what was said about it: the reply does not repeat that."""
+def _uploaded(reply: Reply, metadata: dict[str, str | None], created_at: str | None) -> Image:
+    """Read the image, with what was said about it, which the reply does not repeat.
+
+    Of an image that was there already nothing was changed, so nothing is claimed of it; and never that
+    only its owner can see it, since this one may be somebody's second thought.
+    """
     data = reply.json()
-    if isinstance(data, dict):
-        data = {"metadata": metadata, "access_policy": access_policy} | data
+    if isinstance(data, dict) and _is_new(reply, date(data.get("created_at")), created_at):
+        data = {"metadata": metadata} | data
     return _identified(Image.from_json(data, reply.source))
+
+
+def _is_new(reply: Reply, began: datetime | None, wanted: str | None) -> bool:
+    """Whether an image begins with this upload: as far as the service's own clock tells."""
+    if began is None or began.tzinfo is None:
+        return True
+    if wanted is not None:
+        return abs(began.timestamp() - float(wanted)) < _SAME
+    try:
+        now = parsedate_to_datetime(reply.headers["date"])
+    except (KeyError, ValueError):
+        return True
+    return (now - began).total_seconds() < _SAME
 
 
 def _image(reply: Reply) -> Image:
@@ -216,59 +259,16 @@ def _page(reply: Reply, page: int, per_page: int) -> Page:
     entries = reply.json()
     if not isinstance(entries, list):
         raise TypeError("a list of images is a list")
-    total = reply.headers.get("x-total-count", "")
     return Page(
         images=tuple(Image.from_json(entry, reply.source) for entry in entries),
         page=page,
-        per_page=per_page,
-        total=int(total) if total.isascii() and total.isdigit() else None,
+        per_page=_count(reply, "x-per-page") or per_page,
+        total=_count(reply, "x-total-count"),
         user_type=reply.headers.get("x-user-type"),
     )
 
 
-def _image_id(image: str | Image) -> str:
-    """Take an image's id, or find it at the end of its page's or picture's address."""
-    text = image.image_id if isinstance(image, Image) else str(image)
-    match = re.fullmatch(
-        r"(?:https?://[^/?#]+/(?:teams/[^/?#]+/)?)?([0-9A-Za-z_-]+)(?:\.\w+)?/?(?:[?#].*)?",
-        text.strip(),
-    )
-    if not match or not isinstance(image, str | Image):
-        raise ArgumentError(
-            f"{text[:80]!r} is no image id: give the 32 characters at the end of its URL."
-        )
-    return match[1]
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _seconds(moment: Any) -> str:
-    """Unix seconds as the API wants them. A time without a zone is the local one, as in Python."""
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
-        if math.isfinite(seconds) and not isinstance(moment, str):
-            return repr(seconds)
-    raise ArgumentError("created_at must be a datetime or Unix seconds.")
-
-
-def _in_range(name: str, value: Any, low: int, high: int | None) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or value < low
-        or (high and value > high)
-    ):
-        raise ArgumentError(
-            f"{name} must be a whole number from {low}{f' to {high}' if high else ''}."
-        )
-
-
-def _is_text(name: str, value: Any) -> None:
-    """Refuse what no form can carry: a number, a date, half a character."""
-    try:
-        if value is None or value.encode("utf-8") is not None:
-            return
-    except (AttributeError, UnicodeEncodeError):
-        raise ArgumentError(f"{name} must be a text, not {type(value).__name__}.") from None
+def _count(reply: Reply, header: str) -> int | None:
+    """A number in a header. One that is not there, or that nobody has, says nothing."""
+    text = reply.headers.get(header, "").strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -6,11 +6,15 @@ links or pictures. Colours are the front end's own, so that light and dark theme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 _MUTED = "color:var(--jp-ui-font-color2,inherit);opacity:.9"
+_ENDING = re.compile(
+    r"[()<>\"\s`\\^{|}]"
+)  # [ and ] stand around an IPv6 host, and end nothing here
 _LINE = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 _LINK = "color:var(--jp-content-link-color,#1976d2)"
@@ -70,13 +74,16 @@ def link_card(link: str, text: str, details: str) -> str:
 def web_address(url: str) -> str:
     """Give `url` if a browser may safely follow it, else nothing (`javascript:` and the like).
 
-    >>> web_address("javascript:alert(1)")
-    ''
+    What would end an address in Markdown or Cosense is written as an address has it.
+
+    >>> web_address("javascript:alert(1)"), web_address("https://a/b c)")
+    ('', 'https://a/b%20c%29')
     """
     try:
-        return url if urlsplit(url).scheme in {"http", "https"} else ""
+        known = urlsplit(url).scheme in {"http", "https"}
     except ValueError:
         return ""
+    return _ENDING.sub(lambda found: quote(found[0], safe=""), url) if known else ""
 
 
 def markdown(title: str, picture: str, link: str) -> str:

@@ -1,45 +1,38 @@
-"""Signing in and out, and the connection: what every call of `Gyazo` stands on.
+"""The connection: what every call of `Gyazo` stands on.
 
 The law: the token is sent to the site that it was signed in at, and no change of settings makes it go
-elsewhere. Nothing here can be pickled.
+elsewhere. It is taken for dead only when Gyazo no longer says whose it is. Nothing here can be pickled.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 from .environment import Settings
-from .errors import NotLoggedInError, UnauthorizedError
+from .errors import GyazoError, UnauthorizedError
 from .identity import Account, Identity, access_token
 from .later import later
 from .secret import Secret
-from .site import App, Site, TokenIn
+from .site import Site, TokenIn
 
 if TYPE_CHECKING:
     from . import api, pages, patience, transport
-    from . import login as signing_in
-    from .login import Login
     from .operation import Operation
     from .patience import Retry, Timeouts
     from .transport import Transport
     from .user import User
 else:
-    api, pages, patience = later("api"), later("pages"), later("patience")
-    signing_in, transport = later("login"), later("transport")
+    api, pages = later("api"), later("pages")
+    patience, transport = later("patience"), later("transport")
 
 T = TypeVar("T")
 
 
 class Connection:
-    """Signs in and out, and sends operations in both colours. Used as `Gyazo`."""
+    """Sends operations in both colours, as whoever is signed in. Used as `Gyazo`."""
 
     def __init__(
         self,
@@ -66,100 +59,12 @@ class Connection:
         self._timeouts = None if timeout is None else patience.Timeouts.of(timeout)
         self._retry = None if retries is None else patience.Retry.of(retries)
         self._identity = Identity(self._ready)
-        self._logins: WeakSet[Login] = WeakSet()
-        self._awaiting = 0
-        self.before_waiting: Callable[[], None] = lambda: None
         self._opened: Transport | None = None
         self._lock = threading.Lock()
         if token is not None:
             self._identity.begin(
                 Account(access_token(token), self._settings.site(), None, "the argument")
             )
-
-    # ── signing in ────────────────────────────────────────────────────────────────────────────
-
-    def login(
-        self, app: App | None = None, *, site: Site | None = None, switch: bool = False
-    ) -> Login:
-        """Begin to sign in, without any widget.
-
-        >>> login = gyazo.login()              # doctest: +SKIP
-        >>> print(login.url)                   # doctest: +SKIP
-        >>> login.finish(getpass("Paste: "))   # doctest: +SKIP
-
-        `app` is the registered application, from the settings if it is not given. `switch` allows
-        another account than the one that is signed in. Raises `ConfigError` if a setting is missing.
-        Source: https://gyazo.com/api/docs/auth
-        """
-        login = signing_in.Login(
-            site=(lambda: site) if site else self._settings.site,
-            app=(lambda: app) if app else self._own.app,
-            send=self._send_once,
-            accept=lambda account: self._accept(account, switch=switch),
-            known=self._tokens,
-        )
-        self._logins.add(login)
-        return login
-
-    def use_token(
-        self,
-        token: str | Secret,
-        *,
-        site: Site | None = None,
-        switch: bool = False,
-        source: str = "the argument",
-    ) -> User:
-        """Sign in with a ready token, after asking Gyazo whose it is.
-
-        >>> gyazo.use_token(getpass())                         # doctest: +SKIP
-
-        A token of your own is made on your application's page, https://gyazo.com/oauth/applications.
-        Raises `UnauthorizedError` if Gyazo does not know it, and what every call may raise; then nothing
-        has changed.
-        """
-        account = Account(access_token(token), site or self._settings.site(), None, source)
-        try:
-            user = self._send_once(api.me(account.site, account.token))
-        except UnauthorizedError as error:
-            raise UnauthorizedError(
-                f"Gyazo does not know the token from {source}: deleted, revoked or copied wrong. Run "
-                f"%gyazo_login --mode panel (or --token) to sign in another way.",
-                status=error.status,
-            ) from None
-        self._accept(replace(account, user=user), switch=switch)
-        return user
-
-    async def ready(self, seconds: float = 300.0) -> User | None:
-        """Wait until somebody has signed in: for a cell between the panel and what needs it.
-
-        >>> await gyazo.ready()                                # doctest: +SKIP
-
-        Raises `NotLoggedInError` if no sign-in is waiting, or nobody finished one in time.
-        """
-        until = time.monotonic() + seconds
-        self._awaiting += 1
-        try:
-            while (account := self.account) is None:
-                if not any(login.is_open for login in self._logins):
-                    raise NotLoggedInError("No sign-in is waiting: run %gyazo_login first.")
-                self.before_waiting()
-                if time.monotonic() > until:
-                    late = f"Nobody signed in within {seconds:g} seconds"
-                    raise NotLoggedInError(f"{late}: finish the panel, then run this cell again.")
-                # In short steps: an interrupt is noticed only when the loop wakes up.
-                await asyncio.sleep(0.1)
-            return account.user
-        finally:
-            self._awaiting -= 1
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether a cell is in `ready`."""
-        return self._awaiting > 0
-
-    def logout(self) -> None:
-        """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
-        self._identity.forget()
 
     @property
     def account(self) -> Account | None:
@@ -170,8 +75,6 @@ class Connection:
     def known(self) -> Account | None:
         """Same as `account`, and None where a setting is so wrong that it cannot be told."""
         return self._identity.known
-
-    # ── sending ───────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
         """Close the connections, of every thread and event loop. A later call opens new ones."""
@@ -246,24 +149,6 @@ class Connection:
             return None
         return Account(token, self._settings.site(), None, "GYAZO_ACCESS_TOKEN")
 
-    def _accept(self, account: Account, *, switch: bool) -> None:
-        """Take the account that signed in, unless another one is and nobody asked to change."""
-        if switch:
-            self._identity.begin(account)
-        else:
-            self._identity.take(account, self._owner)
-
-    def _tokens(self) -> tuple[Secret, ...]:
-        account = self._identity.known
-        return () if account is None else (account.token,)
-
-    def _owner(self, account: Account) -> User | None:
-        """Ask whose a token is that came without a name; nobody's, if it is dead."""
-        try:
-            return signing_in.name_of(self._send_once, account.site, account.token)
-        except UnauthorizedError:
-            return None
-
     def _signed_in(self) -> tuple[Site, Secret]:
         account = self._identity.required()
         return account.site, account.token
@@ -279,9 +164,17 @@ class Connection:
     def _send(self, operation: Operation[T]) -> T:
         try:
             return self._transport.send(operation)
+        except UnauthorizedError as error:
+            refused = error
+        try:
+            if question := self._doubt(operation):
+                self._send_once(question)
+                refused = _for_this_call(operation, refused)
         except UnauthorizedError:
             self._identity.bury(operation.request.token)
-            raise
+        except GyazoError:
+            pass  # then nobody knows, and what was refused is all there is to say
+        raise refused
 
     def _send_once(self, operation: Operation[T]) -> T:
         """Send without a second attempt: whoever signs in sees trouble at once, and decides."""
@@ -290,9 +183,35 @@ class Connection:
     async def _asend(self, operation: Operation[T]) -> T:
         try:
             return await self._transport.asend(operation)
+        except UnauthorizedError as error:
+            refused = error
+        try:
+            if question := self._doubt(operation):
+                await self._transport.asend(question, patience.NO_RETRY)
+                refused = _for_this_call(operation, refused)
         except UnauthorizedError:
             self._identity.bury(operation.request.token)
-            raise
+        except GyazoError:
+            pass  # as above
+        raise refused
+
+    def _doubt(self, operation: Operation[Any]) -> Operation[User] | None:
+        """What to ask after a 401: one call may be refused to a token that is good for others."""
+        account = self._identity.known
+        if account is None or account.token != operation.request.token:
+            return None
+        return api.me(account.site, account.token)
+
+
+def _for_this_call(operation: Operation[Any], error: UnauthorizedError) -> UnauthorizedError:
+    """The error of a call that a good token may not make."""
+    said = f": {error.message}" if error.message else ""
+    return UnauthorizedError(
+        f"{operation.request.method} {urlsplit(operation.request.url).path} does not take your token, "
+        f"which Gyazo still knows (401{said}): it may lack a scope, see your application's page.",
+        status=error.status,
+        message=error.message,
+    )
 
 
 def _unasked(account: Account) -> str:

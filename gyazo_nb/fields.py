@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,8 +32,13 @@ def line(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """A number. True and false are none, though Python counts with them."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number. True and false are none, though Python counts with them; nor is infinity."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:  # a whole number that is no float
+        return None
 
 
 def flag(value: Any) -> bool | None:

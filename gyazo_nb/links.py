@@ -34,8 +34,7 @@ class EasyUpload:
         if url is None or not cards.web_address(url):
             raise ValueError("get_image_url is no address")
         seconds = number(rest.pop("expires_at", None))
-        until = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-        return cls(url, until, rest)
+        return cls(url, _moment(seconds), rest)
 
     def __str__(self) -> str:
         return (
@@ -48,6 +47,14 @@ class EasyUpload:
 
     def _repr_html_(self) -> str:
         return cards.link_card(self.url, "Open this link to make the picture yours", self._until())
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """A moment, unless the number is none that a calendar has."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """All of an account's images as one sequence, whatever the number of pages behind it.
 
 The law: nothing is asked for before it is needed, the order is Gyazo's (newest first), and memory stays
-constant: the last few pages are kept, no more. `Images` and `AsyncImages` are line-for-line twins over
-one `Book`. What was read stays as it was; a new call of `gyazo.images()` sees what is new.
+constant. `Images` and `AsyncImages` are line-for-line twins over one `Book`. What was read stays
+as it was; a new call of `gyazo.images()` sees what is new.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -20,73 +20,16 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import aclosing, closing
-from itertools import count, groupby, islice
+from itertools import groupby, islice
 from typing import Any, overload
 
+from .book import OPEN, Book
 from .models import Image, Page
 
-SIZE = 100  # images a page: the most that Gyazo gives at once
 AT_ONCE = 8  # pages asked for together, once it is clear that somebody reads on
-_KEPT = 2 * AT_ONCE
 _SHOWN = 20
-
-
-class Book:
-    """The pages of one list, by number, fetched in either colour; the last few are kept."""
-
-    def __init__(self, ask: Callable[[int], Page], aask: Callable[[int], Awaitable[Page]]) -> None:
-        self._ask, self._aask = ask, aask
-        self._kept: OrderedDict[int, Page] = OrderedDict()
-        self._lock = threading.Lock()
-        self.total: int | None = None
-
-    def page(self, number: int) -> Page:
-        """One page."""
-        page = self._looked_up(number)
-        return self._keep(number, self._ask(number)) if page is None else page
-
-    async def apage(self, number: int) -> Page:
-        """Same as `page`, awaited."""
-        page = self._looked_up(number)
-        return self._keep(number, await self._aask(number)) if page is None else page
-
-    def counted(self) -> int:
-        """How many there are: as Gyazo says, else by turning the pages."""
-        for number in count(1):
-            if self.total is not None:
-                break
-            self._short(number, self.page(number))
-        return self.total or 0
-
-    async def acounted(self) -> int:
-        """Same as `counted`, awaited."""
-        for number in count(1):
-            if self.total is not None:
-                break
-            self._short(number, await self.apage(number))
-        return self.total or 0
-
-    def _looked_up(self, number: int) -> Page | None:
-        with self._lock:
-            if number in self._kept:
-                self._kept.move_to_end(number)
-            return self._kept.get(number)
-
-    def _keep(self, number: int, page: Page) -> Page:
-        with self._lock:
-            if page.total is not None:
-                # Never less: what was deleted meanwhile makes the last page shorter, no index wrong.
-                self.total = max(page.total, self.total or 0)
-            self._kept[number] = page
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return page
-
-    def _short(self, number: int, page: Page) -> None:
-        if self.total is None and len(page) < SIZE:
-            self.total = (number - 1) * SIZE + len(page)
 
 
 class _Listing:
@@ -101,6 +44,28 @@ class _Listing:
         for cut in self._cuts:
             span = span[cut]
         return span
+
+    def _known(self, *index: int) -> range | None:
+        """The places, as far as the list need not be counted for them."""
+        if self._book.total is not None:
+            return self._span(self._book.total)
+        numbers = [n for cut in self._cuts for n in (cut.start, cut.stop, cut.step)]
+        forward = all(n is None or n >= 0 for n in (*numbers, *index))
+        return self._span(OPEN) if forward else None
+
+    def _fresh(self, page: Page, places: Iterable[int], seen: set[str]) -> list[Image]:
+        """The images at these places, without those that an upload pushed over from the page before."""
+        found = [self._book.on(page, place) for place in places]
+        images = [image for image in found if image is not None]
+        fresh = [image for image in images if image.locked or image.image_id not in seen]
+        seen.clear()
+        seen.update(image.image_id for image in images)
+        return fresh
+
+    def _at(self, page: Page, place: int) -> Image:
+        if (image := self._book.on(page, place)) is None:
+            raise IndexError("there are fewer images than that")
+        return image
 
     def __repr__(self) -> str:
         total = self._book.total
@@ -131,11 +96,14 @@ class Images(_Listing, Sequence[Image]):
         seen: set[str] = set()
         done = 0
         # More than once only if somebody uploads meanwhile: what was last has moved on by one.
-        while done < len(span := self._span(self._book.counted())):
-            numbers = (number for number, _ in groupby(span[done:], _number))
+        while done < len(span := self._places()):
+            rest = span[done:]
+            numbers = (number for number, _ in groupby(rest, self._book.number))
             with closing(self._pages(numbers)) as pages:
-                for page, (_, places) in zip(pages, groupby(span[done:], _number), strict=True):
-                    yield from _fresh(page, places, seen)
+                for page, (_, places) in zip(pages, groupby(rest, self._book.number), strict=True):
+                    yield from self._fresh(page, places, seen)
+                    if not page:
+                        break
             done = len(span)
 
     @overload
@@ -145,25 +113,28 @@ class Images(_Listing, Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | Images:
         if isinstance(index, slice):
             return Images(self._book, (*self._cuts, index))
-        at = self._span(self._book.counted())[index]
-        return self._book.page(_number(at))[at % SIZE]
+        at = self._places(index)[index]
+        return self._at(self._book.page(self._book.number(at)), at)
+
+    def _places(self, *index: int) -> range:
+        self._book.page(1)
+        span = self._known(*index)
+        return self._span(self._book.counted()) if span is None else span
 
     def _pages(self, numbers: Iterator[int]) -> Generator[Page, None, None]:
         """The pages in order; the next ones are asked for while one is read."""
-        pool, room, asked = ThreadPoolExecutor(AT_ONCE), 1, deque[Future[Page]]()
-        try:
-            while True:
-                for number in islice(numbers, room - len(asked)):
-                    asked.append(pool.submit(self._book.page, number))
-                if not asked:
-                    return
-                yield asked.popleft().result()
-                room = min(2 * room, AT_ONCE)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        room, asked = 1, deque[Future[Page]]()
+        while True:
+            for number in islice(numbers, room - len(asked)):
+                asked.append(_apart(self._book.page, number))
+            if not asked:
+                return
+            yield asked.popleft().result()
+            room = min(2 * room, AT_ONCE)
 
     def _repr_html_(self) -> str:
-        return Page(tuple(self[:_SHOWN]), 1, _SHOWN, total=self.total)._repr_html_()
+        shown = tuple(self[:_SHOWN])
+        return Page(shown, 1, _SHOWN, total=self._book.total)._repr_html_()
 
 
 class AsyncImages(_Listing):
@@ -187,13 +158,16 @@ class AsyncImages(_Listing):
     async def __aiter__(self) -> AsyncIterator[Image]:
         seen: set[str] = set()
         done = 0
-        while done < len(span := self._span(await self._book.acounted())):
-            numbers = (number for number, _ in groupby(span[done:], _number))
-            places = groupby(span[done:], _number)
+        while done < len(span := await self._places()):
+            rest = span[done:]
+            numbers = (number for number, _ in groupby(rest, self._book.number))
+            places = groupby(rest, self._book.number)
             async with aclosing(self._pages(numbers)) as pages:
                 async for page in pages:
-                    for image in _fresh(page, next(places)[1], seen):
+                    for image in self._fresh(page, next(places)[1], seen):
                         yield image
+                    if not page:
+                        break
             done = len(span)
 
     @overload
@@ -206,12 +180,17 @@ class AsyncImages(_Listing):
         return self._one(index)
 
     async def _one(self, index: int) -> Image:
-        at = self._span(await self._book.acounted())[index]
-        return (await self._book.apage(_number(at)))[at % SIZE]
+        at = (await self._places(index))[index]
+        return self._at(await self._book.apage(self._book.number(at)), at)
+
+    async def _places(self, *index: int) -> range:
+        await self._book.apage(1)
+        span = self._known(*index)
+        return self._span(await self._book.acounted()) if span is None else span
 
     async def _newest(self) -> Page:
         shown = [image async for image in self[:_SHOWN]]
-        return Page(tuple(shown), 1, _SHOWN, total=await self.total())
+        return Page(tuple(shown), 1, _SHOWN, total=self._book.total)
 
     async def _pages(self, numbers: Iterator[int]) -> AsyncGenerator[Page, None]:
         """Same as `Images._pages`, awaited."""
@@ -230,14 +209,15 @@ class AsyncImages(_Listing):
             await asyncio.gather(*asked, return_exceptions=True)
 
 
-def _number(place: int) -> int:
-    return place // SIZE + 1
+def _apart(ask: Callable[[int], Page], number: int) -> Future[Page]:
+    """Ask on a thread that keeps nobody from leaving, neither this loop nor Python."""
+    future: Future[Page] = Future()
 
+    def asking() -> None:
+        try:
+            future.set_result(ask(number))
+        except BaseException as error:  # noqa: BLE001 -- handed over to the thread that reads
+            future.set_exception(error)
 
-def _fresh(page: Page, places: Iterable[int], seen: set[str]) -> list[Image]:
-    """The images at these places, without those that an upload pushed over from the page before."""
-    images = [page[place % SIZE] for place in places if place % SIZE < len(page)]
-    fresh = [image for image in images if image.locked or image.image_id not in seen]
-    seen.clear()
-    seen.update(image.image_id for image in images)
-    return fresh
+    threading.Thread(target=asking, name="gyazo-list", daemon=True).start()
+    return future

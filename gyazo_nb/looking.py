@@ -6,20 +6,23 @@ and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, overload
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, overload
 
 from .connection import Connection
+from .errors import NotLoggedInError
 from .later import later
 
 if TYPE_CHECKING:
-    from . import api, listing
+    from . import api, book, listing
+    from .book import Book
     from .links import Embed
-    from .listing import AsyncImages, Book, Images
+    from .listing import AsyncImages, Images
     from .models import Image, Page
+    from .operation import Operation
     from .user import User
 else:
-    api, listing = later("api"), later("listing")
+    api, book, listing = later("api"), later("book"), later("listing")
 
 
 class Looking(Connection):
@@ -40,11 +43,13 @@ class Looking(Connection):
         return await self._asend(api.me(*self._signed_in()))
 
     @overload
-    def images(self) -> Images: ...
+    def images(self, *, page: None = None, per_page: None = None) -> Images: ...
     @overload
-    def images(self, *, page: int, per_page: int = ...) -> Page: ...
+    def images(self, *, page: int, per_page: int | None = ...) -> Page: ...
     @overload
-    def images(self, *, per_page: int) -> Page: ...
+    def images(self, *, page: None = None, per_page: int) -> Page: ...
+    @overload
+    def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page: ...
     def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page:
         """Your images, newest first; in a notebook a gallery.
 
@@ -62,14 +67,18 @@ class Looking(Connection):
         return self._send(api.images(site, token, **_chosen(page, per_page)))
 
     @overload
-    def aimages(self) -> AsyncImages: ...
+    def aimages(self, *, page: None = None, per_page: None = None) -> AsyncImages: ...
     @overload
-    def aimages(self, *, page: int, per_page: int = ...) -> Awaitable[Page]: ...
+    def aimages(self, *, page: int, per_page: int | None = ...) -> Coroutine[Any, Any, Page]: ...
     @overload
-    def aimages(self, *, per_page: int) -> Awaitable[Page]: ...
+    def aimages(self, *, page: None = None, per_page: int) -> Coroutine[Any, Any, Page]: ...
+    @overload
     def aimages(
         self, *, page: int | None = None, per_page: int | None = None
-    ) -> AsyncImages | Awaitable[Page]:
+    ) -> AsyncImages | Coroutine[Any, Any, Page]: ...
+    def aimages(
+        self, *, page: int | None = None, per_page: int | None = None
+    ) -> AsyncImages | Coroutine[Any, Any, Page]:
         """Same as `images`, awaited.
 
         >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
@@ -126,10 +135,16 @@ class Looking(Connection):
 
     def _book(self) -> Book:
         site, token = self._signed_in()
-        size = listing.SIZE
-        return listing.Book(
-            lambda number: self._send(api.images(site, token, page=number, per_page=size)),
-            lambda number: self._asend(api.images(site, token, page=number, per_page=size)),
+
+        def page(number: int) -> Operation[Page]:
+            if self._signed_in()[1] != token:
+                raise NotLoggedInError(
+                    "Somebody else is signed in by now: call gyazo.images() anew."
+                )
+            return api.images(site, token, page=number, per_page=book.SIZE)
+
+        return book.Book(
+            lambda number: self._send(page(number)), lambda number: self._asend(page(number))
         )
 
 

@@ -8,6 +8,7 @@ Source: https://gyazo.com/api/docs/image
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,12 +68,15 @@ class Image:
         inner = {name: about.pop(name, None) for name in ("ocr", "alt_text")}
         outer = {name: rest.pop(name, None) for name in ("ocr", "alt_text")}
         url = text(rest.pop("url", None))
+        image_id = text(rest.pop("image_id", None)) or ""
         annotations = rest.pop("localizedObjectAnnotations", None)
         snake = rest.pop("localized_object_annotations", None)
         comments = rest.pop("comments", None)
         return cls(
-            image_id=text(rest.pop("image_id", None)) or "",
-            permalink_url=page_address(text(rest.pop("permalink_url", None)), url),
+            image_id=image_id,
+            permalink_url=page_address(
+                text(rest.pop("permalink_url", None)) or _page_of(image_id), url
+            ),
             thumb_url=text(rest.pop("thumb_url", None)),
             url=url,
             type=text(rest.pop("type", None)),
@@ -149,13 +153,22 @@ class Image:
     @property
     def cosense(self) -> str:
         """The picture, to paste into Cosense (Scrapbox)."""
-        return f"[{self.permalink_url or ''}]"
+        address = cards.web_address(self.permalink_url or "")
+        return f"[{address.replace('[', '%5B').replace(']', '%5D')}]"
+
+    @property
+    def _shown(self) -> str | None:
+        """What a browser can show: of a video its thumbnail."""
+        known = self.type in {None, "png", "jpg", "jpeg", "gif", "webp"}
+        return self.url if known and self.url else self.thumb_url or self.url
 
     def _picture(self) -> tuple[Source, str]:
         if self.source is None or not cards.web_address(self.url or ""):
             raise PictureError(
                 "This entry came without the address of its picture: "
-                + ("your plan keeps it locked." if self.locked else "ask gyazo.images() for it.")
+                + ("your plan keeps it locked." if self.locked else "find it in gyazo.images().")
+                if self.source is not None
+                else "This image no longer belongs to a session: ask gyazo.image(it) anew."
             )
         return self.source, self.url or ""
 
@@ -175,7 +188,7 @@ class Image:
                 notations={},
             )
         return cards.image_card(
-            picture=self.url or self.thumb_url or "",
+            picture=self._shown or "",
             link=self.permalink_url,
             title=self.title,
             details="only you can see it" if self.access_policy == "only_me" else "",
@@ -237,9 +250,15 @@ class Deleted:
     type: str | None = None
 
     @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read the answer of the delete call."""
-        return cls(str(data["image_id"]), text(data.get("type")))
+    def from_json(cls, data: Any, image_id: str = "") -> Self:
+        """Read the answer of the delete call. `image_id` is what was asked for."""
+        return cls(text(data.get("image_id")) or image_id, text(data.get("type")))
+
+
+def _page_of(image_id: str) -> str | None:
+    """The page of an image whose detail does not name it, as in the documentation's own example."""
+    known = re.fullmatch(r"[0-9a-f]{32}", image_id)
+    return f"https://gyazo.com/{image_id}" if known else None
 
 
 def _opened(data: bytes) -> PIL.Image.Image:

@@ -41,6 +41,8 @@ Repeat = Literal["freely", "unless_done", "never"]
 # Of a request that got no reply: see `Failure`.
 Fate = Literal["unsent", "unknown", "hopeless"]
 
+JSON = "application/json"
+
 # RFC 9110 §9.2.2: what these methods ask for is the same, however often it is asked.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
@@ -62,20 +64,24 @@ class FilePart:
 class Request:
     """What to send. `body` is sent as JSON, unless it is None; `accept` is the kind of answer wanted.
 
+    A parameter or a field with several values is a tuple. `multipart` sends a form that holds no file as
+    one that could hold some.
+
     `token` becomes `Authorization: Bearer`, or where `token_in` says so the parameter `access_token`
     (RFC 6750 §2.1 to §2.3, https://gyazo.com/api/docs/auth).
     """
 
     method: str
     url: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str | Secret] = field(default_factory=dict)
+    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    form: Mapping[str, str | Secret | tuple[str, ...]] = field(default_factory=dict)
     file: FilePart | None = None
     body: Any = None
     token: Secret | None = None
     token_in: TokenIn = "header"  # noqa: S105 -- where, not which
     repeat: Repeat | None = None
-    accept: str = "application/json"
+    accept: str = JSON
+    multipart: bool = False
 
     @property
     def repeatable(self) -> Repeat:
@@ -122,12 +128,14 @@ class Reply:
         A date is taken relative to the reply's own `Date`: the two clocks need not agree.
         """
         text = self.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit():
+        if re.fullmatch(
+            r"[0-9]{1,9}(?:\.[0-9]*)?", text
+        ):  # a fraction is against the rule, and clear
             return float(text)
         try:
             until = parsedate_to_datetime(text)
             return max(0.0, (until - parsedate_to_datetime(self.headers["date"])).total_seconds())
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             return None
 
 
@@ -148,7 +156,7 @@ class Operation(Generic[T]):
     """A request, and the way to read its reply as a `T`.
 
     `parse` is called with a reply of status 2xx and raises `ValueError`, `KeyError`, `TypeError` or
-    `AttributeError` where the shape is not the documented one. `refuse` may know better than the
+    `AttributeError` where the shape is not the documented one (or `OverflowError`, for its numbers). `refuse` may know better than the
     general table which error another status means; it gives None where it does not. `already` is the
     result where a refusal means that an earlier attempt was carried out after all.
     """
@@ -169,7 +177,7 @@ class Operation(Generic[T]):
             raise self.refuse(reply) or refusal(self.request, reply)
         try:
             return self.parse(reply)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             pass  # said below
         # Outside of the handler: what was raised in there has the body in its frames.
         raise unreadable(self.request, reply)
@@ -202,6 +210,9 @@ def refusal(request: Request, reply: Reply) -> ResponseError:
         )
     elif reply.status // 100 == 5:  # noqa: PLR2004 -- 5xx
         kind, advice = ServerError, "is in trouble: try again in a minute"
+    elif reply.status == 401 and request.token is None:  # noqa: PLR2004
+        # No token was sent, so none has died.
+        kind, advice = ForbiddenError, "does not give this to everybody"
     else:
         kind, advice = _REFUSALS.get(reply.status, (InvalidRequestError, "refuses this"))
     sentence = f"{where(request)} {advice} ({reply.status}{': ' + message if message else ''})."
@@ -232,8 +243,9 @@ def unreadable(request: Request, reply: Reply) -> UnreadableReplyError:
 
 
 def where(request: Request) -> str:
-    """Name an exchange without its query: `POST upload.gyazo.com/api/upload`."""
-    return f"{request.method} {request.url.partition('://')[2]}"
+    """Name an exchange without its query or a password: `POST upload.gyazo.com/api/upload`."""
+    address = re.split(r"[?#]", request.url.partition("://")[2])[0]
+    return f"{request.method} {re.sub('^[^/]*@', '', address)}"
 
 
 def said(request: Request, reply: Reply) -> str:
@@ -245,7 +257,7 @@ def said(request: Request, reply: Reply) -> str:
     try:
         body = reply.json()
     except (ValueError, RecursionError):
-        text = reply.body.decode("utf-8", "replace").strip()
+        text = reply.body.decode("utf-8", "replace").strip("\ufeff\r\n\t ")
         return "" if text.startswith("<") else _one_line(request.masked(text))
     if not isinstance(body, dict):
         return ""

@@ -16,13 +16,13 @@ at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import ArgumentError
 from .operation import Failure, Repeat, Reply
 
 _TOO_MANY = 429
-_TROUBLE = frozenset({500, 502, 503, 504})
+_TROUBLE = frozenset(range(500, 600)) - {501, 505}  # which would be the same again
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,11 @@ class Timeouts:
     answer: float = 120.0
 
     def __post_init__(self) -> None:
-        if not all(seconds > 0 for seconds in (self.connect, self.read, self.write, self.answer)):
+        try:
+            good = all(s > 0 for s in (self.connect, self.read, self.write, self.answer))
+        except TypeError:  # a text, None
+            good = False
+        if not good:
             raise ArgumentError("A time-out must be a number of seconds above 0.")
 
     @classmethod
@@ -48,7 +52,10 @@ class Timeouts:
         """Take one number for all three; a connection gets no more than ten seconds of it."""
         if isinstance(given, Timeouts):
             return given
-        return cls() if given is None else cls(min(cls().connect, given), given, given)
+        if given is None:
+            return cls()
+        short = cls(given, given, given)  # sees that it is a number
+        return replace(short, connect=min(cls().connect, short.connect))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,11 @@ class Retry:
     total: float = 60.0
 
     def __post_init__(self) -> None:
-        if min(self.times, self.first, self.longest, self.total) < 0:
+        try:
+            good = min(self.times, self.first, self.longest, self.total) >= 0
+        except TypeError:
+            good = False
+        if not good:
             raise ArgumentError("retries must be 0 or more, and so must every wait.")
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .later import later
 from .looking import Looking
+from .sign_in import SignIn
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ else:
 NOWHERE = "http://localhost/"
 
 
-class Gyazo(Uploads, Looking):
+class Gyazo(Uploads, Looking, SignIn):
     """Your Gyazo account.
 
     >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP

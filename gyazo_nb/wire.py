@@ -1,7 +1,7 @@
 """Between our values and httpx's: a request going out, a failure coming in.
 
-The law: this is where secrets leave, and they leave for the service alone. The token is in no URL that
-httpx knows, since it logs each one; no sentence repeats the library's own words, since they may hold a
+The law: this is where secrets leave, and they leave for the service alone. While a request of ours is
+under way, no log of the HTTP libraries shows a secret or a query of it; no sentence repeats the library's own words, since they may hold a
 header's value. A body is built anew for every attempt.
 """
 
@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -28,11 +29,17 @@ PIECE = (
     2**18
 )  # bytes: a form's small parts are sent together up to this size, a file in such pieces
 
+LARGEST = 2**26  # bytes of an answer in JSON: a page of a hundred images has a few hundred thousand
+
 _HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "Connection": "keep-alive",
     "User-Agent": "gyazo_nb",
 }
+
+
+class TooLargeError(Exception):
+    """An answer that is no picture, and larger than any that is known."""
 
 
 class LateError(Exception):
@@ -54,6 +61,8 @@ def outgoing(request: Request, files: ExitStack | AsyncExitStack) -> httpx.Reque
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in request.form.items()
         }
+    if request.multipart and request.file is None:
+        parts["files"] = {name: (None, text) for name, text in parts.pop("data").items()}
     if request.file is not None:
         part = request.file
         parts["files"] = {part.name: (part.filename, _content(part, files), part.content_type)}
@@ -66,9 +75,7 @@ def outgoing(request: Request, files: ExitStack | AsyncExitStack) -> httpx.Reque
     elif request.method == "POST" and (request.form or request.file):
         parts["data"] = parts.get("data", {}) | {"access_token": request.token.reveal()}
     else:
-        # Into the line that is sent and not into the URL, which is logged.
-        params = dict(request.params) | {"access_token": request.token.reveal()}
-        parts["extensions"] = {"target": httpx.URL(request.url, params=params).raw_path}
+        parts["params"] = dict(request.params) | {"access_token": request.token.reveal()}
     ready = httpx.Request(request.method, _url(request.url), **parts)
     if request.file is not None:
         ready.stream = _Gathered(ready.stream)
@@ -93,6 +100,9 @@ def failure(request: Request, error: Exception, timeouts: Timeouts) -> Failure:
         fate = "hopeless" if isinstance(cause, ssl.SSLError) else "unsent"
         what = f"could not be reached ({_worded(cause)})"
         advice = "check your network and the URL in the settings"
+    elif isinstance(error, TooLargeError):
+        fate, what = "hopeless", f"sent more than {LARGEST // 2**20} MB for an answer"
+        advice = "check the URL in the settings"
     elif isinstance(error, httpx.LocalProtocolError | UnicodeError):
         fate, what = "hopeless", "was not asked: "
         if request.file is not None and "declared Content-Length" in str(error):
@@ -128,16 +138,23 @@ def _late(error: httpx.TimeoutException | LateError, timeouts: Timeouts) -> tupl
     return "unknown", f"did not answer within {seconds:g} seconds", advice
 
 
-class MaskedToken(logging.Filter):
-    """Masks the token in what a server repeats: at DEBUG, the headers of its answer are logged."""
+# The request that is under way in this thread or task.
+under_way: ContextVar[Request | None] = ContextVar("under_way", default=None)
 
-    _SENT = re.compile(r"(access_token(?:=|%3D)|Bearer )[^&\s\"'\\]+", re.IGNORECASE)
+
+class Masked(logging.Filter):
+    """Masks what is secret about a request of ours, and leaves everybody else's records as they are.
+
+    httpx logs each address, and httpcore at DEBUG what a server repeats in its headers.
+    """
+
+    _ADDRESS = re.compile(r"(https?://)(?:[^\s/\"'?#]*@)?([^\s\"'?#]*)[^\s\"']*")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without a token."""
-        text = record.getMessage()
-        if self._SENT.search(text):
-            record.msg, record.args = self._SENT.sub(r"\1***", text), ()
+        """Let every record pass, without the secrets."""
+        if (request := under_way.get()) is not None:
+            text = request.masked(record.getMessage())
+            record.msg, record.args = self._ADDRESS.sub(r"\1\2", text), ()
         return True
 
 
@@ -149,7 +166,7 @@ for _name in (
     "httpcore.proxy",
 ):
     # A filter holds for the logger it stands at and not for those below, so each is named.
-    logging.getLogger(_name).addFilter(MaskedToken())
+    logging.getLogger(_name).addFilter(Masked())
 
 
 class _Rest:

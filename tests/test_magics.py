@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from harness import PNG
@@ -50,6 +51,9 @@ def test_unloading_leaves_nothing_behind(shell):
     assert state(shell)["filters"] > before["filters"]
     shell.run_line_magic("unload_ext", "gyazo_nb")
 
+    deadline = time.monotonic() + 5  # a timer that was cancelled ends a moment later
+    while state(shell)["threads"] > before["threads"] and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert state(shell) == before
 
 

@@ -195,7 +195,11 @@ def test_the_answer_to_an_update_has_its_text_inside_the_metadata():
             "https://t.gyazo.com/teams/ours/abc.png",
             "https://ours.gyazo.com/abc",
         ),
-        (None, "https://t.gyazo.com/teams/ours/abc.png", None),
+        (
+            None,
+            "https://t.gyazo.com/teams/ours/abc.png",
+            "https://ours.gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c",
+        ),
         (
             "https://gyazo.com/abc",
             "https://t.gyazo.com/teams/a.evil/abc.png",
@@ -244,11 +248,26 @@ def test_an_easy_upload_is_shown_as_a_link_to_open():
 
 
 def test_an_image_without_a_session_says_so_when_it_is_fetched():
-    """One sentence, for a locked one another."""
-    with pytest.raises(PictureError, match="without the address"):
+    """One sentence; for a locked one, and one without its picture's address, another."""
+
+    class Bringer:
+        pass
+
+    with pytest.raises(PictureError, match="no longer belongs to a session"):
         image().download()
+    with pytest.raises(PictureError, match="without the address"):
+        Image.from_json(recorded("detail"), Bringer()).download()
     with pytest.raises(PictureError, match="locked"):
-        Image.from_json(recorded("list")[1]).open()
+        Image.from_json(recorded("list")[1], Bringer()).open()
+
+
+def test_a_detail_as_documented_has_its_page_all_the_same():
+    """The documentation's example names neither page nor picture; the id leads to the page."""
+    detail = Image.from_json(recorded("detail"))
+
+    assert detail.permalink_url == f"https://gyazo.com/{detail.image_id}"
+    assert detail.cosense == f"[{detail.permalink_url}]"
+    assert detail.permalink_url in detail.markdown
 
 
 def test_a_page_is_a_sequence():

@@ -91,7 +91,7 @@ def test_16_threads_and_3_loops_share_a_session_for_2000_requests(no_leak, serve
 
     assert crowd.errors == []
     assert crowd.done.total() >= REQUESTS
-    assert gyazo._transport._leases == {}  # each went with its loop
+    assert gyazo._transport._clients._leases == {}  # each went with its loop
     gyazo.close()
     server.close()
     assert no_leak() <= 0
@@ -101,7 +101,7 @@ def test_a_loop_that_ends_takes_its_connections_along(no_leak, gyazo, server):
     """Nobody has to close anything inside of it."""
     for _ in range(3):
         asyncio.run(gyazo.ame())
-    assert gyazo._transport._leases == {}
+    assert gyazo._transport._clients._leases == {}
     gyazo.close()
     server.close()
 
@@ -201,4 +201,4 @@ def test_a_loop_that_was_closed_without_a_word(gyazo, server):
     loop.close()
 
     assert asyncio.run(gyazo.ame()).name == "Sandy Box"
-    assert gyazo._transport._leases == {}
+    assert gyazo._transport._clients._leases == {}

@@ -16,6 +16,7 @@ from gyazo_nb import (
     ConfigError,
     Gyazo,
     GyazoError,
+    InvalidClientError,
     NotFoundError,
     NotLoggedInError,
     PictureError,
@@ -253,8 +254,9 @@ def test_easy_upload_without_a_client_id_names_the_setting(call, gyazo, server):
     """And with an unknown one, Gyazo's no; the token is not sent even by who is signed in."""
     with pytest.raises(ConfigError, match="GYAZO_CLIENT_ID"):
         call(gyazo, "easy_upload", PNG)
-    with pytest.raises(UnauthorizedError):
+    with pytest.raises(InvalidClientError, match="check GYAZO_CLIENT_ID"):
         call(gyazo, "easy_upload", PNG, client_id="unknown")
+    assert gyazo.account is not None
 
     assert "authorization" not in server.sandbox.requests[-1].headers
 
