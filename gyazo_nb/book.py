@@ -28,6 +28,7 @@ class Book:
         self._lock = threading.Lock()
         self._size = SIZE
         self._said: int | None = None  # how many Gyazo says that there are
+        self._wrong = False  # it said less than was found
         self._reached, self._end = 0, OPEN  # how many there are at least, and at most
 
     @property
@@ -35,7 +36,7 @@ class Book:
         """How many there are, as soon as that is known."""
         if self._said is None:
             return None if self._end == OPEN else self._end
-        return min(max(self._said, self._reached), self._end)
+        return min(self._said, self._end)
 
     def number(self, place: int) -> int:
         """The page on which a place is."""
@@ -56,21 +57,21 @@ class Book:
         page = self._looked_up(number)
         return self._keep(number, await self._aask(number)) if page is None else page
 
-    def counted(self) -> int:
-        """How many there are: as Gyazo says, else by turning the pages."""
+    def counted(self, most: int = OPEN) -> int:
+        """How many there are: as Gyazo says, else by turning the pages, until there are `most`."""
         for number in count(1):
-            if self.total is not None:
+            if self.total is not None or self._reached >= most:
                 break
             self.page(number)
-        return self.total or 0
+        return self._reached if self.total is None else self.total
 
-    async def acounted(self) -> int:
+    async def acounted(self, most: int = OPEN) -> int:
         """Same as `counted`, awaited."""
         for number in count(1):
-            if self.total is not None:
+            if self.total is not None or self._reached >= most:
                 break
             await self.apage(number)
-        return self.total or 0
+        return self._reached if self.total is None else self.total
 
     def _looked_up(self, number: int) -> Page | None:
         with self._lock:
@@ -87,7 +88,7 @@ class Book:
         return page
 
     def _learn(self, number: int, page: Page) -> None:
-        if page.total is not None:
+        if page.total is not None and not self._wrong:
             # Never less: what was deleted meanwhile makes the last page shorter, no index wrong.
             self._said = max(page.total, self._said or 0)
         if number == 1 and 0 < page.per_page < SIZE:
@@ -96,5 +97,7 @@ class Book:
             self._size = len(page)  # and does not say so
         if page:
             self._reached = max(self._reached, (number - 1) * self._size + len(page))
+        if self._said is not None and self._said < self._reached:
+            self._said, self._wrong = None, True  # there are more: it is not to be believed
         if not page or (self._said is None and len(page) < self._size):
             self._end = min(self._end, (number - 1) * self._size + len(page))

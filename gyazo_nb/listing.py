@@ -53,6 +53,11 @@ class _Listing:
         forward = all(n is None or n >= 0 for n in (*numbers, *index))
         return self._span(OPEN) if forward else None
 
+    def _most(self) -> int:
+        """How far the list must be counted to know how many of these there are."""
+        span = self._known()
+        return max(span[0], span[-1]) + 1 if span else OPEN
+
     def _fresh(self, page: Page, places: Iterable[int], seen: set[str]) -> list[Image]:
         """The images at these places, without those that an upload pushed over from the page before."""
         found = [self._book.on(page, place) for place in places]
@@ -87,7 +92,7 @@ class Images(_Listing, Sequence[Image]):
     @property
     def total(self) -> int:
         """How many images there are."""
-        return len(self._span(self._book.counted()))
+        return len(self._span(self._book.counted(self._most())))
 
     def __len__(self) -> int:
         return self.total
@@ -150,7 +155,7 @@ class AsyncImages(_Listing):
 
     async def total(self) -> int:
         """How many images there are."""
-        return len(self._span(await self._book.acounted()))
+        return len(self._span(await self._book.acounted(self._most())))
 
     def __await__(self) -> Generator[Any, None, Page]:
         return self._newest().__await__()
