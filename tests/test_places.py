@@ -1,9 +1,11 @@
 """The places without a browser: nbclient, papermill, a terminal, a console, on every kernel."""
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 
 import nbformat
 import pexpect
@@ -11,6 +13,8 @@ import pytest
 from harness import KERNELS, Person, jupyter_environment, write_kernelspecs
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from gyazo_nb.sandbox import Application, Sandbox, serve
 
 # A terminal driven by its text can miss a line when the machine is busy (one run in a hundred here).
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -46,7 +50,18 @@ def test_nbclient_with_a_token_is_silent(home, server, monkeypatch, kernel):
     assert "widgets" not in run.metadata
 
 
-@pytest.mark.parametrize("options", ["", "--wait", "--mode prompt", "--token", "--mode env"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--wait",
+        "--mode prompt",
+        "--token",
+        "--mode env",
+        "--mode panel",
+        "--mode panel --wait 60",
+    ],
+)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_nbclient_without_a_token_gets_one_line(home, server, monkeypatch, kernel, options):
     """The cell fails with one sentence that names the variable; nothing hangs; no widget state."""
@@ -85,13 +100,13 @@ def test_a_dead_token_is_one_line(home, server, monkeypatch):
     assert run.cells[2].outputs == []
 
 
-def papermill(tmp_path, environment):
+def papermill(tmp_path, environment, kernel):
     nbformat.write(
         nbformat.v4.new_notebook(
             cells=notebook(LOAD, "%gyazo_login", "print(gyazo.me().name)").cells,
             metadata={
                 "kernelspec": {
-                    "name": f"ipykernel-{KERNELS[-1]}",
+                    "name": f"ipykernel-{kernel}",
                     "display_name": "",
                     "language": "python",
                 }
@@ -109,13 +124,14 @@ def papermill(tmp_path, environment):
     )
 
 
-def test_papermill(home, server, tmp_path):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_papermill(home, server, tmp_path, kernel):
     """With a token it goes through; without one it ends with the sentence."""
     token = {"GYAZO_ACCESS_TOKEN": server.sandbox.new_token(), "GYAZO_API_URL": server.url}
-    assert papermill(tmp_path, token).returncode == 0
+    assert papermill(tmp_path, token, kernel).returncode == 0
     assert "Sandy Box" in (tmp_path / "out.ipynb").read_text()
 
-    failed = papermill(tmp_path, {})
+    failed = papermill(tmp_path, {}, kernel)
     assert failed.returncode != 0
     assert (
         "NotLoggedInError: Nobody can click or answer here: set GYAZO_ACCESS_TOKEN" in failed.stderr
@@ -168,8 +184,8 @@ class Terminal:
 def terminal(home, server):
     opened = []
 
-    def open_(*arguments):
-        opened.append(Terminal(arguments, server.variables))
+    def open_(*arguments, **more):
+        opened.append(Terminal(arguments, {**server.variables, **more}))
         return opened[-1]
 
     yield open_
@@ -229,9 +245,42 @@ def test_jupyter_console(home, server, terminal, kernel):
     assert code not in window.seen
 
 
-def test_a_console_without_widgets_is_told_the_way(home, server, terminal):
+PLACES = [
+    ("IPython", "--simple-prompt"),
+    *[("jupyter_console", "--simple-prompt", f"--kernel=ipykernel-{k}") for k in KERNELS],
+]
+
+
+@pytest.mark.parametrize("wait", ["", " --wait 60"])
+@pytest.mark.parametrize("place", PLACES[1:])
+def test_a_console_catches_the_redirect(home, terminal, monkeypatch, place, wait):
+    """No box is there to paste into, but a browser on this machine ends the sign-in by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}/callback"
+    with serve(Sandbox([Application(redirect_uris=(uri,))])) as server:
+        window = terminal(*place, **{**server.variables, "GYAZO_REDIRECT_URI": uri})
+        window.until(r"In \[1\]: ")
+        window.say(LOAD)
+        window.until(r"In \[2\]: ")
+        window.say(f"%gyazo_login{wait}")
+        link = window.until(r"(http://127\.0\.0\.1:\d+/oauth/authorize\?\S+)")[1]
+        if not wait:
+            window.until(r"In \[3\]: ")
+
+        with urllib.request.urlopen(Person(server.url).answers(link), timeout=20) as page:
+            assert "Signed in" in page.read().decode()
+
+        if wait:
+            window.until(r"In \[3\]: ")
+        window.say("print(gyazo.me().name.upper())")
+        window.until("SANDY BOX")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_console_without_widgets_is_told_the_way(home, server, terminal, kernel):
     """%gyazo_login alone: the output's own text carries the link and the next step."""
-    window = terminal("jupyter_console", "--simple-prompt", f"--kernel=ipykernel-{KERNELS[-1]}")
+    window = terminal("jupyter_console", "--simple-prompt", f"--kernel=ipykernel-{kernel}")
     window.until(r"In \[1\]: ")
     window.say(LOAD)
     window.until(r"In \[2\]: ")
@@ -243,10 +292,10 @@ def test_a_console_without_widgets_is_told_the_way(home, server, terminal):
     assert "VBox(" not in window.seen
 
 
-@pytest.mark.parametrize("place", ["IPython", "jupyter_console"])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_token_typed_at_a_terminal(home, server, terminal, place):
     """--token asks in a hidden prompt, in a terminal and in a console."""
-    window = terminal(place, "--simple-prompt", *kernel_of(place))
+    window = terminal(*place)
     token = server.sandbox.new_token()
     window.until(r"In \[1\]: ")
     window.say(LOAD)
@@ -260,20 +309,16 @@ def test_a_token_typed_at_a_terminal(home, server, terminal, place):
     assert token not in window.seen
 
 
-@pytest.mark.parametrize("place", ["IPython", "jupyter_console"])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_token_in_the_environment_of_a_terminal(home, server, terminal, monkeypatch, place):
     """It signs in at once, and says from where."""
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
-    window = terminal(place, "--simple-prompt", *kernel_of(place))
+    window = terminal(*place)
     window.until(r"In \[1\]: ")
     window.say(LOAD)
     window.until(r"In \[2\]: ")
     window.say("%gyazo_login")
     window.until("Signed in as Sandy Box.*GYAZO_ACCESS_TOKEN")
-
-
-def kernel_of(place):
-    return [f"--kernel=ipykernel-{KERNELS[-1]}"] if place == "jupyter_console" else []
 
 
 def test_a_saved_token_signs_in_the_next_kernel(home, server, monkeypatch):

@@ -23,9 +23,9 @@ ROUNDS = 5
 COMPILED = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
-def measured(what, *arguments):
+def measured(what, *arguments, by="measure.py"):
     done = subprocess.run(
-        [sys.executable, HERE / "measure.py", what, *map(str, arguments)],
+        [sys.executable, HERE / by, *map(str, (what, *arguments))],
         capture_output=True,
         text=True,
         check=False,
@@ -192,6 +192,26 @@ def loading():
     )
 
 
+def showing():
+    if shutil.which("chromium") is None:
+        print(
+            "%gyazo_login until the panel is on the page: not measured, Chromium is not installed"
+        )
+        return
+    ours, bare = (
+        median(rounds)
+        for rounds in zip(*(measured("", by="page.py") for _ in range(3)), strict=True)
+    )
+    row(
+        "%gyazo_login until the panel is on the page",
+        f"{ours * 1000:.0f} ms",
+        f"bare VBox {bare * 1000:.0f} ms",
+        f"{ours / bare:.2f}",
+        "<= 1.25",
+        ours / bare <= 1.25,
+    )
+
+
 def holding():
     with served(0) as url:
         peaks = []
@@ -217,7 +237,7 @@ def main():
     print(f"Python {platform.python_version()}, {' '.join(version.stdout.split()[:2])}")
     row("what", "gyazo_nb", "peer", "ratio", "goal", reached=True)
     wanted = sys.argv[1:]
-    for part in (batches, single, reading, loading, holding):
+    for part in (batches, single, reading, loading, showing, holding):
         if not wanted or part.__name__ in wanted:
             part()
 

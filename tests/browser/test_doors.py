@@ -117,10 +117,11 @@ def test_two_panels_share_the_listener(catchable, make_lab, make_page, open_note
     says(notebook.output(2), "Signed in as Sandy Box")
 
 
-def test_a_prompt_in_jupyterlab_hides_what_is_typed(sandbox, make_lab, make_page, open_notebook):
-    """--mode prompt: the answer is dots, in the page and in the file; the link does not stay."""
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_prompt_hides_what_is_typed(sandbox, make_lab, make_page, open_notebook, kernel):
+    """Run All with --mode prompt: dots in the page and in the file, and the later cell runs after it."""
     lab, cells = make_lab(sandbox.variables), [LOAD, "%gyazo_login --mode prompt", LATER]
-    notebook = open_notebook(lab, make_page(), cells, "7.4.0")
+    notebook = open_notebook(lab, make_page(), cells, kernel)
     notebook.run(0)
     run_all(notebook, 1, 2)
     field = notebook.page.locator("input.jp-Stdin-input")
@@ -138,10 +139,11 @@ def test_a_prompt_in_jupyterlab_hides_what_is_typed(sandbox, make_lab, make_page
     assert state not in saved
 
 
-def test_a_developer_token_by_prompt(sandbox, make_lab, make_page, open_notebook):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_developer_token_by_prompt(sandbox, make_lab, make_page, open_notebook, kernel):
     """--token: a hidden prompt, checked before it is kept; nothing of it in the file."""
     lab, cells = make_lab({**sandbox.variables}), [LOAD, "%gyazo_login --token", LATER]
-    notebook = open_notebook(lab, make_page(), cells, "7.3.0")
+    notebook = open_notebook(lab, make_page(), cells, kernel)
     token = sandbox.sandbox.new_token()
     for answer, outcome in (("wrong", "UnauthorizedError"), (token, "Signed in as Sandy Box")):
         notebook.run(0)

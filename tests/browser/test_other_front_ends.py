@@ -36,11 +36,12 @@ def test_notebook_7(sandbox, make_lab, make_page, kernel):
     expect(notebook.output(2)).to_contain_text("later: Sandy Box", timeout=EXPECT)
 
 
-def test_notebook_7_catches_the_redirect(catchable, make_lab, make_page):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_notebook_7_catches_the_redirect(catchable, make_lab, make_page, kernel):
     """The browser on this machine ends the sign-in by itself."""
     lab = make_lab(catchable, app="notebook")
     cells = ["%load_ext gyazo_nb", "%gyazo_login"]
-    notebook = Notebook(make_page(), lab, lab.write(cells, KERNELS[-1])).open("notebooks/{name}")
+    notebook = Notebook(make_page(), lab, lab.write(cells, kernel)).open("notebooks/{name}")
     notebook.run(0)
     notebook.run(1)
 
@@ -49,12 +50,13 @@ def test_notebook_7_catches_the_redirect(catchable, make_lab, make_page):
     expect(notebook.output(1)).to_contain_text("Signed in as Sandy Box", timeout=EXPECT)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("option", ["--mode prompt", "--token"])
-def test_notebook_7_asks_in_a_hidden_prompt(sandbox, make_lab, make_page, option):
+def test_notebook_7_asks_in_a_hidden_prompt(sandbox, make_lab, make_page, option, kernel):
     """The address, or a token of one's own, typed where it does not show."""
     lab = make_lab(sandbox.variables, app="notebook")
     cells = ["%load_ext gyazo_nb", f"%gyazo_login {option}"]
-    notebook = Notebook(make_page(), lab, lab.write(cells, KERNELS[-1])).open("notebooks/{name}")
+    notebook = Notebook(make_page(), lab, lab.write(cells, kernel)).open("notebooks/{name}")
     notebook.run(0)
     notebook.run(1, wait=False)
     field = notebook.page.locator("input.jp-Stdin-input")
@@ -69,19 +71,23 @@ def test_notebook_7_asks_in_a_hidden_prompt(sandbox, make_lab, make_page, option
     assert answer not in notebook.save()
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("app", ["jupyterlab", "notebook"])
-def test_a_token_in_the_environment_signs_in_at_once(sandbox, make_lab, make_page, app):
-    """One sentence says which way it was, and how to take another."""
+def test_a_token_in_the_environment_signs_in_at_once(sandbox, make_lab, make_page, app, kernel):
+    """Run All: one sentence says which way it was and how to take another; the later cell runs after it."""
     token = sandbox.sandbox.new_token()
     lab = make_lab({**sandbox.variables, "GYAZO_ACCESS_TOKEN": token}, app=app)
-    cells = ["%load_ext gyazo_nb", "%gyazo_login"]
+    later = "print('later:', gyazo.account.user.name)"
+    cells = ["%load_ext gyazo_nb", "%gyazo_login", later]
     where = "notebooks/{name}" if app == "notebook" else "lab/tree/{name}"
-    notebook = Notebook(make_page(), lab, lab.write(cells, KERNELS[-1])).open(where)
-    notebook.run(0)
-    notebook.run(1)
+    notebook = Notebook(make_page(), lab, lab.write(cells, kernel)).open(where)
+    for index in range(3):
+        notebook.run(index, wait=False)
+    notebook.finished(2)
 
     expect(notebook.output(1)).to_contain_text("Signed in as Sandy Box", timeout=EXPECT)
     expect(notebook.output(1)).to_contain_text("GYAZO_ACCESS_TOKEN (--mode panel asks)")
+    expect(notebook.output(2)).to_contain_text("later: Sandy Box")
     assert token not in notebook.save()
 
 
