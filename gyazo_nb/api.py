@@ -6,6 +6,7 @@ The law: no I/O, and every function stands under the link of the page that docum
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -227,9 +228,11 @@ def _uploaded(reply: Reply, metadata: dict[str, str | None], created_at: str | N
     only its owner can see it, since this one may be somebody's second thought.
     """
     data = reply.json()
-    if isinstance(data, dict) and _is_new(reply, date(data.get("created_at")), created_at):
-        data = {"metadata": metadata} | data
-    return _identified(Image.from_json(data, reply.source))
+    if not isinstance(data, dict):
+        raise TypeError("an image is an object")
+    if not _is_new(reply, date(data.get("created_at")), created_at):
+        return replace(_identified(Image.from_json(data, reply.source)), was_there=True)
+    return _identified(Image.from_json({"metadata": metadata} | data, reply.source))
 
 
 def _is_new(reply: Reply, began: datetime | None, wanted: str | None) -> bool:

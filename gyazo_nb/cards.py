@@ -15,6 +15,7 @@ _MUTED = "color:var(--jp-ui-font-color2,inherit);opacity:.9"
 _ENDING = re.compile(
     r"[()<>\"\s`\\^{|}]"
 )  # [ and ] stand around an IPv6 host, and end nothing here
+_BOUND = "max-height:460px;overflow:auto"  # a hundred thumbnails do not push the next cell away
 _LINE = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 _LINK = "color:var(--jp-content-link-color,#1976d2)"
@@ -57,7 +58,7 @@ def gallery(entries: Iterable[tuple[str, str, str]], caption: str) -> str:
         for picture, link, title in entries
     )
     return (
-        f'<div style="{_FONT}"><div style="display:flex;flex-wrap:wrap;gap:8px">{cells}</div>'
+        f'<div style="{_FONT}"><div style="display:flex;flex-wrap:wrap;gap:8px;{_BOUND}">{cells}</div>'
         f'<div style="margin-top:4px;{_MUTED}">{escape(caption)}</div></div>'
     )
 

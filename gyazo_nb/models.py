@@ -31,7 +31,8 @@ class Image:
     `image_id` is empty for a locked entry (older images on a free plan), see `locked`. `url` is the
     picture itself, `permalink_url` its page, `thumb_url` a small version; an `mp4_url` lasts
     `video_length` seconds. `created_at` has its own time zone. What was recognised in it: `ocr_text`,
-    `objects`, `location`. `extra` holds every field that is not named here.
+    `objects`, `location`. `was_there` says of an upload that Gyazo had these bytes already: it keeps its
+    old title and access. `extra` holds every field that is not named here.
     """
 
     image_id: str
@@ -51,6 +52,7 @@ class Image:
     star: bool | None = None
     comments: tuple[Any, ...] = field(default=(), hash=False)
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    was_there: bool = field(default=False, compare=False)
     source: Source | None = field(default=None, compare=False)
 
     @classmethod
@@ -162,6 +164,12 @@ class Image:
         known = self.type in {None, "png", "jpg", "jpeg", "gif", "webp"}
         return self.url if known and self.url else self.thumb_url or self.url
 
+    @property
+    def _note(self) -> str:
+        if self.was_there:
+            return "was there already: its title and access are as before"
+        return "only you can see it" if self.access_policy == "only_me" else ""
+
     def _picture(self) -> tuple[Source, str]:
         if self.source is None or not cards.web_address(self.url or ""):
             raise PictureError(
@@ -191,7 +199,7 @@ class Image:
             picture=self._shown or "",
             link=self.permalink_url,
             title=self.title,
-            details="only you can see it" if self.access_policy == "only_me" else "",
+            details=self._note,
             notations={
                 "URL": self.permalink_url,
                 "Markdown": self.markdown,

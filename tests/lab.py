@@ -12,6 +12,16 @@ from harness import jupyter_environment, write_kernelspecs
 from playwright.sync_api import TimeoutError as TookTooLong
 
 SECONDS = 1000  # Playwright counts milliseconds
+CHROMIUM = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 IS_IDLE = """() => {

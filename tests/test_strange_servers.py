@@ -167,6 +167,8 @@ def test_bytes_that_were_there_already_are_not_claimed_to_have_changed(call, gya
     dated = call(gyazo, "upload", PNG + b"dated", title="old", created_at=1_400_000_000)
 
     assert (again.title, again.access_policy) == ("", None)
+    assert [image.was_there for image in (again, new, dated)] == [True, False, False]
+    assert "was there already" in again._repr_html_()
     assert "only you" not in again._repr_html_() + new._repr_html_()
     assert (new.title, dated.title) == ("mine", "old")
 

@@ -1,22 +1,15 @@
 """How long a panel takes to be on the page: `%gyazo_login` beside a bare `VBox` of the same controls.
 
-    python tests/bench/page.py        prints two medians in seconds, from the run of the cell to the box
-
-In a real JupyterLab and Chromium, in one notebook, in turn; everything is imported beforehand.
+Prints two medians in seconds, from the run of the cell to the box. In a real JupyterLab and Chromium, in
+one notebook, in turn; everything is imported beforehand.
 """
 
 import shutil
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-sys.path.insert(0, str(HERE.parent / "browser"))
-
-from conftest import CHROMIUM
-from lab import SECONDS, Lab, Notebook
+from lab import CHROMIUM, SECONDS, Lab, Notebook
 from playwright.sync_api import sync_playwright
 
 from gyazo_nb.sandbox import Sandbox, serve

@@ -21,6 +21,7 @@ KB, MB = 1000, 2**20
 ROUNDS = 5
 # Installed packages are compiled; ours, in the repository, may be so as well.
 COMPILED = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+COMPILED["PYTHONPATH"] = str(HERE.parent)  # lab.py
 
 
 def measured(what, *arguments, by="measure.py"):

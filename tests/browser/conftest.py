@@ -6,21 +6,10 @@ from pathlib import Path
 
 import pytest
 from harness import missing
-from lab import SECONDS, Lab, Notebook
+from lab import CHROMIUM, SECONDS, Lab, Notebook
 from playwright.sync_api import sync_playwright
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
-
-CHROMIUM = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items):
