@@ -276,6 +276,58 @@ def test_what_shows_itself_as_a_picture_is_one():
         file_part(Shows)
 
 
+class Asked:  # noqa: D101
+    def _repr_mimebundle_(self, include, exclude):
+        return {"image/png": PNG}
+
+
+class Willing:  # noqa: D101
+    def __init__(self, error):
+        self.error = error
+
+    def _repr_png_(self):
+        raise self.error
+
+    def _repr_jpeg_(self):
+        return JPEG
+
+
+class Unwilling(Willing):  # noqa: D101
+    _repr_jpeg_ = None
+
+
+JPEG = b"\xff\xd8\xff" + bytes(9)
+
+
+def test_what_shows_itself_is_asked_as_ipython_asks():
+    """By keywords, and by the next way when one fails."""
+    assert file_part(Asked()).content == PNG
+    assert file_part(Willing(NotImplementedError())).content == JPEG
+    assert file_part(Willing(OSError("no screen"))).content == JPEG
+    with pytest.raises(PictureError, match="Unwilling could not be drawn .OSError: no screen"):
+        file_part(Unwilling(OSError("no screen")))
+    with pytest.raises(PictureError, match="This Unwilling is not a picture"):
+        file_part(Unwilling(NotImplementedError()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("_repr_mimebundle_", [1, 2], "TypeError: it shows itself as a list"),
+        ("_repr_mimebundle_", {"image/png": 5}, "TypeError"),
+        ("_repr_png_", "abc", "padding"),
+        ("_repr_png_", "größer", "ASCII"),
+        ("_repr_mimebundle_", None, "is not a picture"),
+        ("_repr_mimebundle_", {"image/png": ""}, "is not a picture"),
+        ("to_image", None, "is not a picture"),
+    ],
+)
+def test_what_shows_itself_wrongly_is_a_sentence(name, value, words):
+    """It is another library's mistake, and not the user's."""
+    with pytest.raises(PictureError, match=words):
+        file_part(Shows(name, value))
+
+
 def test_a_picture_behind_an_address(call, gyazo, server):
     """It is fetched without the token, redirects and all; what is no picture is a sentence."""
     image = gyazo.upload(encoded("JPEG"))
