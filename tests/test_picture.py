@@ -1,6 +1,10 @@
 """What people have in notebooks becomes the bytes of a picture, with nothing lost."""
 
+import codecs
 import io
+import struct
+import zlib
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from gyazo_nb import PictureError
-from gyazo_nb.picture import file_part, kind_of
+from gyazo_nb.picture import address, file_part, kind_of
 
 mpl.use("agg")
 
@@ -226,6 +230,10 @@ def test_a_closed_image_is_a_sentence(tmp_path, kind):
         (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "webp"),
         (b"RIFF\x10\x00\x00\x00WAVEfmt ", None),
         (b"\x00\x00\x00\x18ftypheic", "heic"),
+        (b"\x00\x00\x00\x18ftyphevc", "heic"),
+        (b"\x00\x00\x00\x18ftypmif1", "heic"),
+        (b"\x00\x00\x00\x18ftypavif", "avif"),
+        (b"\x00\x00\x00\x18ftypqt  ", "mov"),
         (b"\x00\x00\x00\x18ftypisom", "mp4"),
         (b"hello", None),
         (b"", None),
@@ -254,10 +262,63 @@ def test_text_cut_within_a_character_is_still_text():
         file_part(("a" + "é" * 600).encode())
 
 
-def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path):
+def test_a_page_with_a_drawing_in_it_is_no_drawing():
+    """An SVG begins as one; comments without end cost no time."""
+    for page in (f"<html><svg>{'a' * 600}", "<!-- a -->" * 10_000 + "<html>", "<!--" * 10_000):
+        with pytest.raises(PictureError, match="held text"):
+            file_part(page.encode())
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda at: at / ("x" * 300), "cannot be read: File name too long"),
+        (lambda at: at / "a\0b", "cannot be read"),
+        (lambda at: str(at / ("x" * 300)), "cannot be read: File name too long"),
+        (lambda _: "~nobody-of-this-name/a.png", "There is no file '~nobody-of-this-name/a.png'"),
+        (lambda _: Path("~nobody-of-this-name"), "There is no file"),
+        (lambda at: at, "is a folder"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_a_sentence(tmp_path, make, words):
     """The system's reason stands in it."""
-    with pytest.raises(PictureError, match=r"cannot be read|is a folder"):
-        file_part(tmp_path / ("x" * 300))
+    with pytest.raises(PictureError, match=words):
+        file_part(make(tmp_path))
+
+
+def closed(path):
+    with path.open("rb") as file:
+        return file
+
+
+@pytest.mark.parametrize(
+    ("opened_as", "words"),
+    [
+        (lambda path: path.open(), "open as text: open it with mode 'rb'"),
+        (lambda path: path.open(encoding="latin-1"), "open as text"),
+        (lambda _: io.StringIO("plots/a.png"), "open as text"),
+        (lambda path: codecs.getreader("utf-8")(path.open("rb")), "mode 'rb'"),
+        (closed, "cannot be read .*closed file.*: open it with mode 'rb'"),
+        (lambda path: path.with_name("new").open("wb"), "cannot be read .*mode 'rb'"),
+    ],
+)
+def test_a_file_that_is_not_open_for_its_bytes_is_a_sentence(tmp_path, opened_as, words):
+    """As text, closed already, or for writing."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG + b"\xff")
+    file = opened_as(path)
+
+    with pytest.raises(PictureError, match=words):
+        file_part(file)
+    file.close()
+
+
+def test_an_address_that_is_none_is_a_sentence():
+    """It is named neither a path nor fetched."""
+    assert address(" HTTPS://example.com/a.png ") == "HTTPS://example.com/a.png"
+    assert address("//[bad/x.png") is None
+    with pytest.raises(PictureError, match="This web address is none"):
+        address("http://[bad/x.png")
 
 
 def test_a_path_is_not_read_before_it_is_sent(tmp_path):
@@ -280,3 +341,13 @@ def test_a_file_is_read_from_where_it_stands():
 def test_bytes_are_hidden_from_a_repr():
     """A repr of a megabyte helps nobody."""
     assert len(repr(file_part(PNG + bytes(10000)))) < 200
+
+
+def test_a_picture_that_pillow_finds_too_large_is_a_sentence(gyazo):
+    """Its refusal to open a bomb names the way around it."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    bomb = PNG[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    image = gyazo.upload(bomb + PNG[33:])
+
+    with pytest.raises(PictureError, match=r"larger than Pillow opens.*download\(\)"):
+        image.open()
