@@ -27,6 +27,8 @@ _VEGALITE = "application/vnd.vegalite."
 
 def drawn(thing: Any) -> bytes | None:
     """Draw a thing; None if nothing here knows how."""
+    if isinstance(thing, type):  # what its objects can do, a class only names
+        return None
     for draw in (_matplotlib, _pil, _array, _plotly, _altair, _display_data):
         if (data := draw(thing)) is not None:
             return data
@@ -181,8 +183,6 @@ def _display_data(thing: Any) -> bytes | None:
 
 def _shown(thing: Any) -> bytes | None:
     """The picture in what a thing shows itself as, asked as IPython does: one failing, the next."""
-    if isinstance(thing, type):
-        return None
     failed: PictureError | None = None
     for name, kind in (
         ("_repr_mimebundle_", None),

@@ -339,8 +339,9 @@ def test_what_shows_itself_as_a_picture_is_one():
         assert file_part(Shows(name, value)).content == sent
     with pytest.raises(PictureError, match="This Shows is not a picture"):
         file_part(Shows("_repr_mimebundle_", {"text/html": "a"}))
-    with pytest.raises(PictureError, match="This type is not a picture"):
-        file_part(Shows)
+    for kind in (Shows, Figure, Pillow.Image, go.Figure):
+        with pytest.raises(PictureError, match="is not a picture"):
+            file_part(kind)
 
 
 class Asked:  # noqa: D101
