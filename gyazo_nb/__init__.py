@@ -9,7 +9,7 @@ The modules, in the order in which they build on each other:
     1 words              errors secret site · later (what is loaded at its first use)
     2 values             operation (a request and how to read its reply) · patience (when to ask again) ·
                          fields models user links (what Gyazo sends back) · cards pages (its looks) ·
-                         picture drawing pixels (anything that a notebook shows, as a file)
+                         picture drawing figures pillow pixels (whatever a notebook shows, as a file)
     3 questions          paste oauth (signing in) · arguments api (one function an endpoint) · anything (the rest)
     4 the outside world  environment (GYAZO_…) · wire clients transport fetch (they alone know httpx) ·
                          loopback (catches the redirect) · stores profiles (saved tokens)

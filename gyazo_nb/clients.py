@@ -36,8 +36,6 @@ class Clients:
         self._closing: finalize[[], Clients] | None = None
         self._given_up: list[finalize[[], Clients]] = []
         self._leases: _Leases = {}
-        # An object that nobody holds is not finished, but dropped.
-        self._ending: set[_Lease] = set()
         _all.add(self)
 
     def blocking(self) -> httpx.Client:
@@ -56,10 +54,11 @@ class Clients:
         if client is None:
             client = httpx.AsyncClient(**self._options())
             lease = _lease(client, self._leases, loop)
+            _held[client] = lease
             await anext(lease)  # it does not suspend: no other task of this loop comes between
             with self._lock:
                 for closed in [other for other in self._leases if other.is_closed()]:
-                    del self._leases[closed]
+                    _held.pop(self._leases.pop(closed)[0], None)
                 self._leases[loop] = client, lease
         return client
 
@@ -84,9 +83,8 @@ class Clients:
             given_up, self._given_up = self._given_up, []
             running = [loop for loop in self._leases if loop.is_running()]
             leases = {loop: self._leases.pop(loop)[1] for loop in running}
-            self._ending.update(leases.values())
         for loop, lease in leases.items():
-            asyncio.run_coroutine_threadsafe(self._end(lease), loop)
+            asyncio.run_coroutine_threadsafe(lease.aclose(), loop)
         if closing is not None:
             closing()
         for closing in given_up:  # on a thread: it may wait for ever
@@ -97,7 +95,7 @@ class Clients:
         with self._lock:
             _, lease = self._leases.pop(asyncio.get_running_loop(), (None, None))
         if lease is not None:
-            await self._end(lease)
+            await lease.aclose()
         self.close()
 
     def forget(self) -> None:
@@ -106,11 +104,7 @@ class Clients:
         if self._closing is not None:
             self._closing.detach()
         self._closing = self._client = None
-        self._given_up, self._leases, self._ending = [], {}, set()
-
-    async def _end(self, lease: _Lease) -> None:
-        await lease.aclose()
-        self._ending.discard(lease)
+        self._given_up, self._leases = [], {}
 
     def _options(self) -> dict[str, Any]:
         times = self._timeouts
@@ -142,6 +136,8 @@ class _NoCookies(CookieJar):
 
 _Lease = AsyncGenerator[None, None]
 _Leases = dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, _Lease]]
+# Whatever becomes of the session: a generator that nobody holds is not finished, but dropped.
+_held: dict[httpx.AsyncClient, _Lease] = {}
 
 
 async def _lease(
@@ -152,6 +148,7 @@ async def _lease(
     finally:
         if leases.get(loop, (None, None))[0] is client:  # not one that was opened since
             del leases[loop]
+        _held.pop(client, None)
         await client.aclose()
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import importlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from .errors import PictureError
+from .figures import figure_of
+from .pillow import encoded
 from .pixels import png
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -25,26 +27,17 @@ _VEGALITE = "application/vnd.vegalite."
 
 def drawn(thing: Any) -> bytes | None:
     """Draw a thing; None if nothing here knows how."""
+    if isinstance(thing, type):  # what its objects can do, a class only names
+        return None
     for draw in (_matplotlib, _pil, _array, _plotly, _altair, _display_data):
         if (data := draw(thing)) is not None:
             return data
-    return from_bundle(_bundle(thing))
+    return _shown(thing)
 
 
 def chart(thing: Any) -> bytes | None:
     """Draw a chart that shows itself as a script, not as a picture; None for anything else."""
     return _plotly(thing) or _altair(thing)
-
-
-def figure_of(thing: Any) -> Any:
-    """The figure that an Axes, a seaborn grid or an array of Axes belongs to; None without one."""
-    figures = {id(figure): figure for figure in _figures(thing)}
-    if len(figures) > 1:
-        raise PictureError(
-            f"There are {len(figures)} figures in this {type(thing).__name__}: give one of them, or all "
-            f"to upload_all."
-        )
-    return next(iter(figures.values()), None)
 
 
 def from_bundle(bundle: Mapping[str, Any]) -> bytes | None:
@@ -83,7 +76,9 @@ def from_svg(svg: str | bytes) -> bytes:
 def attempted(draw: Callable[[], Any], what: str) -> bytes:
     """Draw, and turn any error of another library's into a sentence."""
     try:
-        return bytes(draw())
+        return bytes(memoryview(draw()))  # of a number, `bytes` would make that many zeros
+    except PictureError:
+        raise
     except Exception as error:  # any of its errors means the same here
         reason = str(error).strip().split("\n")[0][:200]
         raise PictureError(
@@ -101,29 +96,6 @@ def _written(write: Callable[[io.BytesIO], object], what: str) -> bytes:
     return attempted(draw, what)
 
 
-def _figures(thing: Any) -> Iterator[Any]:
-    if _is_array(thing) and getattr(thing.dtype, "kind", "") == "O":
-        thing = list(thing.ravel()) if hasattr(thing, "ravel") else list(thing)
-    if isinstance(thing, Sequence) and not isinstance(thing, str | bytes | bytearray | memoryview):
-        for one in thing:
-            yield from _figures(one)
-        return
-    # Seaborn's grids know their figure; an Axes may be in a SubFigure, which knows its own.
-    for _ in range(5):
-        inner = getattr(thing, "figure", None) or getattr(thing, "fig", None)
-        if inner is None and callable(getattr(thing, "get_figure", None)):
-            inner = thing.get_figure()
-        if inner is None or inner is thing or callable(inner):  # pyplot.figure is a function
-            break
-        thing = inner
-    if _is_figure(thing):
-        yield thing
-
-
-def _is_figure(thing: Any) -> bool:
-    return callable(getattr(thing, "savefig", None))
-
-
 def _matplotlib(thing: Any) -> bytes | None:
     """Draw a figure as the notebook shows it: tight, on its own ground."""
     figure = figure_of(thing)
@@ -133,18 +105,9 @@ def _matplotlib(thing: Any) -> bytes | None:
 
 
 def _pil(image: Any) -> bytes | None:
-    """Write a PIL image in its own format if that loses nothing, as PNG otherwise."""
     if not callable(getattr(image, "save", None)) or not hasattr(image, "mode"):
         return None
-    options: dict[str, Any] = {"format": "PNG", "save_all": getattr(image, "is_animated", False)}
-    if image.format == "GIF":
-        options = {"format": "GIF", "save_all": True}
-    elif image.format == "JPEG":
-        # "keep" writes the tables it was read with, so a JPEG is not made worse.
-        options = {"format": "JPEG", "quality": "keep"}
-    elif image.mode not in {"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}:
-        image = image.convert("RGB")  # PNG knows no CMYK, HSV or floating point
-    return _written(lambda out: image.save(out, **options), "image")
+    return attempted(lambda: encoded(image), "image")
 
 
 def _array(thing: Any) -> bytes | None:
@@ -157,7 +120,8 @@ def _is_array(thing: Any) -> bool:
 
 
 def _plotly(thing: Any) -> bytes | None:
-    if not callable(getattr(thing, "to_image", None)):
+    # A page of a PDF library has a `to_image`, too.
+    if not _is_of("plotly", thing) or not callable(getattr(thing, "to_image", None)):
         return None
     return _exported(lambda: thing.to_image(format="png"), "Plotly figure", "kaleido", "kaleido")
 
@@ -174,7 +138,7 @@ def _by_plotly(spec: Any) -> bytes:
 
 
 def _altair(thing: Any) -> bytes | None:
-    if not any(kind.__module__.startswith("altair.") for kind in type(thing).__mro__):
+    if not _is_of("altair", thing):
         return None
     return _exported(
         lambda: _written(lambda out: thing.save(out, format="png"), "chart"),
@@ -182,6 +146,10 @@ def _altair(thing: Any) -> bytes | None:
         "vl_convert",
         "vl-convert-python",
     )
+
+
+def _is_of(library: str, thing: Any) -> bool:
+    return any(kind.__module__.startswith(f"{library}.") for kind in type(thing).__mro__)
 
 
 def _by_vega(spec: Any) -> bytes:
@@ -213,11 +181,9 @@ def _display_data(thing: Any) -> bytes | None:
     return data
 
 
-def _bundle(thing: Any) -> dict[str, Any]:
-    """What a thing shows itself as, asked as IPython does."""
-    bundle: dict[str, Any] = {}
-    if isinstance(thing, type):
-        return bundle
+def _shown(thing: Any) -> bytes | None:
+    """The picture in what a thing shows itself as, asked as IPython does: one failing, the next."""
+    failed: PictureError | None = None
     for name, kind in (
         ("_repr_mimebundle_", None),
         ("_repr_png_", "image/png"),
@@ -228,19 +194,29 @@ def _bundle(thing: Any) -> dict[str, Any]:
         if not callable(method):
             continue
         try:
-            shown = method()
-        except Exception as error:  # as in `attempted`
-            raise PictureError(
-                f"This {type(thing).__name__} could not be drawn ({type(error).__name__}: {error}): "
-                f"see that it shows in the notebook, then upload it again."
-            ) from error
-        if isinstance(shown, tuple):  # with its metadata
-            shown = shown[0]
-        if shown:
-            bundle.update(shown if kind is None else {kind: shown})
-    return bundle
+            if data := attempted(partial(_picture, method, kind), type(thing).__name__):
+                return data
+        except PictureError as error:
+            if not isinstance(error.__cause__, NotImplementedError):  # says: not this way
+                failed = failed or error
+    if failed is not None:
+        raise failed
+    return None
+
+
+def _picture(method: Callable[..., Any], kind: str | None) -> bytes:
+    shown = method() if kind else method(include=None, exclude=None)
+    if isinstance(shown, tuple):  # with its metadata
+        shown = shown[0]
+    if not shown:
+        return b""
+    if kind:
+        shown = {kind: shown}
+    if not isinstance(shown, Mapping):
+        raise TypeError(f"it shows itself as a {type(shown).__name__}")
+    return from_bundle(shown) or b""
 
 
 def _decoded(data: Any) -> bytes:
     """Give bytes; a picture's text is base64 in a message."""
-    return base64.b64decode(data) if isinstance(data, str) else bytes(data)
+    return attempted(lambda: base64.b64decode(data) if isinstance(data, str) else data, "picture")

@@ -282,3 +282,8 @@ def _opened(data: bytes) -> PIL.Image.Image:
         raise PictureError(
             "Pillow cannot read this picture: take its bytes with download()."
         ) from None
+    except pil.DecompressionBombError:
+        raise PictureError(
+            "This picture is larger than Pillow opens: raise PIL.Image.MAX_IMAGE_PIXELS, or take its "
+            "bytes with download()."
+        ) from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import codecs
+import io
 import os
+import re
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -22,6 +24,15 @@ TAKES = (
     "open binary file, a path or a web address"
 )
 _HEAD = 512  # bytes that tell the kind
+_AS_TEXT = "This file is open as text: open it with mode 'rb'."
+_WEB = ("http://", "https://")
+
+# An SVG, after any declarations and comments. Atomic: nothing is looked at twice.
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+"
+    rb"<(?:\w+:)?svg[\s/>]",
+    re.DOTALL,
+)
 
 # How each kind begins; `None` stands for any byte. What Gyazo lists: png, jpg, gif, webp, heic, mp4.
 _KINDS: tuple[tuple[str, str, tuple[tuple[int, bytes], ...]], ...] = (
@@ -30,6 +41,11 @@ _KINDS: tuple[tuple[str, str, tuple[tuple[int, bytes], ...]], ...] = (
     ("gif", "image/gif", ((0, b"GIF8"),)),
     ("webp", "image/webp", ((0, b"RIFF"), (8, b"WEBP"))),
     ("heic", "image/heic", ((4, b"ftyphei"),)),
+    ("heic", "image/heic", ((4, b"ftyphev"),)),  # several in a row
+    ("heic", "image/heic", ((4, b"ftypmif1"),)),
+    ("heic", "image/heic", ((4, b"ftypmsf1"),)),
+    ("avif", "image/avif", ((4, b"ftypavi"),)),
+    ("mov", "video/quicktime", ((4, b"ftypqt  "),)),
     ("mp4", "video/mp4", ((4, b"ftyp"),)),
 )
 _TYPES = {kind: content_type for kind, content_type, _ in _KINDS} | {"jpeg": "image/jpeg"}
@@ -44,7 +60,7 @@ def file_part(thing: Any) -> FilePart:
     if isinstance(thing, str):
         return _from_path(_path(thing))
     if isinstance(thing, os.PathLike):
-        return _from_path(Path(thing).expanduser())
+        return _from_path(_home(os.fsdecode(thing)))
     if isinstance(thing, bytes | bytearray | memoryview):
         return from_bytes(bytes(thing))
     if (data := drawn(thing)) is not None:
@@ -64,9 +80,13 @@ def address(thing: Any) -> str | None:
         # An IPython Image that only points somewhere.
         url, data = getattr(thing, "url", None), getattr(thing, "data", b"")
         thing = url if data is None and hasattr(thing, "_repr_mimebundle_") else None
-    if isinstance(thing, str) and urlsplit(thing[:2000].strip()).scheme in {"http", "https"}:
-        return thing.strip()
-    return None
+    if not isinstance(thing, str) or not thing[:99].lstrip().lower().startswith(_WEB):
+        return None
+    try:
+        urlsplit(thing.strip())
+    except ValueError:  # brackets around what is no number of a host
+        raise PictureError("This web address is none: copy it once more.") from None
+    return thing.strip()
 
 
 def data_url(part: FilePart) -> str:
@@ -92,7 +112,7 @@ def kind_of(head: bytes) -> str | None:
 
 def from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
     """Make the part from the bytes of a picture."""
-    if _is_svg(data[:_HEAD]):
+    if _SVG.match(data):
         data = from_svg(data)
     return _part(data, _kind(data[:_HEAD], what))
 
@@ -100,38 +120,52 @@ def from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
 def _path(text: str) -> Path:
     if "\0" in text or "\n" in text or not text.strip() or text.startswith("data:"):
         raise PictureError(f"This text is not the path of a picture: give {TAKES}.")
-    return Path(text).expanduser()
+    return _home(text)
+
+
+def _home(text: str) -> Path:
+    # Path's own raises for a user whom nobody knows; this leaves the name as it is.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 def _from_path(path: Path) -> FilePart:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
-            if _is_svg(head):
-                return from_bytes(head + file.read())
+            if _is_markup(head):
+                return from_bytes(head + file.read(), f"The file {path.name!r}")
     except FileNotFoundError:
         raise PictureError(f"There is no file {str(path)!r}: look at the path again.") from None
     except IsADirectoryError:
         raise PictureError(f"{str(path)!r} is a folder: name a file in it.") from None
-    except OSError as error:
-        raise PictureError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero in the name
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{str(path)!r} cannot be read: {reason}.") from None
     kind = _kind(head, f"The file {path.name!r}")
     return _part(path, kind)
 
 
 def _from_file(file: Any) -> FilePart:
     """Leave a file that can be read twice where it is, to be streamed; read any other whole."""
-    again = callable(getattr(file, "seekable", None)) and file.seekable()
-    start = file.tell() if again else 0
-    data = file.read(512) if again else file.read()
-    if again:
-        file.seek(start)
+    if isinstance(file, io.TextIOBase):  # before it stumbles over what is no text
+        raise PictureError(_AS_TEXT)
+    try:
+        again = callable(getattr(file, "seekable", None)) and file.seekable()
+        start = file.tell() if again else 0
+        data = file.read(_HEAD) if again else file.read()
+        if again and isinstance(data, bytes) and _is_markup(data):
+            again, data = False, data + file.read()
+        if again:
+            file.seek(start)
+    except (OSError, ValueError) as error:  # closed, or open for writing
+        reason = str(error).rstrip(".")
+        raise PictureError(
+            f"This file cannot be read ({reason}): open it with mode 'rb'."
+        ) from None
     if isinstance(data, str):
-        raise PictureError("This file is open as text: open it with mode 'rb'.")
+        raise PictureError(_AS_TEXT)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise PictureError(f"This {type(file).__name__} is not a picture: give {TAKES}.")
-    if again and _is_svg(bytes(data)):
-        again, data = False, file.read()
     what = "This file (read from where it stood)"
     if not again:
         return from_bytes(bytes(data), what)
@@ -148,9 +182,9 @@ def _kind(head: bytes, what: str) -> str:
     return kind or "bin"
 
 
-def _is_svg(head: bytes) -> bool:
-    """Tell an SVG, which may begin with a declaration and comments."""
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in head
+def _is_markup(head: bytes) -> bool:
+    """Whether this may be an SVG: how long its comments are, only the whole says."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
 
 
 def _is_text(head: bytes) -> bool:

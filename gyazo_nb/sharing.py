@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import keyword
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,7 @@ class SharingMagics:
         for name in ("title", "desc", "collection", "into"):
             text = getattr(options, name)
             setattr(options, name, text if text is None else words.unquoted(text))
-        if not options.into.isidentifier():
+        if not options.into.isidentifier() or keyword.iskeyword(options.into):
             raise ArgumentError(f"--into needs the name of a variable, not {options.into!r}.")
         return options
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import ast
 import builtins
 import glob
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
 from typing import Any
 
 from .errors import ArgumentError
+from .figures import figures_of
 from .picture import address
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
+_MANY = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
 _QUOTES = "\"'"
 
 
@@ -58,17 +61,23 @@ def is_quoted(word: str) -> bool:
 
 
 def things(word: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> list[Any]:
-    """The things that a word means: a variable, a file, an expression, files, a web address."""
+    """The things that a word means: a variable, a file, an expression, files, a web address.
+
+    >>> things("figures", {"figures": {"loss": b"GIF8", "roc": b"GIF9"}}, eval)
+    [b'GIF8', b'GIF9']
+    """
     text = unquoted(word)
     if not is_quoted(word) and text in names:
-        return _spread(names[text])
+        return _spread(word, names[text])
     if address(text):
         return [text]
-    if Path(text).expanduser().exists():
+    # Path's own functions raise for an unknown user and for what is too long to be a name.
+    home = os.path.expanduser(text)  # noqa: PTH111
+    if os.path.exists(home):  # noqa: PTH110
         return [Path(text)]
     if not is_quoted(word) and _can_run(text, names):
-        return _spread(evaluate(text))
-    if found := sorted(glob.glob(str(Path(text).expanduser()), recursive=True)):  # noqa: PTH207 -- of Path's, none takes an absolute one
+        return _spread(word, evaluate(text))
+    if found := sorted(glob.glob(home, recursive=True)):  # noqa: PTH207 -- of Path's, none takes an absolute one
         return [Path(path) for path in found]
     kind = "no files are" if glob.has_magic(text) else "it is neither a variable nor a file"
     raise ArgumentError(
@@ -90,12 +99,35 @@ def _can_run(text: str, names: Mapping[str, Any]) -> bool:
     )
 
 
-def _spread(value: Any) -> list[Any]:
-    """The members of a list or a tuple: each is a thing. Artists of one figure are one."""
-    if isinstance(value, list | tuple) and value and not _is_artist(value[0]):
-        return list(value)
-    return [value]
+def _spread(word: str, value: Any) -> list[Any]:
+    """The members of a list, a dictionary, a generator: each is a thing."""
+    if not isinstance(value, _MANY) or hasattr(value, "read"):  # an open file would give its lines
+        return [value]
+    members = list(value.values() if isinstance(value, Mapping) else value)
+    if not members:
+        raise ArgumentError(f"Nothing is uploaded for {word}: it is empty.")
+    if isinstance(value, Iterator) and len(set(map(id, members))) < len(members):
+        raise ArgumentError(
+            f"{word} gives one object again and again, which is at its last state by now: make it anew "
+            f"for gyazo.upload_all(…), which draws each as it comes."
+        )
+    return [members] if _is_one(members, returned=isinstance(value, tuple)) else members
 
 
-def _is_artist(thing: Any) -> bool:
-    return callable(getattr(thing, "get_figure", None)) and not hasattr(thing, "savefig")
+def _is_one(members: list[Any], *, returned: bool) -> bool:
+    """Whether these are parts of one figure, and nothing of their own.
+
+    A plotting call returns numbers beside its artists, as `hist` does. It returns no figure or Axes:
+    an array beside one of those is a picture that somebody wants to share as well.
+    """
+    if len(figures_of(members)) != 1:
+        return False
+    others = [one for one in members if not figures_of(one) and not _is_nothing(one)]
+    if returned and not any(hasattr(one, "add_artist") for one in members):
+        others = [one for one in others if not hasattr(one, "__array__")]
+    return not others
+
+
+def _is_nothing(thing: Any) -> bool:
+    """What stands in for artists that were not wanted: `errorbar(fmt="none")`, `boxplot()`."""
+    return thing is None or (isinstance(thing, list | tuple) and not thing)

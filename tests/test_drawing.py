@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import tracemalloc
 
 import altair as alt
 import IPython.display
@@ -55,6 +56,13 @@ def figure():
     return made
 
 
+class Display:
+    """As scikit-learn's."""
+
+    def __init__(self, figure):
+        self.figure_ = figure
+
+
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [3, 1, 2], "c": list("xyx")})
 
 
@@ -74,6 +82,15 @@ FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [3, 1, 2], "c": list("xyx")})
         lambda: (g := sns.jointplot(FRAME, x="a", y="b"), (g.figure, g))[1],
         lambda: (f := Figure(), (f, f.subfigures(1, 2)[1].subplots()))[1],
         lambda: (f := plt.figure(), f.add_subplot().plot([1, 3]), (f, plt))[2],
+        lambda: (f := figure(), f.axes[1].pie([1, 2])),
+        lambda: (f := figure(), f.colorbar(f.axes[1].imshow(np.eye(3)))),
+        lambda: (f := figure(), f.axes[1].streamplot([0, 1, 2], [0, 1, 2], np.eye(3), np.eye(3))),
+        lambda: (f := figure(), f.axes[1].boxplot([1, 2])),
+        lambda: (f := figure(), f.axes[1].violinplot([1, 2])),
+        lambda: (f := figure(), f.axes[1].errorbar([1, 2], [3, 4], [1, 1], fmt="none")),
+        lambda: (f := figure(), f.axes[1].hist2d([1, 2], [3, 4])),
+        lambda: (f := Figure(), f.subplot_mosaic("ab"))[:2],
+        lambda: (f := figure(), Display(f)),
     ],
     ids=[
         "figure",
@@ -89,6 +106,15 @@ FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [3, 1, 2], "c": list("xyx")})
         "seaborn joint",
         "subfigure",
         "pyplot",
+        "pie()",
+        "colour bar",
+        "streamplot()",
+        "boxplot()",
+        "violinplot()",
+        "errorbar()",
+        "hist2d()",
+        "mosaic",
+        "display of scikit-learn",
     ],
 )
 def test_matplotlib_and_those_who_draw_by_it(arrived, make):
@@ -127,6 +153,22 @@ def test_smooth_rows_are_written_small(arrived):
     assert len(file_part(slope).content) < 2000
 
 
+def test_a_large_array_arrives_to_the_last_bit_in_little_memory(arrived):
+    """It is filtered a few rows at a time, and no seam is seen between them."""
+    y, x = np.mgrid[:900, :700]
+    array = np.stack([x + y, x * y, NUMBERS.integers(0, 256, x.shape)], axis=2).astype(np.uint8)
+    part = file_part(array)  # everything is loaded
+
+    tracemalloc.start()
+    file_part(array)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert (np.asarray(arrived(array)) == array).all()
+    assert peak < array.nbytes + 3 * len(part.content)
+    assert (np.asarray(arrived(array / 255)) == array).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_an_array_of_floats(arrived, dtype):
     """From 0 to 1, as imshow takes them; rounding beyond is forgiven."""
@@ -155,6 +197,9 @@ def test_an_array_of_truths_and_one_in_another_order(arrived):
         (np.zeros(5), r"shape \(5,\)"),
         (np.zeros((0, 5)), r"shape \(0, 5\)"),
         (np.array([object()]), r"not a picture"),
+        (np.ma.masked_array(np.zeros((2, 2)), [[1, 0], [0, 0]]), r"masked pixels.*filled"),
+        (pd.DataFrame({"figure": [1, 2], "fig": 3}), "This DataFrame is not a picture"),
+        (np.rec.array(np.zeros((2, 2), [("figure", "u1")])), "does not say"),
         (pd.Series([1.0, 2.0]), "not a picture"),
         (FRAME, "This DataFrame is not a picture: give a figure"),
     ],
@@ -163,6 +208,21 @@ def test_what_an_array_does_not_say_is_a_sentence(array, words):
     """Nothing is guessed: neither a scale nor an order of the axes."""
     with pytest.raises(PictureError, match=words):
         file_part(array)
+
+
+class Tensor:
+    """As one that requires grad: numpy may not look into it."""
+
+    shape, dtype = (2, 2), "float32"
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("Use tensor.detach().numpy() instead.")
+
+
+def test_an_array_that_cannot_be_read_is_a_sentence():
+    """The library's own advice stands in it."""
+    with pytest.raises(PictureError, match=r"Tensor cannot be read .*Use tensor.detach"):
+        file_part(Tensor())
 
 
 @pytest.fixture
@@ -226,9 +286,16 @@ SVG = (
 def test_an_svg_is_drawn_by_what_is_there(arrived, tmp_path):
     """As an object, as bytes, as a file."""
     path = tmp_path / "a.svg"
-    path.write_text(f'<?xml version="1.0"?>\n<!-- made by hand -->\n{SVG}')
+    long = f'<?xml version="1.0"?>\n<!-- {"a licence " * 99} -->\n<!DOCTYPE svg [<!ENTITY a "b">]>\n{SVG}'
+    path.write_text(long)
 
-    for thing in (IPython.display.SVG(SVG), SVG.encode(), path):
+    for thing in (
+        IPython.display.SVG(SVG),
+        SVG.encode(),
+        path,
+        long.encode(),
+        io.BytesIO(long.encode()),
+    ):
         sent = arrived(thing)
         assert sent.size == (30, 20)
         assert sent.convert("RGB").getpixel((5, 5)) == (0, 255, 0)
@@ -272,8 +339,61 @@ def test_what_shows_itself_as_a_picture_is_one():
         assert file_part(Shows(name, value)).content == sent
     with pytest.raises(PictureError, match="This Shows is not a picture"):
         file_part(Shows("_repr_mimebundle_", {"text/html": "a"}))
-    with pytest.raises(PictureError, match="This type is not a picture"):
-        file_part(Shows)
+    for kind in (Shows, Figure, Pillow.Image, go.Figure):
+        with pytest.raises(PictureError, match="is not a picture"):
+            file_part(kind)
+
+
+class Asked:  # noqa: D101
+    def _repr_mimebundle_(self, include, exclude):
+        return {"image/png": PNG}
+
+
+class Willing:  # noqa: D101
+    def __init__(self, error):
+        self.error = error
+
+    def _repr_png_(self):
+        raise self.error
+
+    def _repr_jpeg_(self):
+        return JPEG
+
+
+class Unwilling(Willing):  # noqa: D101
+    _repr_jpeg_ = None
+
+
+JPEG = b"\xff\xd8\xff" + bytes(9)
+
+
+def test_what_shows_itself_is_asked_as_ipython_asks():
+    """By keywords, and by the next way when one fails."""
+    assert file_part(Asked()).content == PNG
+    assert file_part(Willing(NotImplementedError())).content == JPEG
+    assert file_part(Willing(OSError("no screen"))).content == JPEG
+    with pytest.raises(PictureError, match="Unwilling could not be drawn .OSError: no screen"):
+        file_part(Unwilling(OSError("no screen")))
+    with pytest.raises(PictureError, match="This Unwilling is not a picture"):
+        file_part(Unwilling(NotImplementedError()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("_repr_mimebundle_", [1, 2], "TypeError: it shows itself as a list"),
+        ("_repr_mimebundle_", {"image/png": 5}, "TypeError"),
+        ("_repr_png_", "abc", "padding"),
+        ("_repr_png_", "größer", "ASCII"),
+        ("_repr_mimebundle_", None, "is not a picture"),
+        ("_repr_mimebundle_", {"image/png": ""}, "is not a picture"),
+        ("to_image", None, "is not a picture"),
+    ],
+)
+def test_what_shows_itself_wrongly_is_a_sentence(name, value, words):
+    """It is another library's mistake, and not the user's."""
+    with pytest.raises(PictureError, match=words):
+        file_part(Shows(name, value))
 
 
 def test_a_picture_behind_an_address(call, gyazo, server):

@@ -3,11 +3,13 @@
 import asyncio
 import io
 
+import numpy as np
 import pytest
 from harness import PNG
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
 from gyazo_nb import ArgumentError, BatchError, Image, NotLoggedInError, PictureError
@@ -121,6 +123,10 @@ def test_the_options_reach_the_service(shell, server):
         ("red[", ArgumentError, "A ] is missing"),
         ('red --title "a', ArgumentError, 'A " is missing'),
         ("red --into 1x", ArgumentError, "--into needs"),
+        ("red --into class", ArgumentError, "--into needs"),
+        ("both[:0]", ArgumentError, r"both\[:0\]: it is empty"),
+        ("~nobody-of-this-name/a.png", ArgumentError, "neither a variable nor a file"),
+        (f"nothing({'1' * 300})", ArgumentError, "neither a variable nor a file"),
         ("red --access-policy me", UsageError, "--access-policy"),
         ("red --colour x", UsageError, "%gyazo"),
         ("5", ArgumentError, "neither a variable nor a file"),
@@ -133,6 +139,86 @@ def test_what_cannot_be_uploaded_is_a_sentence(shell, line, error, words):
     """Nothing is refused in silence, and what is good still arrives."""
     with pytest.raises(error, match=words):
         shell.run_line_magic("gyazo", line)
+
+
+@pytest.fixture
+def figures(shell):
+    """Two small figures as `fig` and `other`, with their `ax`, and pyplot."""
+    made = [Figure(figsize=(1, 1)) for _ in "ab"]
+    shell.user_ns.update(fig=made[0], other=made[1], ax=made[0].subplots())
+    shell.user_ns.update(blue_array=np.array([[[0, 0, 255]]], np.uint8), x=[1, 2, 2, 3])
+    return made
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "ax.hist(x)",
+        "ax.hist([x,x])",
+        "ax.hist2d(x,x)",
+        "ax.errorbar(x,x,yerr=1)",
+        "ax.errorbar(x,x,yerr=1,fmt='none')",
+        "ax.boxplot(x)",
+        "ax.violinplot(x)",
+        "ax.pie(x)",
+        "ax.plot(x)",
+        "(fig,ax)",
+        "[fig,[ax]]",
+        "(one for one in (fig,ax))",
+    ],
+)
+def test_what_belongs_to_one_figure_is_one_card(shell, figures, word):
+    """Whatever a plotting call returned beside it."""
+    with capture_output() as captured:
+        shell.run_line_magic("gyazo", word)
+
+    assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "[fig,other]",
+        "{'a':fig,'b':other}",
+        "{'a':fig,'b':red}.values()",
+        "(one for one in (fig,red))",
+        "map(bytes,both)",
+        "__import__('pathlib').Path('.').glob('*.png')",
+        "[fig,red]",
+        "(fig,blue_array)",
+        "[ax,blue_array]",
+        "(ax,blue_array)",
+        "{red,blue}",
+    ],
+)
+def test_each_of_many_is_a_card(shell, figures, tmp_path, word):
+    """Of a list, a dictionary, a generator; a picture beside a figure is not taken for a part of it."""
+    for name in ("red", "blue"):
+        (tmp_path / f"{name}.png").write_bytes(png(name))
+
+    with capture_output() as captured:
+        shell.run_line_magic("gyazo", word)
+
+    assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 2
+
+
+def test_one_object_again_and_again_is_a_sentence(shell, server):
+    """Its earlier states are gone when it is drawn: nothing wrong is uploaded."""
+    shell.user_ns["image"] = Pillow.new("RGB", (4, 3))
+    with pytest.raises(ArgumentError, match=r"again and again.*for gyazo.upload_all"):
+        shell.run_line_magic("gyazo", "(image for _ in both)")
+
+    assert server.sandbox.images == []
+
+
+@pytest.mark.parametrize("word", ["~mask", "~mask[0:1]", f"bytes({'+'.join(['both[0]'] * 90)})"])
+def test_an_expression_that_is_no_name_of_a_file(shell, word):
+    """It may begin as a home directory does, and be longer than any name."""
+    shell.user_ns["mask"] = np.zeros((3, 3), bool)
+
+    shell.run_line_magic("gyazo", word)
+
+    assert len(shell.user_ns["gyazo_images"]) == 1
 
 
 def test_words_are_split_as_they_are_meant():
