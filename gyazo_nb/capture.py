@@ -64,7 +64,7 @@ def run(shell: InteractiveShell, cell: str) -> tuple[Shown, ExecutionResult]:
     happened when this returns.
     """
     shown = Shown()
-    with _watched(shell, shown):
+    with _watched(shell, shown, cell):
         result: ExecutionResult = shell.run_cell(cell, store_history=False)  # type: ignore[no-untyped-call]
     return shown, result
 
@@ -82,22 +82,20 @@ def awaits(shell: InteractiveShell, cell: str) -> bool:
         return False
 
 
-def fail(shell: InteractiveShell, error: BaseException) -> None:
+def fail(outer: ExecutionResult | None, error: BaseException) -> None:
     """Let the cell that is running end with an error that has been shown already.
 
-    To raise it would show it again, with our own frames above the user's. The result of the cell is
-    handed round in `post_run_cell`, before the kernel answers by it.
+    To raise it would show it again, with our own frames above the user's: `outer`, by which the kernel
+    answers, is told. Where no such cell is running, or one that calls the magic as a function and may
+    want to handle its errors, there is only raising.
     """
-
-    def once(result: ExecutionResult) -> None:
-        shell.events.unregister("post_run_cell", once)
-        result.error_in_exec = error
-
-    shell.events.register("post_run_cell", once)
+    if outer is None or "%%gyazo" not in (getattr(outer.info, "raw_cell", None) or ""):
+        raise error
+    outer.error_in_exec = error
 
 
 @contextmanager
-def _watched(shell: InteractiveShell, shown: Shown) -> Iterator[None]:
+def _watched(shell: InteractiveShell, shown: Shown, cell: str) -> Iterator[None]:
     """Look on at everything that is displayed.
 
     By an attribute of the very objects, which `capture_output` and an `Output` widget replace or lead
@@ -124,7 +122,17 @@ def _watched(shell: InteractiveShell, shown: Shown) -> Iterator[None]:
         shown.formatted(thing, data)
         return data, metadata
 
+    def quiet() -> bool:
+        # IPython looks for the `;` that keeps a value from being shown at the end of the cell in its
+        # history: the outer one, which ends in a bracket.
+        transformed = shell.transform_cell(cell)  # type: ignore[no-untyped-call]
+        return bool(hook.semicolon_at_end_of_expression(transformed))
+
     with ExitStack() as stack:
+        stack.callback(
+            setattr, hook, "exec_result", hook.exec_result
+        )  # the outer cell's, else lost
+        _shadow(stack, hook, "quiet", quiet)
         original_format = _shadow(stack, shell.display_formatter, "format", format_)
         original_publish = _shadow(stack, publisher, "publish", publish)
         original_clear = _shadow(stack, publisher, "clear_output", clear_output)

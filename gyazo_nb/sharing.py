@@ -94,6 +94,7 @@ class SharingMagics:
             raise ArgumentError(
                 "A cell that awaits cannot be run by %%gyazo: run it by itself, and then  %gyazo fig"
             )
+        outer = self.shell.displayhook.exec_result
         shown, result = capture.run(self.shell, cell)
         error = result.error_before_exec or result.error_in_exec
         if error is None or options.on_error:
@@ -105,7 +106,7 @@ class SharingMagics:
                     raise
                 self.shell.showtraceback()  # beneath the cell's own error, which is the one that counts
         if error is not None:
-            capture.fail(self.shell, error)
+            capture.fail(outer, error)
 
     def _share(
         self,

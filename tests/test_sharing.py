@@ -3,6 +3,7 @@
 import asyncio
 import io
 
+import nbformat
 import pytest
 from harness import PNG
 from IPython.core.error import UsageError
@@ -19,6 +20,16 @@ def png(colour):
     out = io.BytesIO()
     Pillow.new("RGB", (4, 3), colour).save(out, "PNG")
     return out.getvalue()
+
+
+class Seen:
+    """Something that shows itself as a picture."""
+
+    def __init__(self, colour):
+        self.colour = colour
+
+    def _repr_png_(self):
+        return png(self.colour)
 
 
 @pytest.fixture
@@ -212,6 +223,53 @@ def test_what_was_shown_before_an_error_is_uploaded_if_asked_for(shell, server):
     assert isinstance(result.error_in_exec, ZeroDivisionError)
     assert arrived(server) == {RED}
     assert len(cards(captured)) == 1
+
+
+def test_an_error_is_of_the_cell_that_it_is_in(shell, tmp_path):
+    """Also where nobody announces the end of a cell: the next one is not blamed, and a run stops."""
+    failed = shell.run_cell("%%gyazo\n1/0", silent=True)
+    assert isinstance(failed.error_in_exec, ZeroDivisionError)
+    assert run(shell, "1")[1].success
+
+    cells = [nbformat.v4.new_code_cell(c) for c in ("a = 1", "%%gyazo\n1/0", "b = 2")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "inner.ipynb")
+    shell.run_cell("%run inner.ipynb")
+    assert shell.user_ns["a"] == 1
+    assert "b" not in shell.user_ns
+    assert shell.run_cell("2").result == 2
+
+
+def test_whoever_calls_the_magic_is_told_by_an_exception(shell):
+    """A function that is called in a `try` raises what it has to say."""
+    called = "get_ipython().run_cell_magic('gyazo', '', '1/0')"
+    caught = f"try:\n    {called}\nexcept ZeroDivisionError:\n    told = True"
+
+    assert shell.run_cell(caught).success
+    assert shell.user_ns["told"]
+    assert isinstance(shell.run_cell(called).error_in_exec, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("Seen('red')", 1),
+        ("Seen('red');", 0),
+        ("Seen('red');  # hush", 0),
+        ("Seen('red')\n'a;'", 0),
+        ("%%time\nSeen('red')", 1),
+        ("%%time\nSeen('red');", 0),
+    ],
+)
+def test_a_semicolon_keeps_a_picture_from_being_shown(shell, server, cell, number):
+    """As in any cell; and what is not shown is not shared."""
+    shell.user_ns["Seen"] = Seen
+    plain = shell.run_cell(cell, store_history=True)
+    shown = bool(plain.result is not None and not isinstance(plain.result, str))
+    captured, result = run(shell, cell)
+
+    assert shown == bool(number)
+    assert result.success
+    assert len(cards(captured)) == len(server.sandbox.images) == number
 
 
 def test_a_syntax_error_fails_the_cell(shell):
