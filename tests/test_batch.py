@@ -4,12 +4,16 @@ import asyncio
 import io
 import json
 import signal
+import sqlite3
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from harness import PNG
+from PIL import Image as Pillow
 
 from gyazo_nb import (
     ArgumentError,
@@ -76,7 +80,7 @@ def test_a_field_is_a_value_or_a_function_of_the_thing(gyazo, server, tmp_path):
     assert {tuple(i.fields) for i in server.sandbox.images} == {("title", "desc")}
 
 
-def test_things_are_read_when_they_are_needed(gyazo, server):
+def test_things_are_read_when_they_are_needed(call, gyazo, server):
     """No more are drawn than are under way, and one is read at a time, in the calling thread."""
     alive, most, threads = 0, 0, set()
     lock = threading.Lock()
@@ -102,9 +106,28 @@ def test_things_are_read_when_they_are_needed(gyazo, server):
 
     gyazo._send = sending
 
-    assert len(gyazo.upload_all(things(), concurrency=4, progress=False)) == 60
+    assert len(call(gyazo, "upload_all", things(), concurrency=4, progress=False)) == 60
     assert most <= 5
     assert threads == {threading.main_thread()}
+
+
+def test_what_belongs_to_a_thread_can_be_looped_over(call, gyazo):
+    """A cursor of sqlite3, which refuses every other thread; and `title` is called there, too."""
+    database = sqlite3.connect(":memory:")
+    database.execute("create table plots (data blob)")
+    database.executemany("insert into plots values (?)", [(data,) for data in pictures(5)])
+    rows = (data for (data,) in database.execute("select data from plots"))
+    threads = set()
+
+    def title(data):
+        threads.add(threading.current_thread())
+        return database.execute("select 'A title'").fetchone()[0]
+
+    report = call(gyazo, "upload_all", rows, title=title, progress=False)
+
+    assert [image.title for image in report] == ["A title"] * 5
+    assert threads == {threading.main_thread()}
+    database.close()
 
 
 def test_one_failure_does_not_lose_the_others(call, gyazo, server):
@@ -120,7 +143,7 @@ def test_one_failure_does_not_lose_the_others(call, gyazo, server):
     assert isinstance(report.failures[-1].error, PictureError)
     assert "5: a bytes: These bytes held text" in str(report)
     assert "held text" in report._repr_html_()
-    with pytest.raises(BatchError, match="8 uploaded, 3 failed: report.retry"):
+    with pytest.raises(BatchError, match="8 uploaded, 3 failed: gyazo.report.retry"):
         report.check()
 
     before = len(uploads(server))
@@ -137,6 +160,67 @@ def test_a_failure_holds_no_picture(gyazo, server):
 
     for failure in report.failures:
         assert failure.error.__traceback__ is None
+
+
+def test_what_failed_is_sent_again_as_it_was(call, gyazo, server):
+    """A buffer that is used again, a file that was read: the retry sends the picture that failed."""
+    buffer = np.zeros((4, 4), np.uint8)
+
+    def things():
+        for shade in (0, 50, 100):
+            buffer[:] = shade
+            yield buffer
+        yield io.BytesIO(PNG)
+        with io.BytesIO(PNG + b"closed") as file:
+            yield file
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=5))
+    titles = iter("abcde")
+    report = call(gyazo, "upload_all", things(), title=lambda _: next(titles), progress=False)
+    assert len(report.failures) == 5
+
+    assert call(report, "retry").ok
+    sent = [server.sandbox.album.get(image.image_id).data for image in report]
+    shades = [np.asarray(Pillow.open(io.BytesIO(data)))[0, 0] for data in sent[:3]]
+    assert shades == [0, 50, 100]
+    assert sent[3:] == [PNG, PNG + b"closed"]
+    assert [image.title for image in report] == list("abcde")
+
+
+def test_failures_hold_no_more_than_their_share_of_memory(gyazo, server, monkeypatch):
+    """What is beyond it is drawn again, also from an open file."""
+    monkeypatch.setattr("gyazo_nb.batch.KEPT", 3000)
+    things = [*pictures(5, size=1000), io.BytesIO(PNG + b"file" + b"\0" * 1000)]
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=6))
+    drawn = []
+    report = gyazo.upload_all(things, title=drawn.append, progress=False)
+
+    assert report.retry().ok
+    assert len(drawn) == 6 + 4
+    assert len(stored(server)) == 6
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(gyazo, server, tmp_path):
+    """Closed, open as text, open for writing: never taken for the path that it holds."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    with path.open() as text, (tmp_path / "b.png").open("wb") as writing:
+        things = [open(path, "rb"), text, io.StringIO(str(path)), writing]  # noqa: SIM115, PTH123
+        things[0].close()
+        report = gyazo.upload_all(things, progress=False)
+
+    assert [type(failure.error) for failure in report.failures] == [PictureError] * 4
+    assert all("open it with mode 'rb'" in str(failure) for failure in report.failures)
+
+
+def test_a_failure_is_named_in_a_line(gyazo):
+    """An address without what may be a key in it, a long text by its ends."""
+    things = ["http://127.0.0.1:1/a.png?signature=s3cr3t", "data:image/png;base64," + "A" * 10_000]
+    report = gyazo.upload_all(things, progress=False)
+
+    assert "s3cr3t" not in repr(report) + report._repr_html_() + str(report.failures)
+    assert "0: 127.0.0.1/a.png: " in repr(report)
+    assert max(map(len, repr(report).splitlines())) < 400
 
 
 def test_an_error_of_the_users_function_fails_that_thing_only(gyazo):
@@ -165,6 +249,30 @@ def test_an_error_of_the_source_is_the_calls_error(gyazo):
         gyazo.report.retry()
 
 
+@pytest.mark.parametrize("make", [map, lambda *of: islice((of[0](n) for n in of[1]), 6)])
+def test_what_was_lost_in_the_source_is_never_called_uploaded(gyazo, server, make):
+    """Other iterators than generators go on after an error, without what they were at."""
+    error = LookupError("mine")
+
+    def load(number):
+        nonlocal error
+        if number == 3 and error:
+            now, error = error, None
+            raise now
+        return pictures(6)[number]
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload"))
+    with pytest.raises(LookupError, match="mine"):
+        gyazo.upload_all(make(load, range(6)), progress=False)
+
+    assert len(gyazo.report) == 2
+    for _ in range(2):
+        with pytest.raises(ArgumentError, match="call upload_all anew"):
+            gyazo.report.retry()
+        assert len(gyazo.report) == 3  # what failed on its way is repeated all the same
+        assert not gyazo.report.ok
+
+
 def test_a_token_that_dies_ends_the_batch(gyazo, server):
     """Every further upload would fail alike: the sentence says to sign in, and nothing is lost."""
     server.sandbox.faults.append(Fault(status=401, path="/api/upload", times=100))
@@ -173,7 +281,14 @@ def test_a_token_that_dies_ends_the_batch(gyazo, server):
         gyazo.upload_all(pictures(50), concurrency=2, progress=False)
 
     assert len(server.sandbox.requests) <= 5
+    read = len(gyazo.report.results)
+    assert read <= 6
     server.sandbox.faults.clear()
+    failed = gyazo.report.failures
+    with pytest.raises(NotLoggedInError, match="%gyazo_login"):
+        gyazo.report.retry()
+    assert gyazo.report.failures == failed
+    assert len(gyazo.report.results) == read
     gyazo.use_token(server.sandbox.new_token())
     assert len(gyazo.report.retry()) == 50
 
@@ -184,6 +299,10 @@ def test_a_token_that_dies_ends_the_batch(gyazo, server):
         ("plots/*.png", {}, "takes many pictures"),
         (Path("plots"), {}, "takes many pictures"),
         (3, {}, "a int is not a thing to loop over"),
+        (bytearray(PNG), {}, "takes many pictures"),
+        (io.BytesIO(PNG), {}, "takes many pictures"),
+        (np.zeros((4, 5)), {}, "takes many pictures"),
+        (np.zeros((4, 5, 3)), {}, "takes many pictures"),
         ([], {"concurrency": 0}, "concurrency must be"),
         ([], {"concurrency": 2.5}, "concurrency must be"),
         ([], {"access_policy": "everyone"}, "access_policy must be"),
@@ -197,6 +316,26 @@ def test_a_wrong_call_is_a_sentence_before_anything_is_sent(
         call(gyazo, "upload_all", things, **options)
 
     assert server.sandbox.requests == []
+
+
+def test_a_batch_that_never_began_leaves_the_last_report(gyazo, server, tmp_path):
+    """What was interrupted can still be taken up, and a retry without its journal loses nothing."""
+    journal = tmp_path / "b.jsonl"
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=2))
+    report = gyazo.upload_all(pictures(5), resume=journal, progress=False)
+    journal.rename(tmp_path / "away.jsonl")
+    journal.mkdir()
+
+    with pytest.raises(JournalError, match="cannot be used"):
+        gyazo.upload_all(pictures(1), resume=tmp_path, progress=False)
+    with pytest.raises(JournalError, match="cannot be used"):
+        report.retry()
+
+    assert gyazo.report is report
+    assert len(report.failures) == 2
+    assert not report.ok
+    journal.rmdir()
+    assert len(report.retry()) == 5
 
 
 def test_an_unknown_field_is_pythons_own_error(gyazo):
