@@ -1,12 +1,17 @@
 """Many at once: nothing is lost, nothing is sent twice, nothing is held that is done."""
 
 import asyncio
+import hashlib
 import io
 import json
+import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import tracemalloc
 from itertools import islice
 from pathlib import Path
 
@@ -388,7 +393,7 @@ def test_the_loop_stays_free_while_a_batch_is_awaited(gyazo, server):
 
 
 def stop_after(seconds):
-    threading.Timer(seconds, lambda: signal.raise_signal(signal.SIGINT)).start()
+    threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
 
 
 def test_stop_keeps_what_is_done_and_the_rest_is_taken_up(gyazo, server):
@@ -554,12 +559,110 @@ def test_a_torn_line_is_passed_over(gyazo, server, tmp_path, cut):
     assert len(uploads(server)) == 3 + 2
 
 
-def test_a_journal_torn_in_its_first_line_is_one_still(gyazo, server, tmp_path):
-    """Killed at the very first line."""
+@pytest.mark.parametrize(
+    "torn", [b"{", b'{"gyaz', b'{"gyazo_nb":', b'{"gyazo_nb": 1, "acc', b'{"gya\n']
+)
+def test_a_journal_torn_in_its_first_line_is_one_still(gyazo, server, tmp_path, torn):
+    """Killed at the very first line, by a full disk too: the next run begins it, and those after read it."""
     journal = tmp_path / "b.jsonl"
-    journal.write_bytes(b'{"gyaz')
+    journal.write_bytes(torn)
 
-    assert len(gyazo.upload_all(pictures(2), resume=journal, progress=False)) == 2
+    for _ in range(3):
+        assert gyazo.upload_all(pictures(2), resume=journal, progress=False).ok
+    assert len(uploads(server)) == 2
+
+
+def test_a_line_tells_of_the_bytes_that_were_sent(gyazo, server, tmp_path):
+    """A generator that writes over one file at each step: no line names another picture's bytes."""
+    journal, path = tmp_path / "b.jsonl", tmp_path / "step.png"
+
+    def steps():
+        for data in pictures(100):
+            path.write_bytes(data)
+            yield path
+
+    gyazo.upload_all(steps(), resume=journal, concurrency=2, progress=False)
+
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert lines
+    for line in lines:
+        sent = server.sandbox.album.get(line["image"]["image_id"]).data
+        assert hashlib.sha256(sent).hexdigest() == line["sha256"]
+
+
+def test_a_large_file_that_changes_while_it_is_sent_is_not_noted(gyazo, server, tmp_path):
+    """Nobody knows which of its bytes arrived: the next run sends it again."""
+    journal, path = tmp_path / "b.jsonl", tmp_path / "large.png"
+    path.write_bytes(PNG + bytes(3 * 2**20))
+    server.sandbox.faults.append(Fault(path="/api/upload", delay=0.5))
+    gyazo.me()
+    threading.Timer(0.3, lambda: path.write_bytes(PNG + b"new" + bytes(3 * 2**20))).start()
+
+    assert gyazo.upload_all([path], resume=journal, progress=False).ok
+    assert journal.read_bytes() == b""
+    gyazo.upload_all([path], resume=journal, progress=False)
+    gyazo.upload_all([path], resume=journal, progress=False)
+    assert len(uploads(server)) == 2
+
+
+HOLD = """
+import sys
+from gyazo_nb.journal import Journal
+with Journal(sys.argv[1], "somebody"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_batches_do_not_write_to_one_journal(call, gyazo, server, tmp_path):
+    """Each would send what the other sends; a kernel that ends, however it does, lets go of it."""
+    journal = tmp_path / "b.jsonl"
+    command = [sys.executable, "-c", HOLD, str(journal)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+
+    with pytest.raises(JournalError, match="in use by another batch: wait"):
+        call(gyazo, "upload_all", pictures(2), resume=journal, progress=False)
+
+    assert uploads(server) == []
+    other.kill()
+    other.communicate()
+    assert call(gyazo, "upload_all", pictures(2), resume=journal, progress=False).ok
+    assert call(gyazo, "upload_all", pictures(2), resume=journal, progress=False).ok
+    assert len(uploads(server)) == 2
+
+
+def test_a_long_journal_is_not_held_in_memory(gyazo, server, tmp_path):
+    """Of each line, where it begins; its image is made when it is asked for."""
+    journal = tmp_path / "b.jsonl"
+    gyazo.upload_all(pictures(1), resume=journal, progress=False)
+    line = journal.read_bytes()
+    known = hashlib.sha256(pictures(1)[0]).hexdigest().encode()
+    with journal.open("ab") as file:
+        for number in range(50_000):
+            file.write(line.replace(known, b"%064x" % number))
+    size, began = journal.stat().st_size, time.monotonic()
+
+    tracemalloc.start()
+    try:
+        report = gyazo.upload_all(pictures(1), resume=journal, progress=False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(uploads(server)) == 1
+    assert report[0].permalink_url
+    assert size > 15 * 2**20
+    assert peak < size / 1.5
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("resume", ["~nobody-at-all/b.jsonl", "no/such/folder/b.jsonl", "a\0b", ""])
+def test_a_journal_that_cannot_be_is_a_sentence(gyazo, tmp_path, monkeypatch, resume):
+    """It says to give another path."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match="cannot be used .*give resume="):
+        gyazo.upload_all(pictures(1), resume=resume, progress=False)
 
 
 def test_what_is_no_journal_is_left_alone(gyazo, tmp_path):
