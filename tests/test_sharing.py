@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import os
+import signal
+import threading
 
 import nbformat
 import pytest
@@ -11,7 +14,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image as Pillow
 
-from gyazo_nb import ArgumentError, BatchError, Image, NotLoggedInError, PictureError
+from gyazo_nb import (
+    ArgumentError,
+    BatchError,
+    BatchInterruptedError,
+    Image,
+    NotLoggedInError,
+    PictureError,
+    UnauthorizedError,
+)
 from gyazo_nb.sandbox import Fault
 from gyazo_nb.words import split
 
@@ -342,7 +353,9 @@ def test_nothing_is_left_in_the_shell(shell):
         run(shell, cell)
 
     for owner in (shell.display_pub, shell.displayhook, shell.display_formatter):
-        assert not {"publish", "clear_output", "write_format_data", "format"} & set(vars(owner))
+        assert not {"publish", "clear_output", "write_format_data", "format", "quiet"} & set(
+            vars(owner)
+        )
     assert len(shell.events.callbacks["post_run_cell"]) == 0
 
 
@@ -365,13 +378,92 @@ def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server
     assert PNG[:4] == b"\x89PNG"
 
 
-def test_a_cell_that_awaits_works_or_is_a_sentence(shell):
-    """Where no loop runs, IPython starts one; where one runs, the sentence says what to do."""
-    cell = "import asyncio\nawait asyncio.sleep(0)"
-    assert run(shell, cell)[1].success
+def test_a_cell_that_awaits_is_run(shell, server):
+    """Where no loop runs, IPython starts one; where one runs, the cell is finished in that one."""
+    cell = "import asyncio\nawait asyncio.sleep(0)\nloop = asyncio.get_running_loop()\nSeen('red')"
+    shell.user_ns["Seen"] = Seen
+    captured, result = run(shell, cell)
+    assert result.success
+    assert len(cards(captured)) == 1
+    runner = shell.loop_runner
 
     async def main():
-        with pytest.raises(ArgumentError, match="run it by itself"):
-            shell.run_cell_magic("gyazo", "", cell)
+        assert run(shell, cell)[1].success
+        assert shell.user_ns["loop"] is asyncio.get_running_loop()
 
     asyncio.run(main())
+    assert shell.loop_runner is runner
+
+
+def test_what_is_printed_clears_what_was_to_be_cleared(shell, server):
+    """`clear_output(wait=True)` waits for whatever comes next, also for a line of text."""
+    shell.user_ns["Seen"] = Seen
+    cell = "from IPython.display import clear_output, display\ndisplay(Seen('red'))\n"
+    captured, _ = run(shell, cell + "clear_output(wait=True)\nprint('done')")
+    assert "showed no picture" in captured.stdout
+
+    captured, _ = run(shell, cell + "clear_output(wait=True)")  # nothing came: it is still there
+    assert len(cards(captured)) == 1
+
+
+def test_a_picture_that_is_elsewhere_is_fetched(shell, server):
+    """An IPython Image that only points somewhere; but a text is a text."""
+    image = shell.user_ns["gyazo"].upload(png("red"))
+    shell.user_ns["url"] = image.url
+    captured, result = run(shell, "from IPython.display import Image as S\nS(url=url)")
+    assert result.success
+    assert len(cards(captured)) == 1
+
+    assert "showed no picture" in run(shell, "url")[0].stdout
+
+
+def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server):
+    """Whatever plotly's renderer is: the figure is asked, not its page."""
+    cell = """
+import plotly.graph_objects as go, plotly.io as pio
+pio.renderers.default = "notebook_connected"
+go.Figure(go.Bar(y=[1, 2]))
+"""
+    shell.run_cell("import plotly.io; before = plotly.io.renderers.default")
+    captured, result = run(shell, cell)
+    shell.run_cell("plotly.io.renderers.default = before")
+
+    assert result.success
+    assert len(cards(captured)) == 1
+
+
+def test_a_figure_that_is_shown_as_pdf_is_a_sentence(shell):
+    """It says how to show it as a picture."""
+    cell = "from IPython.display import publish_display_data as p\np({'application/pdf': b'%PDF'})"
+    _, result = run(shell, cell)
+
+    assert isinstance(result.error_in_exec, PictureError)
+    assert "figure_formats = ['png']" in str(result.error_in_exec)
+
+
+def test_what_arrived_before_a_stop_or_a_dead_token_is_shown(shell, server, monkeypatch):
+    """Its cards, and its list in the variable: not an earlier cell's."""
+    run(shell, "from IPython.display import display\ndisplay(Seen('green'))")
+    shell.user_ns["Seen"] = Seen
+    cell = "for colour in ('red', 'blue', 'black'): display(Seen(colour))"
+    for trouble, error in (
+        (Fault(status=401, path="/api/upload", times=9), UnauthorizedError),
+        (Fault(path="/api/upload", delay=7, times=9), BatchInterruptedError),
+    ):
+        server.sandbox.faults[:] = [Fault(path="/api/upload"), trouble]
+        stop = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+        if error is BatchInterruptedError:
+            stop.start()
+        captured, result = run(shell, "from IPython.display import display\n" + cell)
+        stop.cancel()
+
+        assert isinstance(result.error_in_exec, error)
+        assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 1
+        server.sandbox.faults.clear()
+        shell.user_ns["gyazo"].use_token(server.sandbox.new_token())
+
+    monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
+    shell.run_line_magic("gyazo_logout", "")
+    with pytest.raises(NotLoggedInError):
+        shell.run_line_magic("gyazo", "red")
+    assert shell.user_ns["gyazo_images"] == []
