@@ -232,6 +232,31 @@ def test_a_cell_that_awaits_keeps_its_place(kernel, server):
     assert "dropped\n" not in kernel.texts()
 
 
+AT_ONCE = """%%gyazo --into shared
+async with asyncio.TaskGroup() as group:
+    waits = [group.create_task(asyncio.sleep(0.1, n)) for n in range(3)]
+assert [wait.result() for wait in waits] == [0, 1, 2]
+try:
+    async with asyncio.timeout(0.1):
+        await asyncio.wait_for(asyncio.sleep(5), 9)
+except TimeoutError:
+    print("in time")
+assert (await gyazo.ame()).name
+assert len(await gyazo.aupload_all([seen(3), seen(4)], progress=False)) == 2
+seen(7)
+"""
+
+
+@pytest.mark.kernels
+def test_whatever_may_be_awaited_may_be_awaited_there(kernel, server):
+    """Groups, timeouts, and our own calls."""
+    for _ in range(2):
+        sent = kernel.send(AT_ONCE)
+        assert kernel.finish(sent) == ["ok"], kernel.texts(sent)
+        assert kernel.texts(sent) == ["in time\n"]
+        assert kernel.kinds(sent) == ["execute_result", "card"]
+
+
 @pytest.mark.kernels
 def test_stop_ends_a_cell_that_awaits(kernel, server):
     """At once, with what it started; and the kernel goes on."""
