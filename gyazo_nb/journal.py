@@ -21,7 +21,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -33,7 +32,6 @@ from .operation import FilePart
 _MARK = b'{"gyazo_nb":'
 # How a line begins; the rest is read when its image is asked for.
 _LINE = re.compile(rb'\{"gyazo_nb": 1, "account": ("(?:[^"\\]|\\.)*"), "sha256": "([0-9a-f]{64})"')
-_SMALL = 2**20  # bytes of a file that is read once, to be known and to be sent
 
 
 class Journal:
@@ -82,13 +80,12 @@ class Journal:
                     os.fsync(file.fileno())  # once: a kernel's death loses no written line
                 file.close()
 
-    def once(self, part: FilePart, send: Callable[[FilePart], Image]) -> Image:
+    def once(self, part: FilePart, send: Callable[[], Image]) -> Image:
         """Give the image of a picture that has arrived before, else send it and write that down.
 
         The same bytes twice in one batch are sent once: the second waits for the first.
         """
         try:
-            part = _held(part)
             before = _state(part)
             digest = digest_of(part)
         except OSError as error:
@@ -100,7 +97,7 @@ class Journal:
         with lock:
             image = self._known(digest)
             if image is None:
-                image = send(part)
+                image = send()
                 if _state(part) == before:  # else nobody knows which bytes were sent
                     self._write(digest, image)
             return image
@@ -189,14 +186,6 @@ def _alone(file: int) -> bool:
     except OSError:
         return True  # a file system that knows no locks
     return True
-
-
-def _held(part: FilePart) -> FilePart:
-    """Read a small file now: then what is known by its bytes and what is sent are the same."""
-    content = part.content
-    if isinstance(content, Path) and content.stat().st_size <= _SMALL:
-        return replace(part, content=content.read_bytes())
-    return part
 
 
 def _state(part: FilePart) -> object:

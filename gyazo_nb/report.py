@@ -79,8 +79,8 @@ class Report(Sequence[Image]):
 
         >>> gyazo.upload_all(paths).retry()                # doctest: +SKIP
 
-        What failed on its way is sent as it was drawn then, within 32 MB in all; of more than that, and
-        of a file or an address, what is there now.
+        What failed on its way is sent as it was then, within 32 MB in all; beyond that, and of a large
+        file or an address, what is there now.
         """
         self._again()
         return self

@@ -10,7 +10,9 @@ import asyncio
 import io
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .connection import Connection
@@ -34,6 +36,8 @@ else:
     journal, operation, picture = later("journal"), later("operation"), later("picture")
 
 V = TypeVar("V")
+
+SMALL = 2**20  # bytes of a file that is read when it is its turn, not when it is sent
 
 # A field of each picture: one value for all, or a function of the thing.
 Of: TypeAlias = "V | Callable[[Any], V | None] | None"
@@ -76,8 +80,8 @@ class Uploads(Connection):
         not stop the others: see `report.failures` and `report.retry()`. Ctrl-C keeps what is done: the
         report is `gyazo.report`. With `resume`, what has arrived is noted in that file, and the same
         call in another kernel sends only the rest; an image that was deleted on Gyazo since then is
-        given as it was. `concurrency` uploads are under way at a time. Let each path be of a file of
-        its own, which stays as it is until it has been sent.
+        given as it was. `concurrency` uploads are under way at a time. A file of more than 1 MB is read
+        while it is sent: until then let it stay as it is.
         Source: https://gyazo.com/api/docs/image#upload
         """
         fields = {
@@ -150,7 +154,7 @@ class Uploads(Connection):
             values = {
                 name: value(thing) if callable(value) else value for name, value in fields.items()
             }
-            drawn = self._drawn(_read(thing))
+            drawn = _held(self._drawn(_read(thing)))
             return batch.Drawn(_size(drawn), lambda noted: self._sending(drawn, values, noted))
 
         def notes() -> Notes:
@@ -191,9 +195,10 @@ class Uploads(Connection):
 
         def job() -> Image:
             part = self._fetched(drawn) if isinstance(drawn, str) else drawn
+            sending = api.upload(*signed_in, part, **fields)
             if noted is None:
-                return self._send(api.upload(*signed_in, part, **fields))
-            return noted.once(part, lambda one: self._send(api.upload(*signed_in, one, **fields)))
+                return self._send(sending)
+            return noted.once(part, lambda: self._send(sending))
 
         return job
 
@@ -253,6 +258,16 @@ def _read(thing: Any) -> Any:
     if isinstance(data, str):  # it is not a path
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     return data
+
+
+def _held(drawn: FilePart | str) -> FilePart | str:
+    """Read a small file now: the generator that named it may write its next picture over it."""
+    if isinstance(drawn, str) or not isinstance(content := drawn.content, Path):
+        return drawn
+    with suppress(OSError):  # which whoever sends it puts into words
+        if content.stat().st_size <= SMALL:
+            return replace(drawn, content=content.read_bytes())
+    return drawn
 
 
 def _size(drawn: FilePart | str) -> int:

@@ -192,6 +192,23 @@ def test_what_failed_is_sent_again_as_it_was(call, gyazo, server):
     assert [image.title for image in report] == list("abcde")
 
 
+def test_a_small_file_is_read_when_it_is_its_turn(call, gyazo, server, tmp_path):
+    """A generator may write each picture over the last one, and take the file away."""
+    path = tmp_path / "step.png"
+
+    def steps():
+        for data in pictures(30):
+            path.write_bytes(data)
+            yield path
+        path.unlink()
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=3))
+    report = call(gyazo, "upload_all", steps(), progress=False)
+    assert len(report.failures) == 3
+    assert call(report, "retry").ok
+    assert [server.sandbox.album.get(i.image_id).data for i in report] == pictures(30)
+
+
 def test_failures_hold_no_more_than_their_share_of_memory(gyazo, server, monkeypatch):
     """What is beyond it is drawn again, also from an open file."""
     monkeypatch.setattr("gyazo_nb.batch.KEPT", 3000)
