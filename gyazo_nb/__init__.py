@@ -15,7 +15,8 @@ The modules, in the order in which they build on each other:
                          loopback (catches the redirect) · stores profiles (saved tokens)
     5 in the hand        identity (who is signed in) · login (one attempt) · connection · book listing ·
                          sign_in, looking and session (`Gyazo`)
-                         many at once: pool progress stop journal report · batch · uploads
+                         many at once: pool progress stop journal report · waiting supply ·
+                         batch · uploads
     6 the notebook       config (traits) · kernel (what the place can do) · logs completion ·
                          panel (the widget) · prompt · keys (tokens that are there) · words capture sharing
     7 all together       doors (which way of signing in) · magics

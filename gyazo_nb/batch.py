@@ -1,27 +1,29 @@
-"""Many pictures at once: `upload_all`, its awaited twin, and how a batch runs.
+"""Many pictures at once: how a batch runs, and what it remembers from one run to the next.
 
-The law: one implementation for both colours. Things are read and drawn one after the other in the
-thread that asked, since neither a generator nor matplotlib may be used from several; only the sending
-is parallel, and no more pictures are drawn than are being sent. What is done is never lost: not by
-another thing's failure, not by Ctrl-C (see `Report`), not by the kernel's death (see `Journal`).
+The law: one implementation for both colours, see `waiting`. Things are read and drawn one after the
+other in the thread that asked, since neither a generator nor matplotlib may be used from several; only
+the sending is parallel, and no more pictures are drawn than are being sent. What is done is never lost:
+not by another thing's failure, not by Ctrl-C (see `Report`), not by the kernel's death (see `Journal`).
+What failed is sent again as it was drawn: a figure or a buffer may hold something else by then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
-from contextlib import nullcontext, suppress
-from contextvars import copy_context
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 from .errors import (
     ArgumentError,
     BatchInterruptedError,
     GyazoError,
     JournalError,
+    NotLoggedInError,
     UnauthorizedError,
 )
 from .journal import Journal
@@ -29,220 +31,216 @@ from .models import Image
 from .pool import Job, Pool
 from .progress import Progress
 from .report import Failure, Report
-from .stop import Stop
-
-Things = Iterable[Any] | AsyncIterable[Any]
+from .supply import Supply
+from .waiting import TICK, Awaiting, Blocking, Waiting, finish
 
 GRACE = 5.0  # seconds that Ctrl-C waits for what is being sent
-_TICK = 0.1  # seconds: Stop reaches an awaiting cell only when its loop wakes up
+KEPT = 32 * 2**20  # bytes of drawn pictures that failed; of more, the things are drawn again
+
+Notes = AbstractContextManager[Journal | None]
 
 
-# Told after each thing that is settled, with the number that have failed so far.
-Step = Callable[[int], object]
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A thing as it will be sent: how many bytes of memory it takes, and how to make a job of it."""
+
+    size: int
+    job: Callable[[Journal | None], Job[Image]]
 
 
-class Prepare(Protocol):
-    """Draws a thing, and gives the job that sends it."""
+@dataclass(slots=True)
+class _Todo:
+    """A thing that was read and has not arrived."""
 
-    def __call__(self, thing: Any, noted: Journal | None) -> Job[Image]:
-        """In the thread that asked; the job runs in another one, and is `noted` in the journal."""
+    thing: Any
+    drawn: Drawn | None = None
+    is_kept: bool = False
 
 
 class Batch:
-    """One call of `upload_all`, from its start to its last retry."""
+    """One call of `upload_all`, from its start to its last retry.
+
+    `draw` is called in the thread that asked; `notes` opens the journal, `anotes` is its twin, and
+    `begun` is told the report when the batch is under way.
+    """
 
     def __init__(
         self,
-        things: Any,  # a caller's: it is looked at below
-        prepare: Prepare,
+        things: Any,
+        draw: Callable[[Any], Drawn],
         *,
-        concurrency: Any,
+        notes: Callable[[], Notes],
+        anotes: Callable[[], Awaitable[Notes]],
+        begun: Callable[[Report], object],
+        concurrency: Any,  # a caller's, as the things are
         progress: bool,
-        journal: Callable[[], Journal] | None,
     ) -> None:
         if not isinstance(concurrency, int) or concurrency < 1:  # a float counts no threads
             raise ArgumentError("concurrency must be a whole number from 1.")
-        if isinstance(things, str | bytes) or hasattr(things, "__fspath__"):
-            raise ArgumentError(
-                "upload_all takes many pictures: a list of them, Path('folder').glob('*.png') or "
-                "anything else to loop over. One picture is for upload."
-            )
-        if not isinstance(things, Iterable | AsyncIterable):
-            raise ArgumentError(
-                f"upload_all takes many pictures, and a {type(things).__name__} is not a thing to loop "
-                f"over: give it in a list."
-            )
-        self._total = len(things) if isinstance(things, Sized) else None
-        self._source: Iterator[Any] | None = iter(things) if isinstance(things, Iterable) else None
-        self._things = things
-        self._prepare = prepare
+        self._supply = Supply(things)
+        self._draw = draw
+        self._notes = notes
+        self._anotes = anotes
+        self._begun = begun
         self._concurrency = concurrency
         self._progress = progress
-        self._journal = journal
-        self._pending: dict[int, Any] = {}  # read from the source, and not yet settled
-        self._lost = False  # the source was interrupted at its own work and cannot go on
-        self._stop = Stop()
-        self._failed = 0
+        self._todo: dict[int, _Todo] = {}
+        self._kept = 0
+        self._failed = 0  # in this run
+        self._runs = threading.Lock()
         self.report = Report(self.run, self.arun)
 
     def run(self) -> None:
         """Upload what is not uploaded yet."""
-        if self._source is None:
+        if self._supply.is_async:
             raise ArgumentError(
-                "These things come from an async iterable: use await gyazo.aupload_all(…)."
+                "These things come from an async iterable: use await gyazo.aupload_all(…), and "
+                "await gyazo.report.aretry()."
             )
-        self._stop = Stop()
-        with self._bar() as bar:
-            self._run(self._source, bar.step)
+        with Blocking() as waiting, self._alone():
+            with waiting.at_once():
+                notes = self._notes()
+            with notes as journal:
+                finish(self._run(waiting, journal))
+        if (
+            waiting.asked
+        ):  # when all was done already; but whoever asked wants what follows to stop, too
+            raise self._stopped(waiting)
 
     async def arun(self) -> None:
-        """Same as `run`, awaited: in a thread, so that the loop stays free."""
-        self._stop = Stop()
-        loop = asyncio.get_running_loop()
-        source = self._source = self._source or self._pulled(loop)
+        """Same as `run`, awaited."""
+        with self._alone(), Awaiting() as waiting, await self._anotes() as journal:
+            await self._run(waiting, journal)
 
-        settled: deque[int] = deque()
-
-        def work() -> None:
-            # A KeyboardInterrupt that leaves a future would run through the whole loop.
-            with suppress(BatchInterruptedError):
-                self._run(source, settled.append)
-
-        running = loop.run_in_executor(None, copy_context().run, work)
-        with self._bar() as bar:  # here: a widget that another thread draws may not be shown
-            try:
-                while not running.done():
-                    await asyncio.wait([running], timeout=_TICK)
-                    while settled:
-                        bar.step(settled.popleft())
-            except asyncio.CancelledError:
-                self._stop.ask()
-                await asyncio.wait([running], timeout=GRACE + 1)
-                raise
-        running.result()
-
-    def _run(self, source: Iterator[Any], step: Step) -> None:
-        report = self.report
-        again = {failure.index: failure.thing for failure in report.failures} | self._pending
-        if self._lost:
-            raise ArgumentError(
-                "This batch was stopped while its things were being made, and they cannot be asked for "
-                "again: call upload_all anew (with resume=, so that nothing is sent twice)."
-            )
-        report.interrupted = False
+    async def _run(self, waiting: Waiting, journal: Journal | None) -> None:
+        report, todo = self.report, self._todo
+        self._begun(report)
         self._failed = 0
-        for index in again:
-            report.results[index] = None
-        self._pending = dict(sorted(again.items()))
-        pool: Pool[Image] = Pool(self._concurrency)
-        with (
-            self._journal() if self._journal else nullcontext() as journal,
-            self._stop as stop,
-        ):
+        report.interrupted = False
+        with self._bar() as bar, closing(Pool[Image](self._concurrency, waiting.wake)) as pool:
             try:
-                for index, thing in self._each(source):
-                    while pool.in_flight >= self._concurrency:
-                        self._take(pool, step)
-                    try:
-                        with stop.at_once():
-                            job = self._prepare(thing, journal)
-                    except Exception as error:  # noqa: BLE001 -- one thing's failure is its own
-                        self._settle(index, error, step)
-                    else:
-                        pool.put(index, job)
-                        del job
+                for index in sorted(todo):
+                    await self._start(index, waiting, pool, bar, journal)
+                while taken := await self._supply.take(waiting):
+                    index = len(report.results)
+                    todo[index] = _Todo(*taken)
+                    report.results.append(None)
+                    del taken
+                    await self._start(index, waiting, pool, bar, journal)
                 while pool.in_flight:
-                    self._take(pool, step)
-            except KeyboardInterrupt:
+                    await waiting.turn()
+                    await self._take(waiting, pool, bar)
+            except GeneratorExit:  # nothing can be awaited any more
                 report.interrupted = True
-                self._drain(pool, step)
-                raise self._interrupted() from None
-            except BaseException:
+                raise
+            except BaseException as error:
                 report.interrupted = True
-                self._drain(pool, step)
+                with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second one: at once
+                    await self._drain(waiting, pool, bar)
+                if isinstance(error, KeyboardInterrupt):
+                    raise self._stopped(waiting) from None
+                if isinstance(error, asyncio.CancelledError) and not error.args:
+                    error.args = self._stopped(waiting).args  # it is shown under the cell
                 raise
-            finally:
-                pool.close()
 
-    def _each(self, source: Iterator[Any]) -> Iterator[tuple[int, Any]]:
-        """What is left from before, then the rest of the source."""
-        yield from list(self._pending.items())
-        while True:
-            try:
-                with self._stop.at_once():
-                    thing = next(source)
-            except StopIteration:
-                return
-            except BaseException:
-                self._lost = getattr(source, "gi_frame", source) is None
-                raise
-            index = len(self.report.results)
-            self._pending[index] = thing
-            self.report.results.append(None)
-            yield index, thing
+    async def _start(
+        self,
+        index: int,
+        waiting: Waiting,
+        pool: Pool[Image],
+        bar: Progress,
+        journal: Journal | None,
+    ) -> None:
+        """Draw a thing, and have it sent, as soon as there is room."""
+        await waiting.turn()
+        while pool.in_flight >= self._concurrency:
+            await self._take(waiting, pool, bar)
+            await waiting.turn()
+        todo = self._todo[index]
+        try:
+            if todo.drawn is None:
+                with waiting.at_once():
+                    todo.drawn = self._draw(todo.thing)
+            job = todo.drawn.job(journal)
+        except NotLoggedInError:
+            raise  # every further thing would fail alike
+        except Exception as error:  # noqa: BLE001 -- one thing's failure is its own
+            self._settle(index, error, bar)
+        else:
+            pool.put(index, job)
 
-    def _take(self, pool: Pool[Image], step: Step, timeout: float | None = None) -> None:
+    async def _take(
+        self, waiting: Waiting, pool: Pool[Image], bar: Progress, seconds: float = TICK
+    ) -> None:
         """Settle one that is done."""
-        done = pool.take(_TICK if timeout is None else timeout)
+        done = await waiting.take(pool, seconds)
         if done is not None:
             index, outcome = done
-            assert isinstance(index, int)  # noqa: S101 -- for mypy: it was put in by _run
-            self._settle(index, outcome, step)
-            if isinstance(outcome, UnauthorizedError | JournalError):
+            assert isinstance(index, int)  # noqa: S101 -- for mypy: it was put in by _start
+            self._settle(index, outcome, bar)
+            if isinstance(outcome, UnauthorizedError | NotLoggedInError | JournalError):
                 raise outcome  # no token, or no journal: every further thing would fail alike
-        if timeout is None:
-            self._stop.check()
 
-    def _settle(self, index: int, outcome: Image | BaseException, step: Step) -> None:
-        thing = self._pending.pop(index)
+    def _settle(self, index: int, outcome: Image | BaseException, bar: Progress) -> None:
+        todo = self._todo[index]
         if isinstance(outcome, BaseException):
             _lighten(outcome)
-            self.report.results[index] = Failure(index, thing, outcome)
+            self._keep(todo)
+            self.report.results[index] = Failure(index, todo.thing, outcome)
             self._failed += 1
         else:
             self.report.results[index] = outcome
-        step(self._failed)
+            del self._todo[index]
+            if todo.drawn is not None and todo.is_kept:
+                self._kept -= todo.drawn.size
+        bar.step(self._failed)
 
-    def _drain(self, pool: Pool[Image], step: Step) -> None:
+    def _keep(self, todo: _Todo) -> None:
+        """Keep what was drawn for a retry, if there is room."""
+        if todo.drawn is None or todo.is_kept:
+            return
+        if self._kept + todo.drawn.size <= KEPT:
+            self._kept += todo.drawn.size
+            todo.is_kept = True
+        else:
+            todo.drawn = None
+
+    async def _drain(self, waiting: Waiting, pool: Pool[Image], bar: Progress) -> None:
         """Keep what is being sent, for a moment."""
         deadline = time.monotonic() + GRACE
         while pool.in_flight and (left := deadline - time.monotonic()) > 0:
-            try:
-                self._take(pool, step, left)
-            except (UnauthorizedError, JournalError):
-                continue  # settled, and said already
+            with suppress(UnauthorizedError, NotLoggedInError, JournalError):  # settled, and said
+                await self._take(waiting, pool, bar, left)
 
-    def _interrupted(self) -> BatchInterruptedError:
-        of = "" if self._total is None else f" of {self._total}"
+    def _stopped(self, waiting: Waiting) -> BatchInterruptedError:
+        of = "" if self._supply.total is None else f" of {self._supply.total}"
+        rest = f"{waiting.retry} takes up the rest"
+        if self._supply.is_lost:
+            rest = (
+                "for the rest call upload_all anew: what was being made cannot be asked for again"
+            )
         return BatchInterruptedError(
-            f"Stopped: {len(self.report.images)}{of} are uploaded. They are in gyazo.report, and "
-            f"gyazo.report.retry() takes up the rest.",
+            f"Stopped: {len(self.report.images)}{of} are uploaded. They are in gyazo.report, and {rest}.",
             self.report,
         )
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no second run of the same things begin: each would be sent twice."""
+        if not self._runs.acquire(blocking=False):
+            raise ArgumentError(
+                "This batch is still running: wait until it has ended, or stop it, and then retry."
+            )
+        self.report.running = True
+        try:
+            yield
+        finally:
+            self.report.running = False
+            self._runs.release()
+
     def _bar(self) -> Progress:
-        return Progress(wanted=self._progress, total=self._total, done=len(self.report.images))
-
-    def _pulled(self, loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
-        """Ask an async iterable for its things, from the thread of the batch."""
-        assert isinstance(self._things, AsyncIterable)  # noqa: S101 -- for mypy: `arun` saw to it
-        iterator = aiter(self._things)
-        end = object()
-
-        async def following() -> Any:
-            return await anext(iterator, end)
-
-        while True:
-            future = asyncio.run_coroutine_threadsafe(following(), loop)
-            while not future.done():
-                if self._stop.asked:
-                    future.cancel()
-                    raise KeyboardInterrupt
-                time.sleep(0.001)
-            thing = future.result()
-            if thing is end:
-                return
-            yield thing
+        done = len(self.report.images)
+        return Progress(wanted=self._progress, total=self._supply.total, done=done)
 
 
 def _lighten(error: BaseException) -> None:

@@ -9,12 +9,19 @@ update is gone.
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from IPython.core.async_helpers import _asyncio_runner
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
+T = TypeVar("T")
+
+Finish = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class Shown:
@@ -23,6 +30,7 @@ class Shown:
     def __init__(self) -> None:
         self._shown: dict[object, tuple[Mapping[str, Any], Any]] = {}
         self._formatted: tuple[Any, Any] = (None, None)
+        self._showing: list[Any] = []
         self._clear_first = False
         self._thread = threading.get_ident()
 
@@ -30,79 +38,118 @@ class Shown:
         """What is to be seen, in order."""
         return list(self._shown.values())
 
+    @contextmanager
+    def formatting(self, thing: Any) -> Iterator[None]:
+        """Around the making of a thing's bundle: some things show themselves meanwhile."""
+        self._showing.append(thing)
+        try:
+            yield
+        finally:
+            self._showing.pop()
+
     def formatted(self, thing: Any, data: Any) -> None:
         """A thing was turned into a bundle, which is about to be shown."""
         self._formatted = (data, thing)
 
     def add(self, data: Any, transient: Any = None) -> None:
         """Something was shown; under the display id of an earlier one, it takes its place."""
-        if threading.get_ident() != self._thread or not isinstance(data, Mapping):
-            return  # another thread's: a subshell of ipykernel 7, a callback
-        if self._clear_first:
-            self._shown.clear()
-            self._clear_first = False
+        if not self._is_here() or not isinstance(data, Mapping):
+            return
+        self.wrote()
         key = (transient or {}).get("display_id") if isinstance(transient, Mapping) else None
         formatted, thing = self._formatted
-        self._shown[object() if key is None else key] = (
-            dict(data),
-            thing if formatted is data else None,
-        )
+        if formatted is not data:
+            thing = self._showing[-1] if self._showing else None
+        self._shown[object() if key is None else key] = (dict(data), thing)
+
+    def wrote(self) -> None:
+        """Something was printed, or shown: what was to be cleared by that is gone."""
+        if self._clear_first and self._is_here():
+            self._shown.clear()
+            self._clear_first = False
 
     def clear(self, *, wait: bool) -> None:
-        """The output was cleared, now or by the next thing that is shown."""
-        if threading.get_ident() == self._thread:
+        """The output was cleared, now or by the next thing that is printed or shown."""
+        if self._is_here():
             if wait:
                 self._clear_first = True
             else:
                 self._shown.clear()
 
+    def _is_here(self) -> bool:
+        """Whether this is no other thread: a subshell of ipykernel 7, a callback."""
+        return threading.get_ident() == self._thread
 
-def run(shell: InteractiveShell, cell: str) -> tuple[Shown, ExecutionResult]:
+
+def run(shell: InteractiveShell, cell: str, finish: Finish) -> tuple[Shown, ExecutionResult]:
     """Run a cell in the user's namespace, and give what it showed and how it ended.
 
+    `finish` ends a coroutine inside of a running loop: a kernel's, where the cell awaits something.
     matplotlib's inline figures are shown when the cell ends, by IPython's `post_execute`: that has
     happened when this returns.
     """
     shown = Shown()
-    with _watched(shell, shown):
+    with _watched(shell, shown, cell), _loop_at_hand(shell, finish):
         result: ExecutionResult = shell.run_cell(cell, store_history=False)  # type: ignore[no-untyped-call]
     return shown, result
 
 
-def awaits(shell: InteractiveShell, cell: str) -> bool:
-    """Whether a cell needs the event loop, which is busy with the cell that this is called from."""
+@contextmanager
+def _loop_at_hand(shell: InteractiveShell, finish: Finish) -> Iterator[None]:
+    """Lead a cell that awaits to the loop that is running, where IPython would begin another."""
+    before = shell.loop_runner
     try:
         asyncio.get_running_loop()
-        transformed = shell.transform_cell(cell)  # type: ignore[no-untyped-call]
-        return bool(shell.should_run_async(cell, transformed_cell=transformed))
-    except (
-        RuntimeError,
-        SyntaxError,
-    ):  # no loop: IPython starts one by itself; or the cell's own error
-        return False
+    except RuntimeError:
+        yield  # a terminal's: IPython's own way is the right one
+        return
+    if before is not _asyncio_runner:  # as %autoawait trio wants it
+        yield
+        return
+    shell.loop_runner = lambda coroutine: finish(_stoppable(coroutine))
+    try:
+        yield
+    finally:
+        shell.loop_runner = before
 
 
-def fail(shell: InteractiveShell, error: BaseException) -> None:
+async def _stoppable(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Let a Stop cancel what is awaited, as kernels do: as an exception it would end their loop."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    before = signal.getsignal(signal.SIGINT)
+    if task is None or before is None or threading.current_thread() is not threading.main_thread():
+        return await coroutine
+    cancel = task.cancel
+
+    def stopped(*_: object) -> None:
+        loop.call_soon_threadsafe(cancel)  # which also wakes it up
+
+    signal.signal(signal.SIGINT, stopped)
+    try:
+        return await coroutine
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def fail(outer: ExecutionResult | None, error: BaseException) -> None:
     """Let the cell that is running end with an error that has been shown already.
 
-    To raise it would show it again, with our own frames above the user's. The result of the cell is
-    handed round in `post_run_cell`, before the kernel answers by it.
+    To raise it would show it again, with our own frames above the user's: `outer`, by which the kernel
+    answers, is told. Where no such cell is running, or one that calls the magic as a function and may
+    want to handle its errors, there is only raising.
     """
-
-    def once(result: ExecutionResult) -> None:
-        shell.events.unregister("post_run_cell", once)
-        result.error_in_exec = error
-
-    shell.events.register("post_run_cell", once)
+    if outer is None or "%%gyazo" not in (getattr(outer.info, "raw_cell", None) or ""):
+        raise error
+    outer.error_in_exec = error
 
 
 @contextmanager
-def _watched(shell: InteractiveShell, shown: Shown) -> Iterator[None]:
+def _watched(shell: InteractiveShell, shown: Shown, cell: str) -> Iterator[None]:
     """Look on at everything that is displayed.
 
-    By an attribute of the very objects, which `capture_output` and an `Output` widget replace or lead
-    elsewhere: what the user keeps from being seen is not seen here either. ipykernel's own hooks would
-    see less: they know no `execute_result` before 7.
+    By an attribute of the very objects, which `capture_output` replaces: what it keeps from being seen
+    is not seen here either. What an `Output` widget takes in counts as shown, whether or not the widget
+    is. ipykernel's own hooks would see less: they know no `execute_result` before 7.
     """
     publisher: Any = shell.display_pub
     hook: Any = shell.displayhook
@@ -112,24 +159,50 @@ def _watched(shell: InteractiveShell, shown: Shown) -> Iterator[None]:
         return original_publish(data, *args, **kwargs)
 
     def clear_output(wait: bool = False, *args: Any, **kwargs: Any) -> Any:
-        shown.clear(wait=wait)
-        return original_clear(wait, *args, **kwargs)
+        done = original_clear(wait, *args, **kwargs)
+        shown.clear(wait=wait)  # behind it: a terminal is cleared by what is printed
+        return done
 
     def write_format_data(data: Any, *args: Any, **kwargs: Any) -> Any:
         shown.add(data)
         return original_write(data, *args, **kwargs)
 
     def format_(thing: Any, *args: Any, **kwargs: Any) -> Any:
-        data, metadata = original_format(thing, *args, **kwargs)
+        with shown.formatting(thing):
+            data, metadata = original_format(thing, *args, **kwargs)
         shown.formatted(thing, data)
         return data, metadata
 
+    def quiet() -> bool:
+        # IPython looks for the `;` that keeps a value from being shown at the end of the cell in its
+        # history: the outer one, which ends in a bracket.
+        transformed = shell.transform_cell(cell)  # type: ignore[no-untyped-call]
+        return bool(hook.semicolon_at_end_of_expression(transformed))
+
     with ExitStack() as stack:
+        stack.callback(
+            setattr, hook, "exec_result", hook.exec_result
+        )  # the outer cell's, else lost
+        _shadow(stack, hook, "quiet", quiet)
+        for stream in (sys.stdout, sys.stderr):
+            _tell(stack, stream, shown.wrote)
         original_format = _shadow(stack, shell.display_formatter, "format", format_)
         original_publish = _shadow(stack, publisher, "publish", publish)
         original_clear = _shadow(stack, publisher, "clear_output", clear_output)
         original_write = _shadow(stack, hook, "write_format_data", write_format_data)
         yield
+
+
+def _tell(stack: ExitStack, stream: Any, wrote: Callable[[], None]) -> None:
+    """Have it told when something is written to a stream."""
+
+    def write(text: Any, *args: Any, **kwargs: Any) -> Any:
+        if text:
+            wrote()
+        return original(text, *args, **kwargs)
+
+    if hasattr(stream, "__dict__"):
+        original = _shadow(stack, stream, "write", write)
 
 
 def _shadow(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:

@@ -19,10 +19,14 @@ Job = Callable[[], T]
 
 
 class Pool(Generic[T]):
-    """Up to `size` threads. `put` and `take` are for one thread alone."""
+    """Up to `size` threads. `put` and `take` are for one thread alone.
 
-    def __init__(self, size: int) -> None:
+    `tell` is called in one of the threads whenever something has come out.
+    """
+
+    def __init__(self, size: int, tell: Callable[[], object] = lambda: None) -> None:
         self.in_flight = 0
+        self._tell = tell
         self._size = size
         self._threads: list[threading.Thread] = []
         self._jobs: queue.SimpleQueue[tuple[Hashable, Job[T]] | None] = queue.SimpleQueue()
@@ -60,4 +64,5 @@ class Pool(Generic[T]):
             except BaseException as error:  # noqa: BLE001 -- whoever waits for it is told
                 outcome = error
             self._done.put((key, outcome))
+            self._tell()
             del item, job, outcome  # the next job may be long in coming, and a picture is large

@@ -1,15 +1,18 @@
 """What became of a batch: `Report`, the images that arrived and the things that did not.
 
 The law: it holds no picture's bytes and no token, only images, and of the things themselves those that
-are still to be uploaded. Everything is in the order of the things.
+are still to be uploaded. Everything is in the order of the things. What is printed of a thing is short,
+and of an address no more than where it leads: what follows may be somebody's key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, overload
+from urllib.parse import urlsplit
 
 from . import cards
 from .errors import BatchError
@@ -17,6 +20,7 @@ from .models import Image
 
 _SHOWN = 60  # thumbnails: a page of a thousand pictures helps nobody
 _LISTED = 20  # failures
+_LONGEST = 80  # characters of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,7 @@ class Failure:
     error: BaseException
 
     def __str__(self) -> str:
-        name = self.thing if isinstance(self.thing, str) else _named(self.thing)
-        return f"{self.index}: {name}: {self.error}"
+        return f"{self.index}: {_named(self.thing)}: {self.error}"
 
 
 class Report(Sequence[Image]):
@@ -42,7 +45,8 @@ class Report(Sequence[Image]):
 
     As a sequence it holds what arrived. `results` has an `Image`, a `Failure` or None (not reached) for
     each thing; `failures` says what went wrong and why, `interrupted` that the batch was stopped before
-    its end. `retry()` repeats what failed, takes up what was not reached, and gives this same report.
+    its end, `running` that it is under way. `retry()` repeats what failed, takes up what was not
+    reached, and gives this same report.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Report(Sequence[Image]):
     ) -> None:
         self.results: list[Image | Failure | None] = []
         self.interrupted = False
+        self.running = False
         self._again = again
         self._again_awaited = again_awaited
 
@@ -66,12 +71,16 @@ class Report(Sequence[Image]):
     @property
     def ok(self) -> bool:
         """Whether every thing arrived."""
-        return not self.interrupted and all(isinstance(one, Image) for one in self.results)
+        over = not (self.interrupted or self.running)
+        return over and all(isinstance(one, Image) for one in self.results)
 
     def retry(self) -> Report:
         """Repeat what failed and take up what was not reached. Gives this report, brought up to date.
 
         >>> gyazo.upload_all(paths).retry()                # doctest: +SKIP
+
+        What failed on its way is sent as it was then, within 32 MB in all; beyond that, and of a large
+        file or an address, what is there now.
         """
         self._again()
         return self
@@ -89,7 +98,9 @@ class Report(Sequence[Image]):
         if not self.ok:
             failures = self.failures
             why = f" The first: {failures[0]}" if failures else ""
-            raise BatchError(f"{self._caption()}: report.retry() takes up the rest.{why}", self)
+            raise BatchError(
+                f"{self._caption()}: gyazo.report.retry() takes up the rest.{why}", self
+            )
         return self
 
     @overload
@@ -125,7 +136,9 @@ class Report(Sequence[Image]):
         parts = [f"{len(self.images)} uploaded"]
         if failed := len(self.failures):
             parts.append(f"{failed} failed")
-        if self.interrupted:
+        if self.running:
+            parts.append("still running")
+        elif self.interrupted:
             parts.append("stopped before the end")
         return ", ".join(parts)
 
@@ -134,11 +147,20 @@ class Report(Sequence[Image]):
         more = len(failures) - _LISTED
         return [
             *(str(failure) for failure in failures[:_LISTED]),
-            *([f"and {more} more: see report.failures"] if more > 0 else []),
+            *([f"and {more} more: see gyazo.report.failures"] if more > 0 else []),
         ]
 
 
 def _named(thing: Any) -> str:
     """A path is named by itself, a figure by its class: its repr may be anything."""
     path = getattr(thing, "__fspath__", None)
-    return str(path()) if callable(path) else f"a {type(thing).__name__}"
+    if not isinstance(thing, str) and not callable(path):
+        return f"a {type(thing).__name__}"
+    name = str(path()) if callable(path) else str(thing)
+    if name[:8].lower().startswith(("http://", "https://")):
+        with suppress(ValueError):
+            parts = urlsplit(name)
+            name = f"{parts.hostname or ''}{parts.path}"
+    return (
+        name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}…{name[-_LONGEST // 2 + 1 :]}"
+    )

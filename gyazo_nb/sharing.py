@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -21,13 +21,15 @@ from .errors import ArgumentError, PictureError
 from .later import later
 
 if TYPE_CHECKING:
-    from . import capture, drawing, words
+    from . import capture, drawing, kernel, picture, words
     from .report import Report
     from .session import Gyazo
 else:
-    capture, drawing, words = later("capture"), later("drawing"), later("words")
+    capture, drawing, kernel = later("capture"), later("drawing"), later("kernel")
+    picture, words = later("picture"), later("words")
 
 INTO = "gyazo_images"
+_PDF = "application/pdf"
 _CARDS = 12  # more of them are shown as a gallery
 
 
@@ -91,11 +93,8 @@ class SharingMagics:
         options = self._options(self.gyazo_cell, line)
         if self.session.account is None:
             self.session.me()  # says to sign in: before a long cell, not after it
-        if capture.awaits(self.shell, cell):
-            raise ArgumentError(
-                "A cell that awaits cannot be run by %%gyazo: run it by itself, and then  %gyazo fig"
-            )
-        shown, result = capture.run(self.shell, cell)
+        outer = self.shell.displayhook.exec_result
+        shown, result = capture.run(self.shell, cell, kernel.run)
         error = result.error_before_exec or result.error_in_exec
         if error is None or options.on_error:
             pictures, complaint = _drawn(shown)
@@ -106,7 +105,7 @@ class SharingMagics:
                     raise
                 self.shell.showtraceback()  # beneath the cell's own error, which is the one that counts
         if error is not None:
-            capture.fail(self.shell, error)
+            capture.fail(outer, error)
 
     def _share(
         self,
@@ -115,8 +114,8 @@ class SharingMagics:
         complaint: PictureError | None = None,
     ) -> None:
         """Upload, show the cards, leave the list, and say what failed."""
+        self.shell.user_ns[options.into] = []  # and not an earlier cell's, whatever happens
         if not things:
-            self.shell.user_ns[options.into] = []
             if complaint is not None:
                 raise complaint
             print("This cell showed no picture: nothing was uploaded.")  # noqa: T201 -- under the cell
@@ -127,9 +126,15 @@ class SharingMagics:
             "access_policy": options.access_policy,
             "collection_id": options.collection,
         }
-        report = self.session.upload_all(things, progress=len(things) > _CARDS, **fields)
-        self.shell.user_ns[options.into] = report.images
-        _show(report)
+        before = self.session.report
+        try:
+            self.session.upload_all(things, progress=len(things) > _CARDS, **fields)
+        finally:  # also after a Stop, or when the token dies: what arrived is seen
+            report = self.session.report
+            if report is not None and report is not before:
+                self.shell.user_ns[options.into] = report.images
+                _show(report)
+        assert report is not None  # noqa: S101 -- for mypy: the batch has ended well
         if len(things) == 1 and report.failures:
             raise report.failures[0].error
         report.check()
@@ -149,19 +154,33 @@ class SharingMagics:
         return options
 
 
-def _drawn(shown: capture.Shown) -> tuple[list[bytes], PictureError | None]:
-    """The pictures among what was shown, each once, and the first that could not be drawn."""
-    pictures: dict[bytes, bytes] = {}
+def _drawn(shown: capture.Shown) -> tuple[list[bytes | str], PictureError | None]:
+    """The pictures among what was shown, each once, and the first that could not be drawn.
+
+    One that is shown by its address alone is that address.
+    """
+    pictures: dict[bytes, bytes | str] = {}
     complaint = None
     for bundle, thing in shown.all():
         try:
-            data = drawing.from_bundle(bundle) or drawing.chart(thing)
+            data = drawing.from_bundle(bundle) or drawing.chart(thing) or _address(bundle, thing)
         except PictureError as error:
             complaint = complaint or error
             continue
         if data:
-            pictures.setdefault(hashlib.sha256(data).digest(), data)
+            known_by = data.encode() if isinstance(data, str) else data
+            pictures.setdefault(hashlib.sha256(known_by).digest(), data)
     return list(pictures.values()), complaint
+
+
+def _address(bundle: Mapping[str, Any], thing: Any) -> str | None:
+    """The address of a picture that is not in the notebook; a text that is one is a text."""
+    if _PDF in bundle:
+        raise PictureError(
+            "A figure was shown as PDF, which Gyazo does not take: run  %config "
+            "InlineBackend.figure_formats = ['png']  and then this cell again."
+        )
+    return None if isinstance(thing, str) else picture.address(thing)
 
 
 def _show(report: Report) -> None:

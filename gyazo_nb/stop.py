@@ -17,17 +17,13 @@ from typing import Any, Self
 class Stop:
     """Whether somebody asked to stop. Used in a `with`.
 
-    No interrupt reaches another thread than the main one: there `ask` is the only way.
+    An interrupt reaches the main thread alone: in any other one nobody ever asks.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self._strikes = False
         self._before: Any = None
-
-    def ask(self) -> None:
-        """Ask to stop, from any thread."""
-        self.asked = True
 
     def check(self) -> None:
         """Stop here, if somebody asked for it."""
@@ -63,6 +59,7 @@ class Stop:
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         _ = number, frame
-        if self._strikes or self.asked:
+        strikes = self._strikes or self.asked
+        self.asked, self._strikes = True, False  # also where the user's code swallows it
+        if strikes:
             raise KeyboardInterrupt
-        self.asked = True

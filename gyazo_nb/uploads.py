@@ -7,11 +7,16 @@ a value, or a function of the thing.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .connection import Connection
+from .errors import PictureError
 from .later import later
 
 if TYPE_CHECKING:
@@ -19,16 +24,20 @@ if TYPE_CHECKING:
 
     from . import api, batch, fetch, journal, operation, picture
     from .api import AccessPolicy
-    from .batch import Batch, Things
+    from .batch import Batch, Drawn, Notes
     from .journal import Journal
     from .models import Image
     from .operation import FilePart, Operation
     from .report import Report
+    from .supply import Things
+    from .user import User
 else:
     api, batch, fetch = later("api"), later("batch"), later("fetch")
     journal, operation, picture = later("journal"), later("operation"), later("picture")
 
 V = TypeVar("V")
+
+SMALL = 2**20  # bytes of a file that is read when it is its turn, not when it is sent
 
 # A field of each picture: one value for all, or a function of the thing.
 Of: TypeAlias = "V | Callable[[Any], V | None] | None"
@@ -70,7 +79,9 @@ class Uploads(Connection):
         field (`title`, `desc`, …, as in `upload`) a value or a function of the thing. What fails does
         not stop the others: see `report.failures` and `report.retry()`. Ctrl-C keeps what is done: the
         report is `gyazo.report`. With `resume`, what has arrived is noted in that file, and the same
-        call in another kernel sends only the rest. `concurrency` uploads are under way at a time.
+        call in another kernel sends only the rest; an image that was deleted on Gyazo since then is
+        given as it was. `concurrency` uploads are under way at a time. A file of more than 1 MB is read
+        while it is sent: until then let it stay as it is.
         Source: https://gyazo.com/api/docs/image#upload
         """
         fields = {
@@ -103,7 +114,13 @@ class Uploads(Connection):
         created_at: Of[datetime | float] = None,
         collection_id: Of[str] = None,
     ) -> Report:
-        """Same as `upload_all`, awaited. `things` may be an async iterable too."""
+        """Same as `upload_all`, awaited. `things` may be an async iterable too.
+
+        >>> await gyazo.aupload_all(figures())             # doctest: +SKIP
+
+        Things are read and drawn here, in the thread of the event loop, which goes on between any two:
+        let an async generator await what takes long to make.
+        """
         fields = {
             "title": title,
             "desc": desc,
@@ -132,40 +149,56 @@ class Uploads(Connection):
         fixed = {name: value for name, value in fields.items() if not callable(value)}
         api.upload(*self._signed_in(), operation.FilePart("", "", b"", ""), **fixed)
 
-        def prepare(thing: Any, noted: Journal | None) -> Callable[[], Image]:
+        def draw(thing: Any) -> Drawn:
+            self._signed_in()  # before anything is drawn in vain
             values = {
                 name: value(thing) if callable(value) else value for name, value in fields.items()
             }
-            return self._job(_closable(thing), values, noted)
+            drawn = _held(self._drawn(_read(thing)))
+            return batch.Drawn(_size(drawn), lambda noted: self._sending(drawn, values, noted))
 
-        def notes() -> Journal:
-            assert resume is not None  # noqa: S101 -- for mypy: see below
-            return journal.Journal(resume, self._whose())
+        def notes() -> Notes:
+            return nullcontext() if resume is None else journal.Journal(resume, self._whose())
 
-        many = batch.Batch(
+        async def anotes() -> Notes:
+            return (
+                nullcontext() if resume is None else journal.Journal(resume, await self._awhose())
+            )
+
+        def begun(report: Report) -> None:
+            self._report = report
+
+        return batch.Batch(
             things,
-            prepare,
+            draw,
+            notes=notes,
+            anotes=anotes,
+            begun=begun,
             concurrency=concurrency,
             progress=progress,
-            journal=None if resume is None else notes,
         )
-        self._report = many.report
-        return many
 
-    def _job(
-        self, thing: Any, fields: dict[str, Any], noted: Journal | None = None
-    ) -> Callable[[], Image]:
+    def _job(self, thing: Any, fields: dict[str, Any]) -> Callable[[], Image]:
         """Draw a thing now, and give what fetches (an address) and sends it."""
+        self._signed_in()
+        return self._sending(self._drawn(thing), fields, None)
+
+    def _drawn(self, thing: Any) -> FilePart | str:
+        """Draw a thing, unless it is an address."""
+        return picture.address(thing) or picture.file_part(thing)
+
+    def _sending(
+        self, drawn: FilePart | str, fields: dict[str, Any], noted: Journal | None
+    ) -> Callable[[], Image]:
+        """Give what fetches (an address) and sends what was drawn, for who is signed in now."""
         signed_in = self._signed_in()
-        url = picture.address(thing)
-        part = None if url else picture.file_part(thing)
 
         def job() -> Image:
-            ready = part or self._fetched(url or "")
-            sending = api.upload(*signed_in, ready, **fields)
+            part = self._fetched(drawn) if isinstance(drawn, str) else drawn
+            sending = api.upload(*signed_in, part, **fields)
             if noted is None:
                 return self._send(sending)
-            return noted.once(ready, lambda: self._send(sending))
+            return noted.once(part, lambda: self._send(sending))
 
         return job
 
@@ -174,12 +207,12 @@ class Uploads(Connection):
         return api.upload(*signed_in, await self._apart(thing), **fields)
 
     def _part(self, thing: Any) -> FilePart:
-        url = picture.address(thing)
-        return self._fetched(url) if url else picture.file_part(thing)
+        drawn = self._drawn(thing)
+        return self._fetched(drawn) if isinstance(drawn, str) else drawn
 
     async def _apart(self, thing: Any) -> FilePart:
-        url = picture.address(thing)
-        return await asyncio.to_thread(self._fetched, url) if url else picture.file_part(thing)
+        drawn = self._drawn(thing)
+        return await asyncio.to_thread(self._fetched, drawn) if isinstance(drawn, str) else drawn
 
     def _fetched(self, url: str) -> FilePart:
         return picture.from_bytes(fetch.fetch(url), "What is at this address")
@@ -187,14 +220,57 @@ class Uploads(Connection):
     def _whose(self) -> str:
         """Name the account and its site: a journal of the sandbox says nothing about Gyazo."""
         site, token = self._signed_in()
-        account = self.account
-        user = account.user if account is not None else None
-        user = user or self._send(api.me(site, token))
+        user = self._known_user()
+        if user is None:
+            user = self._send(api.me(site, token))
         return f"{user.uid} {site.upload_url}"
 
+    async def _awhose(self) -> str:
+        """Same as `_whose`, awaited."""
+        site, token = self._signed_in()
+        user = self._known_user()
+        if user is None:
+            user = await self._asend(api.me(site, token))
+        return f"{user.uid} {site.upload_url}"
 
-def _closable(thing: Any) -> Any:
-    """Read an open file now: the generator that gave it may close it before it is sent."""
-    if callable(getattr(thing, "read", None)) and callable(getattr(thing, "seekable", None)):
-        return thing.read()
-    return thing
+    def _known_user(self) -> User | None:
+        account = self.account
+        return None if account is None else account.user
+
+
+def _read(thing: Any) -> Any:
+    """Read an open file now: the generator that gave it may close it before it is sent.
+
+    It is left where it stood, so that it can be read again where there was no room for what it held.
+    """
+    if not callable(getattr(thing, "read", None)) or not callable(getattr(thing, "seekable", None)):
+        return thing
+    try:
+        start = thing.tell() if thing.seekable() else None
+        data = "" if isinstance(thing, io.TextIOBase) else thing.read()
+        if start is not None:
+            thing.seek(start)
+    except (OSError, ValueError) as error:  # closed, or open for writing
+        raise PictureError(
+            f"This file cannot be read ({error}): open it with mode 'rb', and close it no sooner than "
+            f"the next thing is asked for."
+        ) from None
+    if isinstance(data, str):  # it is not a path
+        raise PictureError("This file is open as text: open it with mode 'rb'.")
+    return data
+
+
+def _held(drawn: FilePart | str) -> FilePart | str:
+    """Read a small file now: the generator that named it may write its next picture over it."""
+    if isinstance(drawn, str) or not isinstance(content := drawn.content, Path):
+        return drawn
+    with suppress(OSError):  # which whoever sends it puts into words
+        if content.stat().st_size <= SMALL:
+            return replace(drawn, content=content.read_bytes())
+    return drawn
+
+
+def _size(drawn: FilePart | str) -> int:
+    """How many bytes of memory it takes."""
+    content = "" if isinstance(drawn, str) else drawn.content
+    return len(content) if isinstance(content, bytes) else 0

@@ -1,15 +1,24 @@
 """Many at once: nothing is lost, nothing is sent twice, nothing is held that is done."""
 
 import asyncio
+import hashlib
 import io
 import json
+import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from harness import PNG
+from PIL import Image as Pillow
 
 from gyazo_nb import (
     ArgumentError,
@@ -76,7 +85,7 @@ def test_a_field_is_a_value_or_a_function_of_the_thing(gyazo, server, tmp_path):
     assert {tuple(i.fields) for i in server.sandbox.images} == {("title", "desc")}
 
 
-def test_things_are_read_when_they_are_needed(gyazo, server):
+def test_things_are_read_when_they_are_needed(call, gyazo, server):
     """No more are drawn than are under way, and one is read at a time, in the calling thread."""
     alive, most, threads = 0, 0, set()
     lock = threading.Lock()
@@ -102,9 +111,28 @@ def test_things_are_read_when_they_are_needed(gyazo, server):
 
     gyazo._send = sending
 
-    assert len(gyazo.upload_all(things(), concurrency=4, progress=False)) == 60
+    assert len(call(gyazo, "upload_all", things(), concurrency=4, progress=False)) == 60
     assert most <= 5
     assert threads == {threading.main_thread()}
+
+
+def test_what_belongs_to_a_thread_can_be_looped_over(call, gyazo):
+    """A cursor of sqlite3, which refuses every other thread; and `title` is called there, too."""
+    database = sqlite3.connect(":memory:")
+    database.execute("create table plots (data blob)")
+    database.executemany("insert into plots values (?)", [(data,) for data in pictures(5)])
+    rows = (data for (data,) in database.execute("select data from plots"))
+    threads = set()
+
+    def title(data):
+        threads.add(threading.current_thread())
+        return database.execute("select 'A title'").fetchone()[0]
+
+    report = call(gyazo, "upload_all", rows, title=title, progress=False)
+
+    assert [image.title for image in report] == ["A title"] * 5
+    assert threads == {threading.main_thread()}
+    database.close()
 
 
 def test_one_failure_does_not_lose_the_others(call, gyazo, server):
@@ -120,7 +148,7 @@ def test_one_failure_does_not_lose_the_others(call, gyazo, server):
     assert isinstance(report.failures[-1].error, PictureError)
     assert "5: a bytes: These bytes held text" in str(report)
     assert "held text" in report._repr_html_()
-    with pytest.raises(BatchError, match="8 uploaded, 3 failed: report.retry"):
+    with pytest.raises(BatchError, match="8 uploaded, 3 failed: gyazo.report.retry"):
         report.check()
 
     before = len(uploads(server))
@@ -137,6 +165,84 @@ def test_a_failure_holds_no_picture(gyazo, server):
 
     for failure in report.failures:
         assert failure.error.__traceback__ is None
+
+
+def test_what_failed_is_sent_again_as_it_was(call, gyazo, server):
+    """A buffer that is used again, a file that was read: the retry sends the picture that failed."""
+    buffer = np.zeros((4, 4), np.uint8)
+
+    def things():
+        for shade in (0, 50, 100):
+            buffer[:] = shade
+            yield buffer
+        yield io.BytesIO(PNG)
+        with io.BytesIO(PNG + b"closed") as file:
+            yield file
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=5))
+    titles = iter("abcde")
+    report = call(gyazo, "upload_all", things(), title=lambda _: next(titles), progress=False)
+    assert len(report.failures) == 5
+
+    assert call(report, "retry").ok
+    sent = [server.sandbox.album.get(image.image_id).data for image in report]
+    shades = [np.asarray(Pillow.open(io.BytesIO(data)))[0, 0] for data in sent[:3]]
+    assert shades == [0, 50, 100]
+    assert sent[3:] == [PNG, PNG + b"closed"]
+    assert [image.title for image in report] == list("abcde")
+
+
+def test_a_small_file_is_read_when_it_is_its_turn(call, gyazo, server, tmp_path):
+    """A generator may write each picture over the last one, and take the file away."""
+    path = tmp_path / "step.png"
+
+    def steps():
+        for data in pictures(30):
+            path.write_bytes(data)
+            yield path
+        path.unlink()
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=3))
+    report = call(gyazo, "upload_all", steps(), progress=False)
+    assert len(report.failures) == 3
+    assert call(report, "retry").ok
+    assert [server.sandbox.album.get(i.image_id).data for i in report] == pictures(30)
+
+
+def test_failures_hold_no_more_than_their_share_of_memory(gyazo, server, monkeypatch):
+    """What is beyond it is drawn again, also from an open file."""
+    monkeypatch.setattr("gyazo_nb.batch.KEPT", 3000)
+    things = [*pictures(5, size=1000), io.BytesIO(PNG + b"file" + b"\0" * 1000)]
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=6))
+    drawn = []
+    report = gyazo.upload_all(things, title=drawn.append, progress=False)
+
+    assert report.retry().ok
+    assert len(drawn) == 6 + 4
+    assert len(stored(server)) == 6
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(gyazo, server, tmp_path):
+    """Closed, open as text, open for writing: never taken for the path that it holds."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    with path.open() as text, (tmp_path / "b.png").open("wb") as writing:
+        things = [open(path, "rb"), text, io.StringIO(str(path)), writing]  # noqa: SIM115, PTH123
+        things[0].close()
+        report = gyazo.upload_all(things, progress=False)
+
+    assert [type(failure.error) for failure in report.failures] == [PictureError] * 4
+    assert all("open it with mode 'rb'" in str(failure) for failure in report.failures)
+
+
+def test_a_failure_is_named_in_a_line(gyazo):
+    """An address without what may be a key in it, a long text by its ends."""
+    things = ["http://127.0.0.1:1/a.png?signature=s3cr3t", "data:image/png;base64," + "A" * 10_000]
+    report = gyazo.upload_all(things, progress=False)
+
+    assert "s3cr3t" not in repr(report) + report._repr_html_() + str(report.failures)
+    assert "0: 127.0.0.1/a.png: " in repr(report)
+    assert max(map(len, repr(report).splitlines())) < 400
 
 
 def test_an_error_of_the_users_function_fails_that_thing_only(gyazo):
@@ -165,15 +271,46 @@ def test_an_error_of_the_source_is_the_calls_error(gyazo):
         gyazo.report.retry()
 
 
+@pytest.mark.parametrize("make", [map, lambda *of: islice((of[0](n) for n in of[1]), 6)])
+def test_what_was_lost_in_the_source_is_never_called_uploaded(gyazo, server, make):
+    """Other iterators than generators go on after an error, without what they were at."""
+    error = LookupError("mine")
+
+    def load(number):
+        nonlocal error
+        if number == 3 and error:
+            now, error = error, None
+            raise now
+        return pictures(6)[number]
+
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload"))
+    with pytest.raises(LookupError, match="mine"):
+        gyazo.upload_all(make(load, range(6)), progress=False)
+
+    assert len(gyazo.report) == 2
+    for _ in range(2):
+        with pytest.raises(ArgumentError, match="call upload_all anew"):
+            gyazo.report.retry()
+        assert len(gyazo.report) == 3  # what failed on its way is repeated all the same
+        assert not gyazo.report.ok
+
+
 def test_a_token_that_dies_ends_the_batch(gyazo, server):
     """Every further upload would fail alike: the sentence says to sign in, and nothing is lost."""
-    server.sandbox.faults.append(Fault(status=401, path="/api/upload", times=100))
+    server.sandbox.faults.append(Fault(status=401, times=100))
 
     with pytest.raises(UnauthorizedError, match="%gyazo_login"):
         gyazo.upload_all(pictures(50), concurrency=2, progress=False)
 
     assert len(server.sandbox.requests) <= 5
+    read = len(gyazo.report.results)
+    assert read <= 6
     server.sandbox.faults.clear()
+    failed = gyazo.report.failures
+    with pytest.raises(NotLoggedInError, match="%gyazo_login"):
+        gyazo.report.retry()
+    assert gyazo.report.failures == failed
+    assert len(gyazo.report.results) == read
     gyazo.use_token(server.sandbox.new_token())
     assert len(gyazo.report.retry()) == 50
 
@@ -184,6 +321,10 @@ def test_a_token_that_dies_ends_the_batch(gyazo, server):
         ("plots/*.png", {}, "takes many pictures"),
         (Path("plots"), {}, "takes many pictures"),
         (3, {}, "a int is not a thing to loop over"),
+        (bytearray(PNG), {}, "takes many pictures"),
+        (io.BytesIO(PNG), {}, "takes many pictures"),
+        (np.zeros((4, 5)), {}, "takes many pictures"),
+        (np.zeros((4, 5, 3)), {}, "takes many pictures"),
         ([], {"concurrency": 0}, "concurrency must be"),
         ([], {"concurrency": 2.5}, "concurrency must be"),
         ([], {"access_policy": "everyone"}, "access_policy must be"),
@@ -197,6 +338,26 @@ def test_a_wrong_call_is_a_sentence_before_anything_is_sent(
         call(gyazo, "upload_all", things, **options)
 
     assert server.sandbox.requests == []
+
+
+def test_a_batch_that_never_began_leaves_the_last_report(gyazo, server, tmp_path):
+    """What was interrupted can still be taken up, and a retry without its journal loses nothing."""
+    journal = tmp_path / "b.jsonl"
+    server.sandbox.faults.append(Fault(status=422, path="/api/upload", times=2))
+    report = gyazo.upload_all(pictures(5), resume=journal, progress=False)
+    journal.rename(tmp_path / "away.jsonl")
+    journal.mkdir()
+
+    with pytest.raises(JournalError, match="cannot be used"):
+        gyazo.upload_all(pictures(1), resume=tmp_path, progress=False)
+    with pytest.raises(JournalError, match="cannot be used"):
+        report.retry()
+
+    assert gyazo.report is report
+    assert len(report.failures) == 2
+    assert not report.ok
+    journal.rmdir()
+    assert len(report.retry()) == 5
 
 
 def test_an_unknown_field_is_pythons_own_error(gyazo):
@@ -249,7 +410,7 @@ def test_the_loop_stays_free_while_a_batch_is_awaited(gyazo, server):
 
 
 def stop_after(seconds):
-    threading.Timer(seconds, lambda: signal.raise_signal(signal.SIGINT)).start()
+    threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
 
 
 def test_stop_keeps_what_is_done_and_the_rest_is_taken_up(gyazo, server):
@@ -415,12 +576,110 @@ def test_a_torn_line_is_passed_over(gyazo, server, tmp_path, cut):
     assert len(uploads(server)) == 3 + 2
 
 
-def test_a_journal_torn_in_its_first_line_is_one_still(gyazo, server, tmp_path):
-    """Killed at the very first line."""
+@pytest.mark.parametrize(
+    "torn", [b"{", b'{"gyaz', b'{"gyazo_nb":', b'{"gyazo_nb": 1, "acc', b'{"gya\n']
+)
+def test_a_journal_torn_in_its_first_line_is_one_still(gyazo, server, tmp_path, torn):
+    """Killed at the very first line, by a full disk too: the next run begins it, and those after read it."""
     journal = tmp_path / "b.jsonl"
-    journal.write_bytes(b'{"gyaz')
+    journal.write_bytes(torn)
 
-    assert len(gyazo.upload_all(pictures(2), resume=journal, progress=False)) == 2
+    for _ in range(3):
+        assert gyazo.upload_all(pictures(2), resume=journal, progress=False).ok
+    assert len(uploads(server)) == 2
+
+
+def test_a_line_tells_of_the_bytes_that_were_sent(gyazo, server, tmp_path):
+    """A generator that writes over one file at each step: no line names another picture's bytes."""
+    journal, path = tmp_path / "b.jsonl", tmp_path / "step.png"
+
+    def steps():
+        for data in pictures(100):
+            path.write_bytes(data)
+            yield path
+
+    gyazo.upload_all(steps(), resume=journal, concurrency=2, progress=False)
+
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert lines
+    for line in lines:
+        sent = server.sandbox.album.get(line["image"]["image_id"]).data
+        assert hashlib.sha256(sent).hexdigest() == line["sha256"]
+
+
+def test_a_large_file_that_changes_while_it_is_sent_is_not_noted(gyazo, server, tmp_path):
+    """Nobody knows which of its bytes arrived: the next run sends it again."""
+    journal, path = tmp_path / "b.jsonl", tmp_path / "large.png"
+    path.write_bytes(PNG + bytes(3 * 2**20))
+    server.sandbox.faults.append(Fault(path="/api/upload", delay=0.5))
+    gyazo.me()
+    threading.Timer(0.3, lambda: path.write_bytes(PNG + b"new" + bytes(3 * 2**20))).start()
+
+    assert gyazo.upload_all([path], resume=journal, progress=False).ok
+    assert journal.read_bytes() == b""
+    gyazo.upload_all([path], resume=journal, progress=False)
+    gyazo.upload_all([path], resume=journal, progress=False)
+    assert len(uploads(server)) == 2
+
+
+HOLD = """
+import sys
+from gyazo_nb.journal import Journal
+with Journal(sys.argv[1], "somebody"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_batches_do_not_write_to_one_journal(call, gyazo, server, tmp_path):
+    """Each would send what the other sends; a kernel that ends, however it does, lets go of it."""
+    journal = tmp_path / "b.jsonl"
+    command = [sys.executable, "-c", HOLD, str(journal)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+
+    with pytest.raises(JournalError, match="in use by another batch: wait"):
+        call(gyazo, "upload_all", pictures(2), resume=journal, progress=False)
+
+    assert uploads(server) == []
+    other.kill()
+    other.communicate()
+    assert call(gyazo, "upload_all", pictures(2), resume=journal, progress=False).ok
+    assert call(gyazo, "upload_all", pictures(2), resume=journal, progress=False).ok
+    assert len(uploads(server)) == 2
+
+
+def test_a_long_journal_is_not_held_in_memory(gyazo, server, tmp_path):
+    """Of each line, where it begins; its image is made when it is asked for."""
+    journal = tmp_path / "b.jsonl"
+    gyazo.upload_all(pictures(1), resume=journal, progress=False)
+    line = journal.read_bytes()
+    known = hashlib.sha256(pictures(1)[0]).hexdigest().encode()
+    with journal.open("ab") as file:
+        for number in range(50_000):
+            file.write(line.replace(known, b"%064x" % number))
+    size, began = journal.stat().st_size, time.monotonic()
+
+    tracemalloc.start()
+    try:
+        report = gyazo.upload_all(pictures(1), resume=journal, progress=False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(uploads(server)) == 1
+    assert report[0].permalink_url
+    assert size > 15 * 2**20
+    assert peak < size / 1.5
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("resume", ["~nobody-at-all/b.jsonl", "no/such/folder/b.jsonl", "a\0b", ""])
+def test_a_journal_that_cannot_be_is_a_sentence(gyazo, tmp_path, monkeypatch, resume):
+    """It says to give another path."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match="cannot be used .*give resume="):
+        gyazo.upload_all(pictures(1), resume=resume, progress=False)
 
 
 def test_what_is_no_journal_is_left_alone(gyazo, tmp_path):

@@ -2,7 +2,11 @@
 
 import asyncio
 import io
+import os
+import signal
+import threading
 
+import nbformat
 import numpy as np
 import pytest
 from harness import PNG
@@ -12,7 +16,15 @@ from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
-from gyazo_nb import ArgumentError, BatchError, Image, NotLoggedInError, PictureError
+from gyazo_nb import (
+    ArgumentError,
+    BatchError,
+    BatchInterruptedError,
+    Image,
+    NotLoggedInError,
+    PictureError,
+    UnauthorizedError,
+)
 from gyazo_nb.sandbox import Fault
 from gyazo_nb.words import split
 
@@ -21,6 +33,16 @@ def png(colour):
     out = io.BytesIO()
     Pillow.new("RGB", (4, 3), colour).save(out, "PNG")
     return out.getvalue()
+
+
+class Seen:
+    """Something that shows itself as a picture."""
+
+    def __init__(self, colour):
+        self.colour = colour
+
+    def _repr_png_(self):
+        return png(self.colour)
 
 
 @pytest.fixture
@@ -300,6 +322,53 @@ def test_what_was_shown_before_an_error_is_uploaded_if_asked_for(shell, server):
     assert len(cards(captured)) == 1
 
 
+def test_an_error_is_of_the_cell_that_it_is_in(shell, tmp_path):
+    """Also where nobody announces the end of a cell: the next one is not blamed, and a run stops."""
+    failed = shell.run_cell("%%gyazo\n1/0", silent=True)
+    assert isinstance(failed.error_in_exec, ZeroDivisionError)
+    assert run(shell, "1")[1].success
+
+    cells = [nbformat.v4.new_code_cell(c) for c in ("a = 1", "%%gyazo\n1/0", "b = 2")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "inner.ipynb")
+    shell.run_cell("%run inner.ipynb")
+    assert shell.user_ns["a"] == 1
+    assert "b" not in shell.user_ns
+    assert shell.run_cell("2").result == 2
+
+
+def test_whoever_calls_the_magic_is_told_by_an_exception(shell):
+    """A function that is called in a `try` raises what it has to say."""
+    called = "get_ipython().run_cell_magic('gyazo', '', '1/0')"
+    caught = f"try:\n    {called}\nexcept ZeroDivisionError:\n    told = True"
+
+    assert shell.run_cell(caught).success
+    assert shell.user_ns["told"]
+    assert isinstance(shell.run_cell(called).error_in_exec, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("Seen('red')", 1),
+        ("Seen('red');", 0),
+        ("Seen('red');  # hush", 0),
+        ("Seen('red')\n'a;'", 0),
+        ("%%time\nSeen('red')", 1),
+        ("%%time\nSeen('red');", 0),
+    ],
+)
+def test_a_semicolon_keeps_a_picture_from_being_shown(shell, server, cell, number):
+    """As in any cell; and what is not shown is not shared."""
+    shell.user_ns["Seen"] = Seen
+    plain = shell.run_cell(cell, store_history=True)
+    shown = bool(plain.result is not None and not isinstance(plain.result, str))
+    captured, result = run(shell, cell)
+
+    assert shown == bool(number)
+    assert result.success
+    assert len(cards(captured)) == len(server.sandbox.images) == number
+
+
 def test_a_syntax_error_fails_the_cell(shell):
     """As without the magic."""
     captured, result = run(shell, "1 +")
@@ -370,7 +439,9 @@ def test_nothing_is_left_in_the_shell(shell):
         run(shell, cell)
 
     for owner in (shell.display_pub, shell.displayhook, shell.display_formatter):
-        assert not {"publish", "clear_output", "write_format_data", "format"} & set(vars(owner))
+        assert not {"publish", "clear_output", "write_format_data", "format", "quiet"} & set(
+            vars(owner)
+        )
     assert len(shell.events.callbacks["post_run_cell"]) == 0
 
 
@@ -393,13 +464,92 @@ def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server
     assert PNG[:4] == b"\x89PNG"
 
 
-def test_a_cell_that_awaits_works_or_is_a_sentence(shell):
-    """Where no loop runs, IPython starts one; where one runs, the sentence says what to do."""
-    cell = "import asyncio\nawait asyncio.sleep(0)"
-    assert run(shell, cell)[1].success
+def test_a_cell_that_awaits_is_run(shell, server):
+    """Where no loop runs, IPython starts one; where one runs, the cell is finished in that one."""
+    cell = "import asyncio\nawait asyncio.sleep(0)\nloop = asyncio.get_running_loop()\nSeen('red')"
+    shell.user_ns["Seen"] = Seen
+    captured, result = run(shell, cell)
+    assert result.success
+    assert len(cards(captured)) == 1
+    runner = shell.loop_runner
 
     async def main():
-        with pytest.raises(ArgumentError, match="run it by itself"):
-            shell.run_cell_magic("gyazo", "", cell)
+        assert run(shell, cell)[1].success
+        assert shell.user_ns["loop"] is asyncio.get_running_loop()
 
     asyncio.run(main())
+    assert shell.loop_runner is runner
+
+
+def test_what_is_printed_clears_what_was_to_be_cleared(shell, server):
+    """`clear_output(wait=True)` waits for whatever comes next, also for a line of text."""
+    shell.user_ns["Seen"] = Seen
+    cell = "from IPython.display import clear_output, display\ndisplay(Seen('red'))\n"
+    captured, _ = run(shell, cell + "clear_output(wait=True)\nprint('done')")
+    assert "showed no picture" in captured.stdout
+
+    captured, _ = run(shell, cell + "clear_output(wait=True)")  # nothing came: it is still there
+    assert len(cards(captured)) == 1
+
+
+def test_a_picture_that_is_elsewhere_is_fetched(shell, server):
+    """An IPython Image that only points somewhere; but a text is a text."""
+    image = shell.user_ns["gyazo"].upload(png("red"))
+    shell.user_ns["url"] = image.url
+    captured, result = run(shell, "from IPython.display import Image as S\nS(url=url)")
+    assert result.success
+    assert len(cards(captured)) == 1
+
+    assert "showed no picture" in run(shell, "url")[0].stdout
+
+
+def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server):
+    """Whatever plotly's renderer is: the figure is asked, not its page."""
+    cell = """
+import plotly.graph_objects as go, plotly.io as pio
+pio.renderers.default = "notebook_connected"
+go.Figure(go.Bar(y=[1, 2]))
+"""
+    shell.run_cell("import plotly.io; before = plotly.io.renderers.default")
+    captured, result = run(shell, cell)
+    shell.run_cell("plotly.io.renderers.default = before")
+
+    assert result.success
+    assert len(cards(captured)) == 1
+
+
+def test_a_figure_that_is_shown_as_pdf_is_a_sentence(shell):
+    """It says how to show it as a picture."""
+    cell = "from IPython.display import publish_display_data as p\np({'application/pdf': b'%PDF'})"
+    _, result = run(shell, cell)
+
+    assert isinstance(result.error_in_exec, PictureError)
+    assert "figure_formats = ['png']" in str(result.error_in_exec)
+
+
+def test_what_arrived_before_a_stop_or_a_dead_token_is_shown(shell, server, monkeypatch):
+    """Its cards, and its list in the variable: not an earlier cell's."""
+    run(shell, "from IPython.display import display\ndisplay(Seen('green'))")
+    shell.user_ns["Seen"] = Seen
+    cell = "for colour in ('red', 'blue', 'black'): display(Seen(colour))"
+    for trouble, error in (
+        (Fault(status=401, times=9), UnauthorizedError),
+        (Fault(path="/api/upload", delay=7, times=9), BatchInterruptedError),
+    ):
+        server.sandbox.faults[:] = [Fault(path="/api/upload"), trouble]
+        stop = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+        if error is BatchInterruptedError:
+            stop.start()
+        captured, result = run(shell, "from IPython.display import display\n" + cell)
+        stop.cancel()
+
+        assert isinstance(result.error_in_exec, error)
+        assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 1
+        server.sandbox.faults.clear()
+        shell.user_ns["gyazo"].use_token(server.sandbox.new_token())
+
+    monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
+    shell.run_line_magic("gyazo_logout", "")
+    with pytest.raises(NotLoggedInError):
+        shell.run_line_magic("gyazo", "red")
+    assert shell.user_ns["gyazo_images"] == []
