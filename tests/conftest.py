@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import os
+import sys
+import types
 
 import pytest
 from harness import Person
@@ -67,6 +69,25 @@ def shell(tmp_path, monkeypatch):
     shell.run_line_magic("unload_ext", "gyazo_nb")
     shell.history_manager.end_session()
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def keyring(monkeypatch):
+    """A keyring in memory, in the place of the package's: a machine in a test has none."""
+    kept = {}
+
+    class Backend:
+        pass
+
+    module = types.ModuleType("keyring")
+    module.backend = Backend()
+    module.get_keyring = lambda: module.backend
+    module.get_password = lambda service, name: kept.get((service, name))
+    module.set_password = lambda service, name, text: kept.__setitem__((service, name), text)
+    module.delete_password = lambda service, name: kept.pop((service, name))
+    module.kept = kept
+    monkeypatch.setitem(sys.modules, "keyring", module)
+    return module
 
 
 @pytest.fixture(params=["blocking", "awaited"])

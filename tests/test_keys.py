@@ -5,7 +5,6 @@ import os
 import pty
 import sys
 import threading
-import types
 
 import pytest
 from harness import PNG
@@ -181,19 +180,6 @@ def test_a_dead_token_where_nobody_can_be_asked_is_an_error(login):
     """With the next step in it."""
     with pytest.raises(UnauthorizedError, match="%gyazo_login --mode panel .or --token."):
         login(token="dead")
-
-
-@pytest.fixture
-def keyring(monkeypatch):
-    """A keyring in memory, in the place of the package's."""
-    kept, ring = {}, types.ModuleType("keyring")
-    ring.get_keyring = object
-    ring.get_password = lambda service, name: kept.get((service, name))
-    ring.set_password = lambda service, name, text: kept.__setitem__((service, name), text)
-    ring.delete_password = lambda service, name: kept.pop((service, name))
-    ring.kept = kept
-    monkeypatch.setitem(sys.modules, "keyring", ring)
-    return ring
 
 
 def test_save_moves_what_is_saved_already(login, server, folder, keyring, shell):

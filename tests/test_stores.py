@@ -8,7 +8,6 @@ import stat
 import sys
 import threading
 import time
-import types
 
 import pytest
 
@@ -22,25 +21,6 @@ PROFILE = Profile(Secret("t0ken"), Site(api_url="http://127.0.0.1:1"))
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "config" / "gyazo_nb"
-
-
-@pytest.fixture
-def keyring(monkeypatch):
-    """A keyring in memory, in the place of the package's: a machine in a test has none."""
-    kept = {}
-
-    class Backend:
-        pass
-
-    module = types.ModuleType("keyring")
-    module.backend = Backend()
-    module.get_keyring = lambda: module.backend
-    module.get_password = lambda service, name: kept.get((service, name))
-    module.set_password = lambda service, name, text: kept.__setitem__((service, name), text)
-    module.delete_password = lambda service, name: kept.pop((service, name))
-    module.kept = kept
-    monkeypatch.setitem(sys.modules, "keyring", module)
-    return module
 
 
 @pytest.fixture(params=["file", "keyring"])
