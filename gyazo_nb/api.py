@@ -24,7 +24,7 @@ from .user import User
 AccessPolicy = Literal["anyone", "only_me"]
 
 LONGEST_QUERY = 200
-_SAME = 10.0  # seconds that an upload may take from the image's beginning to the answer
+_SAME = 30.0  # seconds that an upload may take from the image's beginning to the answer
 
 
 # https://gyazo.com/api/docs/user
@@ -237,15 +237,12 @@ def _uploaded(reply: Reply, metadata: dict[str, str | None], created_at: str | N
 
 def _is_new(reply: Reply, began: datetime | None, wanted: str | None) -> bool:
     """Whether an image begins with this upload: as far as the service's own clock tells."""
-    if began is None or began.tzinfo is None:
-        return True
-    if wanted is not None:
-        return abs(began.timestamp() - float(wanted)) < _SAME
+    if reply.again or wanted is not None or began is None:
+        return True  # an attempt whose answer was lost may have begun it; nothing else can be told
     try:
-        now = parsedate_to_datetime(reply.headers["date"])
-    except (KeyError, ValueError):
+        return (parsedate_to_datetime(reply.headers["date"]) - began).total_seconds() < _SAME
+    except (KeyError, ValueError, TypeError):  # TypeError: one of the two without a time zone
         return True
-    return (now - began).total_seconds() < _SAME
 
 
 def _image(reply: Reply) -> Image:

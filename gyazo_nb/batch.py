@@ -214,13 +214,15 @@ class Batch:
 
     def _stopped(self, waiting: Waiting) -> BatchInterruptedError:
         of = "" if self._supply.total is None else f" of {self._supply.total}"
-        rest = f"{waiting.retry} takes up the rest"
+        rest = f", and {waiting.retry} takes up the rest"
         if self._supply.is_lost:
             rest = (
-                "for the rest call upload_all anew: what was being made cannot be asked for again"
+                "; for the rest call upload_all anew: what was being made cannot be asked for again"
             )
+        elif len(self.report.images) == self._supply.total:
+            rest = ", and nothing is left to do"
         return BatchInterruptedError(
-            f"Stopped: {len(self.report.images)}{of} are uploaded. They are in gyazo.report, and {rest}.",
+            f"Stopped: {len(self.report.images)}{of} are uploaded. They are in gyazo.report{rest}.",
             self.report,
         )
 

@@ -9,6 +9,7 @@ update is gone.
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
-from IPython.core.async_helpers import _asyncio_runner
+from IPython.core import async_helpers
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 T = TypeVar("T")
@@ -103,7 +104,8 @@ def _loop_at_hand(shell: InteractiveShell, finish: Finish) -> Iterator[None]:
     except RuntimeError:
         yield  # a terminal's: IPython's own way is the right one
         return
-    if before is not _asyncio_runner:  # as %autoawait trio wants it
+    # As %autoawait trio wants it; the name is private, and without it every runner is left alone.
+    if before is not getattr(async_helpers, "_asyncio_runner", None):
         yield
         return
     shell.loop_runner = lambda coroutine: finish(_stoppable(coroutine))
@@ -138,7 +140,8 @@ def fail(outer: ExecutionResult | None, error: BaseException) -> None:
     answers, is told. Where no such cell is running, or one that calls the magic as a function and may
     want to handle its errors, there is only raising.
     """
-    if outer is None or "%%gyazo" not in (getattr(outer.info, "raw_cell", None) or ""):
+    cell = (getattr(outer.info, "raw_cell", None) or "") if outer is not None else ""
+    if outer is None or not re.search(r"^\s*%%gyazo\b", cell, re.MULTILINE):
         raise error
     outer.error_in_exec = error
 

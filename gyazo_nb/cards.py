@@ -12,9 +12,8 @@ from html import escape
 from urllib.parse import quote, urlsplit
 
 _MUTED = "color:var(--jp-ui-font-color2,inherit);opacity:.9"
-_ENDING = re.compile(
-    r"[()<>\"\s`\\^{|}]"
-)  # [ and ] stand around an IPv6 host, and end nothing here
+# [ and ] stand around an IPv6 host, and end nothing here.
+_ENDING = re.compile(r"[()<>\"\s`\\^{|}]")
 _BOUND = "max-height:460px;overflow:auto"  # a hundred thumbnails do not push the next cell away
 _LINE = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"

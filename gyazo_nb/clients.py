@@ -34,8 +34,9 @@ class Clients:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._closing: finalize[[], Clients] | None = None
-        self._given_up: list[finalize[[], Clients]] = []
+        self._given_up: list[httpx.Client] = []
         self._leases: _Leases = {}
+        finalize(self, _drop, self._leases).atexit = False  # a session that nobody closed
         _all.add(self)
 
     def blocking(self) -> httpx.Client:
@@ -69,8 +70,9 @@ class Clients:
         and then the next call would wait for ever. Calls of other threads go on with the old one.
         """
         with self._lock:
-            if self._closing is not None:
-                self._given_up.append(self._closing)
+            if self._closing is not None and self._client is not None:
+                self._closing.detach()  # else the end of Python would wait for that lock
+                self._given_up.append(self._client)
             self._closing = self._client = None
 
     def close(self) -> None:
@@ -81,14 +83,14 @@ class Clients:
         with self._lock:
             closing, self._closing, self._client = self._closing, None, None
             given_up, self._given_up = self._given_up, []
-            running = [loop for loop in self._leases if loop.is_running()]
+            running = [loop for loop in tuple(self._leases) if loop.is_running()]
             leases = {loop: self._leases.pop(loop)[1] for loop in running}
         for loop, lease in leases.items():
-            asyncio.run_coroutine_threadsafe(lease.aclose(), loop)
+            _end(loop, lease)
         if closing is not None:
             closing()
-        for closing in given_up:  # on a thread: it may wait for ever
-            threading.Thread(target=closing, name="gyazo_nb closes", daemon=True).start()
+        for client in given_up:  # on a thread: it may wait for ever
+            threading.Thread(target=client.close, name="gyazo_nb closes", daemon=True).start()
 
     async def aclose(self) -> None:
         """Close the connections of the running loop, and the rest as `close` does."""
@@ -150,6 +152,25 @@ async def _lease(
             del leases[loop]
         _held.pop(client, None)
         await client.aclose()
+
+
+def _end(loop: asyncio.AbstractEventLoop, lease: _Lease) -> None:
+    """Have a loop close its connections now, if it runs; else it does so at its end."""
+    if loop.is_running():
+        closing = lease.aclose()
+        try:
+            asyncio.run_coroutine_threadsafe(_awaited(closing), loop)
+        except RuntimeError:  # it ended at this moment
+            return
+
+
+async def _awaited(closing: Any) -> None:
+    await closing
+
+
+def _drop(leases: _Leases) -> None:
+    for loop, (_, lease) in tuple(leases.items()):
+        _end(loop, lease)
 
 
 @cache

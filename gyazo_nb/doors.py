@@ -36,7 +36,7 @@ class Doors:
         self.keys = Keys(session, settings)
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None
-        session._waiting.before = self._check_await  # noqa: SLF001 -- Tab is for users
+        session._attempts.before = self._check_await  # noqa: SLF001 -- Tab is for users
 
     def open(self, options: Any, name: str) -> None:
         """Sign in as the options say. `name` is the session's variable."""
@@ -184,7 +184,7 @@ class Doors:
         )
 
     def _handled(self) -> None:
-        if self._session._waiting.cells:  # noqa: SLF001 -- as above
+        if self._session._attempts.cells:  # noqa: SLF001 -- as above
             kernel.say_idle(self._shell)
 
     # ── afterwards ────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ attribute or as a member, stands for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .errors import PictureError
@@ -62,7 +63,9 @@ def _figures(thing: Any, steps: int) -> Iterator[Any]:
 
 def _next(thing: Any) -> Any:
     for name in _LEADS:
-        inner = getattr(thing, name, None)
+        inner = None
+        with suppress(Exception):  # a property of somebody's that fails leads to no figure
+            inner = getattr(thing, name, None)
         if inner is not None and not callable(inner):  # pyplot.figure is a function
             return inner
     if callable(getattr(thing, "get_figure", None)) and not isinstance(thing, type):

@@ -7,13 +7,16 @@ sandbox. What cannot be read is said, and is no reason to stop where a person ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .environment import Settings
 from .errors import (
     ConfigError,
     ConnectionFailedError,
+    GyazoError,
     NotLoggedInError,
     StoreError,
     UnauthorizedError,
@@ -38,6 +41,15 @@ class Used:
     complaints: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A token that is there, where it is good, where it came from, and the name it is saved under."""
+
+    profile: Profile
+    source: str
+    name: str | None = None
+
+
 class Keys:
     """Signs in with a token that is there, and keeps and forgets what is saved."""
 
@@ -46,25 +58,62 @@ class Keys:
         self._profile: str | None = None  # the one in use
 
     def use(self, options: Any, *, must: bool) -> Used:
-        """Sign in, if there is a good token.
+        """Sign in with the first token that is good, and say what was wrong with those before it.
 
-        `must` says that nobody can be asked: what is wrong with a token is an error then.
+        `must` says that nobody can be asked: what was wrong is an error then.
         """
-        if options.profile is not None:
-            used = self._by_profile(options.profile, options, must=must)
-            if used.user is not None or options.save is None:
-                if must and used.user is None:
-                    raise NotLoggedInError(
-                        f"No account is saved as {options.profile} for this Gyazo: leave --profile out "
-                        f"to use {ENVIRONMENT}, or add --save to keep it under that name."
-                    )
-                return used
-        if (token := self._settings.token()) is not None:
-            ready = Profile(token, self._settings.site())
-            return self._by_token(ready, ENVIRONMENT, options, must=must)
-        if options.profile is None and options.mode == "auto":
-            return self._by_profile(DEFAULT, options, must=must)
-        return Used()
+        complaints: list[str] = []
+        trouble: GyazoError | None = None
+        for key in self._keys(options, complaints):
+            try:
+                user = self._session.use_token(
+                    key.profile.token,
+                    site=key.profile.site,
+                    switch=options.switch,
+                    source=key.source,
+                )
+            except (UnauthorizedError, ConnectionFailedError) as error:
+                complaints.append(str(error))
+                trouble = trouble or error
+                continue
+            note = self.save(options)
+            self._profile = self._profile or key.name
+            return Used(user, key.source, note, tuple(complaints))
+        if must and complaints:
+            raise trouble or NotLoggedInError(" ".join(complaints))
+        if must and options.profile is not None:
+            raise NotLoggedInError(
+                f"No account is saved as {options.profile}: leave --profile out to use {ENVIRONMENT}, "
+                f"or add --save to keep it under that name."
+            )
+        return Used(complaints=tuple(complaints))
+
+    def _keys(self, options: Any, complaints: list[str]) -> Iterator[_Key]:
+        """The tokens that are there, in the order in which they are tried."""
+        named = options.profile is not None
+        if named:
+            yield from self._saved(options.profile, complaints)
+        token = None if named and options.save is None else self._settings.token()
+        if token is not None:
+            yield _Key(Profile(token, self._settings.site()), ENVIRONMENT)
+        if not named and options.mode == "auto":
+            yield from self._saved(DEFAULT, complaints)
+
+    def _saved(self, name: str, complaints: list[str]) -> Iterator[_Key]:
+        try:
+            found = Profiles().load(name)
+        except StoreError as error:
+            complaints.append(str(error))
+            return
+        if found is None:
+            return
+        profile, where = found
+        there, here = profile.site, self._settings.site()
+        if not _same_place(there, here):
+            why = f"The token saved as {name} is good at {there.api_url}, and the settings say "
+            complaints.append(f"{why}{here.api_url}: it was not used.")
+            return
+        yield _Key(profile, where, name)
 
     def save(self, options: Any) -> str:
         """Keep the token where the person wanted, and say where. A failure does not end the session."""
@@ -80,53 +129,26 @@ class Keys:
         self._profile = name
         return f"The token is kept in {where}, until %gyazo_logout."
 
-    def forget(self, profile: str | None) -> tuple[bool, StoreError | None]:
+    def forget(self, profile: str | None, site: Site | None) -> tuple[bool, StoreError | None]:
         """Forget what is saved of an account: whether anything was, and what stood in the way.
 
-        Without a name it is the one in use. Then what was saved at another Gyazo is left alone: a
-        notebook in the sandbox must not forget the real one's.
+        Without a name it is the one in use. Then what was saved at another Gyazo than `site`, where
+        somebody was signed in, is left alone: the sandbox must not forget the real one's.
         """
         name, self._profile = profile or self._profile or DEFAULT, None
         try:
             profiles = Profiles()
-            if profile is None and (found := profiles.load(name)) and not self._is_here(found[0]):
+            found = None
+            with contextlib.suppress(StoreError):  # what cannot be read is no reason to keep it
+                found = profiles.load(name)
+            here = site or self._settings.site()
+            if profile is None and found is not None and not _same_place(found[0].site, here):
                 return False, None
             return profiles.clear(name), None
         except StoreError as error:
             return False, error
 
-    def _by_profile(self, name: str, options: Any, *, must: bool) -> Used:
-        try:
-            found = Profiles().load(name)
-        except StoreError as error:
-            return Used(complaints=(str(error),))
-        if found is None:
-            return Used()
-        profile, where = found
-        if not self._is_here(profile):
-            there, here = profile.site.api_url, self._settings.site().api_url
-            why = f"The token saved as {name} is good at {there}, and the settings say {here}"
-            return Used(complaints=(f"{why}: it was not used.",))
-        used = self._by_token(profile, where, options, must=must)
-        if used.user is not None and options.save is None:
-            self._profile = name
-        return used
 
-    def _by_token(self, ready: Profile, source: str, options: Any, *, must: bool) -> Used:
-        try:
-            user = self._session.use_token(
-                ready.token, site=ready.site, switch=options.switch, source=source
-            )
-        except (UnauthorizedError, ConnectionFailedError) as error:
-            if must:
-                raise
-            return Used(complaints=(str(error),))
-        return Used(user, source, self.save(options))
-
-    def _is_here(self, profile: Profile) -> bool:
-        """Whether a saved token is good where the settings are."""
-        return _addresses(profile.site) == _addresses(self._settings.site())
-
-
-def _addresses(site: Site) -> tuple[str, str, str]:
-    return site.auth_url, site.api_url, site.upload_url
+def _same_place(one: Site, other: Site) -> bool:
+    """Whether a token of the one is good at the other, however it is sent there."""
+    return replace(one, token_in=other.token_in) == other

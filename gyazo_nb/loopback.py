@@ -75,7 +75,7 @@ def wait_at(redirect_uri: str, door: Door) -> Callable[[], None]:
     return leave
 
 
-class Waiting:
+class Watch:
     """A sign-in that waits for its redirect: begun and ended as often as wanted, from any thread.
 
     Both are done on a thread of their own, which no interrupt reaches: broken off in the middle, they

@@ -114,7 +114,7 @@ class GyazoMagics(SharingMagics, Options, Magics):
         # An environment's token that nobody signed in with is not ours to forget.
         mine = before is not None and (before.user or before.source != "GYAZO_ACCESS_TOKEN")
         self.session.logout()
-        saved, complaint = self._doors.keys.forget(options.profile)
+        saved, complaint = self._doors.keys.forget(options.profile, before.site if before else None)
         still = self.session.known
         who = None
         if before is not None and mine:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Literal, Protocol, TypeVar
@@ -116,6 +116,8 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)  # it may hold an access token
     source: Source | None = field(default=None, repr=False, compare=False)
+    again: bool = False
+    """An attempt went before whose fate nobody knows."""
 
     def json(self) -> Any:
         """Read the body as JSON, whatever its Content-Type claims. `ValueError` if it is none."""
@@ -176,7 +178,7 @@ class Operation(Generic[T]):
                 return done
             raise self.refuse(reply) or refusal(self.request, reply)
         try:
-            return self.parse(reply)
+            return self.parse(replace(reply, again=True) if again else reply)
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             pass  # said below
         # Outside of the handler: what was raised in there has the body in its frames.

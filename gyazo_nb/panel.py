@@ -63,7 +63,7 @@ class Panel:
         # Kept: a later cell may have led what is displayed elsewhere when the sign-in ends (%%capture).
         self._publisher = getattr(get_ipython(), "display_pub", None)
         self._door = loopback.Door(login.recognises, self._on_redirect)
-        self._waiting = loopback.Waiting(login.redirect_uri, self._door)
+        self._watch = loopback.Watch(login.redirect_uri, self._door)
         self._late: threading.Timer | None = None
 
         # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
@@ -138,7 +138,7 @@ class Panel:
     @property
     def is_listening(self) -> bool:
         """Whether a browser on this machine ends the sign-in by itself."""
-        return self._waiting.is_on
+        return self._watch.is_on
 
     @property
     def comms(self) -> list[Any]:
@@ -151,7 +151,7 @@ class Panel:
 
     def stop_listening(self) -> None:
         """Let go of the port. The box stays; what is pasted into it begins the listening again."""
-        self._waiting.end()
+        self._watch.end()
         if self._open:
             self._show_link()
 
@@ -243,12 +243,12 @@ class Panel:
 
     def _listen(self) -> None:
         """Wait for the browser's redirect too, where that is possible; the box is there anyway."""
-        if self._waiting.redirect_uri != self._login.redirect_uri:  # a corrected setting
-            self._waiting.end()
-            self._waiting = loopback.Waiting(self._login.redirect_uri, self._door)
-        self._waiting.begin()
+        if self._watch.redirect_uri != self._login.redirect_uri:  # a corrected setting
+            self._watch.end()
+            self._watch = loopback.Watch(self._login.redirect_uri, self._door)
+        self._watch.begin()
         if not self._open:  # closed meanwhile
-            self._waiting.end()
+            self._watch.end()
             return
         # Nobody's code is good for longer, and another notebook may want the port.
         if self._late is not None:
@@ -270,7 +270,7 @@ class Panel:
     def _become(self, bundle: pages.Bundle) -> None:
         """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
         self._open = False
-        self._waiting.end()
+        self._watch.end()
         if self._late is not None:
             self._late.cancel()
         self._head.value = bundle["text/html"]

@@ -31,7 +31,8 @@ class Timeouts:
 
     >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
 
-    `answer` is how long an answer may take to its end once it has begun, however steadily it comes.
+    `answer` is how long an answer may take to its end once it has begun, however steadily it comes; a
+    picture may take longer.
     """
 
     connect: float = 10.0
@@ -49,13 +50,18 @@ class Timeouts:
 
     @classmethod
     def of(cls, given: float | Timeouts | None) -> Timeouts:
-        """Take one number for all three; a connection gets no more than ten seconds of it."""
+        """Take one number for all; a connection gets at most ten seconds, an answer at least 120."""
         if isinstance(given, Timeouts):
             return given
         if given is None:
             return cls()
-        short = cls(given, given, given)  # sees that it is a number
-        return replace(short, connect=min(cls().connect, short.connect))
+        short = cls(given, given, given, given)  # sees that it is a number
+        usual = cls()
+        return replace(
+            short,
+            connect=min(usual.connect, short.connect),
+            answer=max(usual.answer, short.answer),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ else:
 
 
 @dataclass
-class Waiting:
+class Attempts:
     """The attempts that are open, how many cells await one, and what looks whether they may."""
 
     logins: WeakSet[Login] = field(default_factory=WeakSet)
@@ -62,7 +62,7 @@ class SignIn(Connection):
             accept=lambda account: self._accept(account, switch=switch),
             known=self._tokens,
         )
-        self._waiting.logins.add(login)
+        self._attempts.logins.add(login)
         return login
 
     def use_token(
@@ -101,12 +101,12 @@ class SignIn(Connection):
         Raises `NotLoggedInError` if no sign-in is waiting, or nobody finished one in time.
         """
         until = time.monotonic() + seconds
-        self._waiting.cells += 1
+        self._attempts.cells += 1
         try:
             while (account := self.account) is None:
-                if not any(login.is_open for login in self._waiting.logins):
+                if not any(login.is_open for login in self._attempts.logins):
                     raise NotLoggedInError("No sign-in is waiting: run %gyazo_login first.")
-                self._waiting.before()
+                self._attempts.before()
                 if time.monotonic() > until:
                     late = f"Nobody signed in within {seconds:g} seconds"
                     raise NotLoggedInError(f"{late}: finish the panel, then run this cell again.")
@@ -114,15 +114,15 @@ class SignIn(Connection):
                 await asyncio.sleep(0.1)
             return account.user
         finally:
-            self._waiting.cells -= 1
+            self._attempts.cells -= 1
 
     def logout(self) -> None:
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
         self._identity.forget()
 
     @cached_property
-    def _waiting(self) -> Waiting:
-        return Waiting()
+    def _attempts(self) -> Attempts:
+        return Attempts()
 
     def _accept(self, account: Account, *, switch: bool) -> None:
         """Take the account that signed in, unless another one is and nobody asked to change."""

@@ -27,9 +27,8 @@ from .site import Site
 
 T = TypeVar("T")
 
-KEYRING_TIMEOUT = (
-    5.0  # seconds: on a host without one it may wait for ever for somebody to unlock it
-)
+# Seconds: on a host without one it may wait for ever for somebody to unlock it.
+KEYRING_TIMEOUT = 5.0
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
 _LARGEST = 65_536  # bytes: more is no profile
 

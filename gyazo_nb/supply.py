@@ -102,8 +102,8 @@ class Supply:
         if self.is_lost or (begun and frame is None):
             self.is_lost = True
             raise ArgumentError(
-                "This batch was stopped while its things were being made, and they cannot be asked for "
-                "again: call upload_all anew (with resume=, so that nothing is sent twice)."
+                "What gives the things of this batch was stopped, or ended with an error, and cannot be "
+                "asked again: call upload_all anew (with resume=, so that nothing is sent twice)."
             )
 
     _is_begun = False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import random
 import sys
 import time
@@ -172,8 +173,10 @@ class _Answer:
     """The body of an answer, while it comes: in time as a whole, and no larger than can be."""
 
     def __init__(self, request: Request, timeouts: Timeouts) -> None:
-        self._late = time.monotonic() + timeouts.answer
-        self._room = wire.LARGEST if request.accept == JSON else sys.maxsize
+        # A picture may be of any size, and a line as slow as it is: it is for a person to stop it.
+        is_picture = request.accept != JSON
+        self._late = math.inf if is_picture else time.monotonic() + timeouts.answer
+        self._room = sys.maxsize if is_picture else wire.LARGEST
         self._pieces: list[bytes] = []
 
     def add(self, piece: bytes) -> None:

@@ -25,10 +25,8 @@ from .operation import Failure, Fate, FilePart, Request, where
 from .patience import Timeouts
 from .secret import Secret
 
-PIECE = (
-    2**18
-)  # bytes: a form's small parts are sent together up to this size, a file in such pieces
-
+# Bytes: a form's small parts are sent together up to this size, a file in such pieces.
+PIECE = 2**18
 LARGEST = 2**26  # bytes of an answer in JSON: a page of a hundred images has a few hundred thousand
 
 _HEADERS = {

@@ -16,6 +16,7 @@ from gyazo_nb import (
     ConfigError,
     NotLoggedInError,
     OtherAccountError,
+    Site,
     StoreError,
     UnauthorizedError,
 )
@@ -366,3 +367,49 @@ def test_an_upload_of_a_saved_account_goes_where_it_was_saved(login, server, she
     shell.user_ns["gyazo"].upload(PNG)
 
     assert server.sandbox.images[0].account == TWO
+
+
+def test_a_logout_of_the_sandbox_leaves_the_saved_account(login, server, folder, shell):
+    """%gyazo_login --sandbox and %gyazo_logout: what was saved at the real one stays."""
+    login("%gyazo_login --save file", server.sandbox.new_token())
+    with serve(Sandbox()) as pretend:
+        gyazo = shell.user_ns["gyazo"]
+        site = Site(pretend.url, pretend.url, pretend.url)
+        gyazo.use_token(pretend.sandbox.new_token(), site=site, switch=True)
+
+        shown = login("%gyazo_logout", fresh=False)
+
+    assert "Forgot the token of Sandy Box" in shown
+    assert "The saved token is removed" not in shown
+    assert saved(folder) == ["default.json"]
+
+
+def test_a_saved_file_that_others_can_read_goes_with_the_logout(login, server, folder):
+    """It is not used, and all the more to be removed."""
+    login("%gyazo_login --save file", server.sandbox.new_token())
+    (folder / "default.json").chmod(0o644)
+
+    shown = login("%gyazo_logout", fresh=False)
+
+    assert "The saved token is removed" in shown
+    assert saved(folder) == []
+
+
+def test_the_true_reason_is_said_where_nobody_can_be_asked(login, server, folder):
+    """Not that there is nothing, when there is something that cannot be used."""
+    login("%gyazo_login --save file --profile work", server.sandbox.new_token())
+    (folder / "work.json").chmod(0o644)
+
+    with pytest.raises(NotLoggedInError, match="can be read by others"):
+        login("%gyazo_login --mode env --profile work")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_dead_token_in_the_environment_lets_a_saved_one_in(login, server, shell):
+    """Said, and passed over."""
+    login("%gyazo_login --save file", server.sandbox.new_token(account=TWO))
+
+    shown = login(token="dead")
+
+    assert "Gyazo does not know the token from GYAZO_ACCESS_TOKEN" in shown
+    assert "Signed in as Two" in shown

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import subprocess
+import sys
 import threading
 import warnings
 from collections import Counter
@@ -202,3 +204,47 @@ def test_a_loop_that_was_closed_without_a_word(gyazo, server):
 
     assert asyncio.run(gyazo.ame()).name == "Sandy Box"
     assert gyazo._transport._clients._leases == {}
+
+
+def test_a_session_that_nobody_holds_closes_in_a_loop_that_goes_on(server, urls):
+    """In a notebook the loop never ends: what is dropped is closed all the same."""
+
+    async def main():
+        token = server.sandbox.new_token()
+        before = sockets()
+        for _ in range(5):
+            await Gyazo(token, **urls).ame()
+            gc.collect()
+        await asyncio.sleep(0.2)
+        assert sockets() <= before + 2  # the last one may be on its way
+
+    asyncio.run(main())
+
+
+def test_a_client_that_was_given_up_keeps_nobody_from_leaving():
+    """Its lock may be taken for ever: neither Python's end nor a forgotten session waits for it."""
+    code = """
+import gc
+import subprocess
+import sys
+from gyazo_nb import Gyazo
+from gyazo_nb.sandbox import Sandbox, serve
+server = serve(Sandbox())
+gyazo = Gyazo(server.sandbox.new_token(), api_url=server.url)
+gyazo.me()
+clients = gyazo._transport._clients
+clients._client._mounts.clear()
+for transport in (clients._client._transport,):
+    transport._pool._optional_thread_lock._lock.acquire()
+clients.give_up()
+gyazo.me()
+server.close()
+del gyazo, clients
+gc.collect()
+print("left")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+    )
+
+    assert done.stdout == "left\n", done.stderr

@@ -173,6 +173,18 @@ def test_bytes_that_were_there_already_are_not_claimed_to_have_changed(call, gya
     assert (new.title, dated.title) == ("mine", "old")
 
 
+def test_an_upload_whose_first_answer_was_lost_is_ones_own(call, server, urls):
+    """It was there when it was asked again: from the first attempt."""
+    server.sandbox.faults.append(Fault(cut="reply", path="/api/upload"))
+    server.sandbox.add_image(
+        PNG, created_at="1500000000"
+    )  # as old as it would be after a long wait
+    with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
+        image = call(gyazo, "upload", PNG, title="mine")
+
+    assert (image.title, image.was_there) == ("mine", False)
+
+
 def listing(total, served=250, length=100, header=None):
     """A list of images, with whatever total and length of a page the server is pleased to give."""
 
