@@ -51,12 +51,14 @@ from .errors import (
     PromptError,
     ResponseError,
     ServerError,
+    StoppedError,
     StoreError,
     StoreLateError,
     TokenRequestError,
     TooManyRequestsError,
     UnauthorizedError,
     UnreadableReplyError,
+    WaitInterruptedError,
 )
 from .identity import Account
 from .secret import Secret
@@ -120,6 +122,7 @@ __all__ = [
     "Secret",
     "ServerError",
     "Site",
+    "StoppedError",
     "StoreError",
     "StoreLateError",
     "Timeouts",
@@ -128,6 +131,7 @@ __all__ = [
     "UnauthorizedError",
     "UnreadableReplyError",
     "User",
+    "WaitInterruptedError",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]

@@ -13,7 +13,6 @@ from typing import Literal
 
 from .arguments import id_of, must_be_in_range, must_be_text, seconds, word
 from .errors import ArgumentError, InvalidClientError, PlanError
-from .fields import date
 from .links import EasyUpload, Embed
 from .models import Deleted, Image, Page
 from .operation import FilePart, Operation, Reply, Request, refusal
@@ -140,8 +139,12 @@ def upload(
     app: str | None = None,
     created_at: datetime | float | None = None,
     collection_id: str | None = None,
+    seen: set[str] | None = None,
 ) -> Operation[Image]:
-    """Upload one picture. Fields that are None are not sent, and Gyazo's defaults hold."""
+    """Upload one picture. Fields that are None are not sent, and Gyazo's defaults hold.
+
+    `seen` are the ids of the images that this session has uploaded; this one's is added.
+    """
     if access_policy not in {None, "anyone", "only_me"}:
         raise ArgumentError(f"access_policy must be 'anyone' or 'only_me', not {access_policy!r}.")
     fields = {
@@ -166,7 +169,8 @@ def upload(
         repeat="freely",  # identical bytes give the image that is there already
     )
     metadata = {"app": app, "title": title, "url": referer_url, "desc": desc}
-    return Operation(request, lambda reply: _uploaded(reply, metadata, fields["created_at"]))
+    seen = set() if seen is None else seen
+    return Operation(request, lambda reply: _uploaded(reply, metadata, fields["created_at"], seen))
 
 
 # https://gyazo.com/api/docs/image#easy_auth
@@ -221,7 +225,9 @@ def _no_search(request: Request, reply: Reply) -> PlanError | None:
     )
 
 
-def _uploaded(reply: Reply, metadata: dict[str, str | None], created_at: str | None) -> Image:
+def _uploaded(
+    reply: Reply, metadata: dict[str, str | None], created_at: str | None, seen: set[str]
+) -> Image:
     """Read the image, with what was said about it, which the reply does not repeat.
 
     Of an image that was there already nothing was changed, so nothing is claimed of it; and never that
@@ -230,9 +236,11 @@ def _uploaded(reply: Reply, metadata: dict[str, str | None], created_at: str | N
     data = reply.json()
     if not isinstance(data, dict):
         raise TypeError("an image is an object")
-    if not _is_new(reply, date(data.get("created_at")), created_at):
-        return replace(_identified(Image.from_json(data, reply.source)), was_there=True)
-    return _identified(Image.from_json({"metadata": metadata} | data, reply.source))
+    image = _identified(Image.from_json({"metadata": metadata} | data, reply.source))
+    if image.image_id in seen or not _is_new(reply, image.created_at, created_at):
+        image = replace(Image.from_json(data, reply.source), was_there=True)
+    seen.add(image.image_id)
+    return image
 
 
 def _is_new(reply: Reply, began: datetime | None, wanted: str | None) -> bool:

@@ -14,7 +14,7 @@ from IPython.display import display
 
 from . import kernel, pages
 from .environment import Settings
-from .errors import ArgumentError, ConfigError, NotLoggedInError
+from .errors import ArgumentError, ConfigError, NotLoggedInError, WaitInterruptedError
 from .identity import check_place
 from .keys import Keys
 from .secret import Secret
@@ -26,6 +26,9 @@ from .user import User
 if TYPE_CHECKING:  # both take longer to import than %load_ext may last
     from .panel import Panel
     from .sandbox import Server
+
+
+_STOPPED = "Stopped waiting. The panel is still there: finish it, then go on in the next cell."
 
 
 class Doors:
@@ -160,11 +163,14 @@ class Doors:
             # Another panel, still open from before, may be the one that is finished.
             return not panel.is_open or panel.was_interrupted or self._session.account != before
 
-        ended = waiter.wait(is_over, seconds)
+        try:
+            ended = waiter.wait(is_over, seconds)
+        except KeyboardInterrupt:
+            raise WaitInterruptedError(_STOPPED) from None
         if panel.was_interrupted:
             # On ipykernel 6 the exchange runs here, and Stop reached it instead of the waiting.
             waiter.abort_later_cells()
-            raise KeyboardInterrupt
+            raise WaitInterruptedError(_STOPPED)
         if not ended:
             raise NotLoggedInError(
                 f"Nobody signed in within {seconds:g} seconds: finish the panel, then go on in the next "
@@ -230,5 +236,7 @@ def _check_options(options: Any) -> None:
                 raise ArgumentError(f"--sandbox goes without {why}. Leave one of the two out.")
     if options.token and options.mode not in {"auto", "prompt"}:
         raise ArgumentError(f"--token asks in a prompt: leave --mode {options.mode} out.")
+    if options.wait is not None and not options.wait > 0:
+        raise ArgumentError("--wait takes a number of seconds above 0.")
     if options.profile is not None:
         check_name(options.profile)

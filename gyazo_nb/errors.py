@@ -29,7 +29,9 @@
             └── InvalidClientError   the client id or secret is wrong
 
     KeyboardInterrupt
-    └── BatchInterruptedError    a batch was stopped, and what is done is kept       (.report)
+    └── StoppedError             somebody pressed Stop
+        ├── WaitInterruptedError   while a cell waited for a sign-in
+        └── BatchInterruptedError  a batch, and what is done is kept               (.report)
 
 The law: the class says who must act, the message is one sentence that says what to do next, and no
 message ever holds a token, a code, a secret or a URL that carries one. In a notebook an error shows
@@ -105,19 +107,27 @@ class JournalError(GyazoError):
     """The journal of a batch cannot be read or written, or is no journal."""
 
 
-class BatchInterruptedError(KeyboardInterrupt):
-    """A batch was stopped. `report` holds what is done, and can take up the rest.
+class StoppedError(KeyboardInterrupt):
+    """Somebody pressed Stop, and one sentence says what is left. Never raised as itself.
 
     No `GyazoError`: `except Exception` must not swallow a Ctrl-C.
     """
 
-    def __init__(self, sentence: str, report: Any) -> None:
-        super().__init__(sentence)
-        self.report = report
-
     def _render_traceback_(self) -> list[str]:
         """What IPython prints instead of a traceback: the sentence."""
         return [f"\x1b[31mKeyboardInterrupt\x1b[0m: {self}"]
+
+
+class WaitInterruptedError(StoppedError):
+    """The waiting for a sign-in was stopped; the panel is still there."""
+
+
+class BatchInterruptedError(StoppedError):
+    """A batch was stopped. `report` holds what is done, and can take up the rest."""
+
+    def __init__(self, sentence: str, report: Any) -> None:
+        super().__init__(sentence)
+        self.report = report
 
 
 class ConnectionFailedError(GyazoError):

@@ -21,6 +21,7 @@ from .errors import (
     StoreError,
     UnauthorizedError,
 )
+from .identity import Account
 from .profiles import Profiles
 from .session import Gyazo
 from .site import Site
@@ -62,9 +63,13 @@ class Keys:
 
         `must` says that nobody can be asked: what was wrong is an error then.
         """
+        self._profile = options.profile
         complaints: list[str] = []
         trouble: GyazoError | None = None
+        current = self._session.known
         for key in self._keys(options, complaints):
+            if options.switch and current is not None and current.token == key.profile.token:
+                continue  # to whom it would not be a change
             try:
                 user = self._session.use_token(
                     key.profile.token,
@@ -72,7 +77,14 @@ class Keys:
                     switch=options.switch,
                     source=key.source,
                 )
-            except (UnauthorizedError, ConnectionFailedError) as error:
+            except UnauthorizedError as error:
+                why = (
+                    f"Gyazo does not know the token from {key.source}: it was deleted, revoked or "
+                )
+                complaints.append(f"{why}copied wrong.")
+                trouble = trouble or error
+                continue
+            except ConnectionFailedError as error:
                 complaints.append(str(error))
                 trouble = trouble or error
                 continue
@@ -81,31 +93,35 @@ class Keys:
             return Used(user, key.source, note, tuple(complaints))
         if must and complaints:
             raise trouble or NotLoggedInError(" ".join(complaints))
-        if must and options.profile is not None:
-            raise NotLoggedInError(
-                f"No account is saved as {options.profile}: leave --profile out to use {ENVIRONMENT}, "
-                f"or add --save to keep it under that name."
-            )
         return Used(complaints=tuple(complaints))
+
+    def _is_others(self, saved: Profile, account: Account | None) -> bool:
+        if account is None:
+            return not _same_place(saved.site, self._settings.site())
+        return saved.token != account.token
 
     def _keys(self, options: Any, complaints: list[str]) -> Iterator[_Key]:
         """The tokens that are there, in the order in which they are tried."""
         named = options.profile is not None
         if named:
-            yield from self._saved(options.profile, complaints)
+            yield from self._saved(options.profile, complaints, options.save)
         token = None if named and options.save is None else self._settings.token()
         if token is not None:
             yield _Key(Profile(token, self._settings.site()), ENVIRONMENT)
         if not named and options.mode == "auto":
-            yield from self._saved(DEFAULT, complaints)
+            yield from self._saved(DEFAULT, complaints, options.save)
 
-    def _saved(self, name: str, complaints: list[str]) -> Iterator[_Key]:
+    def _saved(self, name: str, complaints: list[str], save: str | None) -> Iterator[_Key]:
         try:
             found = Profiles().load(name)
         except StoreError as error:
             complaints.append(str(error))
             return
         if found is None:
+            if name != DEFAULT and save is None:
+                complaints.append(
+                    f"No account is saved as {name} yet: add --save to keep the one that signs in."
+                )
             return
         profile, where = found
         there, here = profile.site, self._settings.site()
@@ -113,11 +129,11 @@ class Keys:
             why = f"The token saved as {name} is good at {there.api_url}, and the settings say "
             complaints.append(f"{why}{here.api_url}: it was not used.")
             return
-        yield _Key(profile, where, name)
+        yield _Key(profile, where if name == DEFAULT else f"{where}, {name}", name)
 
     def save(self, options: Any) -> str:
         """Keep the token where the person wanted, and say where. A failure does not end the session."""
-        self._profile = None
+        self._profile = options.profile
         account = self._session.account
         if options.save is None or account is None:
             return ""
@@ -129,11 +145,13 @@ class Keys:
         self._profile = name
         return f"The token is kept in {where}, until %gyazo_logout."
 
-    def forget(self, profile: str | None, site: Site | None) -> tuple[bool, StoreError | None]:
-        """Forget what is saved of an account: whether anything was, and what stood in the way.
+    def forget(
+        self, profile: str | None, account: Account | None
+    ) -> tuple[str | None, StoreError | None]:
+        """Forget what is saved: the name under which anything was, and what stood in the way.
 
-        Without a name it is the one in use. Then what was saved at another Gyazo than `site`, where
-        somebody was signed in, is left alone: the sandbox must not forget the real one's.
+        Without a name it is the one in use, and only if it is that of the `account` that was signed in:
+        the sandbox must not forget the real one's, nor one sign-in another's.
         """
         name, self._profile = profile or self._profile or DEFAULT, None
         try:
@@ -141,12 +159,11 @@ class Keys:
             found = None
             with contextlib.suppress(StoreError):  # what cannot be read is no reason to keep it
                 found = profiles.load(name)
-            here = site or self._settings.site()
-            if profile is None and found is not None and not _same_place(found[0].site, here):
-                return False, None
-            return profiles.clear(name), None
+            if profile is None and found is not None and self._is_others(found[0], account):
+                return None, None
+            return (name if profiles.clear(name) else None), None
         except StoreError as error:
-            return False, error
+            return None, error
 
 
 def _same_place(one: Site, other: Site) -> bool:

@@ -118,7 +118,7 @@ class Images(_Listing, Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | Images:
         if isinstance(index, slice):
             return Images(self._book, (*self._cuts, index))
-        at = self._places(index)[index]
+        at = _chosen(self._places(index), index)
         return self._at(self._book.page(self._book.number(at)), at)
 
     def _places(self, *index: int) -> range:
@@ -185,7 +185,7 @@ class AsyncImages(_Listing):
         return self._one(index)
 
     async def _one(self, index: int) -> Image:
-        at = (await self._places(index))[index]
+        at = _chosen(await self._places(index), index)
         return self._at(await self._book.apage(self._book.number(at)), at)
 
     async def _places(self, *index: int) -> range:
@@ -212,6 +212,13 @@ class AsyncImages(_Listing):
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
+
+
+def _chosen(places: range, index: int) -> int:
+    try:
+        return places[index]
+    except IndexError:
+        raise IndexError("there are fewer images than that") from None
 
 
 def _apart(ask: Callable[[int], Page], number: int) -> Future[Page]:

@@ -114,12 +114,13 @@ class GyazoMagics(SharingMagics, Options, Magics):
         # An environment's token that nobody signed in with is not ours to forget.
         mine = before is not None and (before.user or before.source != "GYAZO_ACCESS_TOKEN")
         self.session.logout()
-        saved, complaint = self._doors.keys.forget(options.profile, before.site if before else None)
+        saved, complaint = self._doors.keys.forget(options.profile, before if mine else None)
         still = self.session.known
         who = None
         if before is not None and mine:
             who = before.user.called if before.user else "this session"
-        real = before is None or not is_loopback(before.site.auth_url)
+        site = before.site if before is not None else self.settings.site()
+        real = not is_loopback(site.auth_url)
         source = still.source if still else None
         display(pages.logged_out(who, source, saved=saved, real=real), raw=True)
         if complaint is not None:

@@ -31,8 +31,8 @@ class Image:
     `image_id` is empty for a locked entry (older images on a free plan), see `locked`. `url` is the
     picture itself, `permalink_url` its page, `thumb_url` a small version; an `mp4_url` lasts
     `video_length` seconds. `created_at` has its own time zone. What was recognised in it: `ocr_text`,
-    `objects`, `location`. `was_there` says of an upload, where it can be told, that Gyazo had these bytes
-    for more than a moment: it keeps its old title and access. `extra` holds every field that is not named here.
+    `objects`, `location`. `was_there` says of an upload, as far as it can be told, that Gyazo had these
+    bytes already: it keeps its old title and access. `extra` holds every field that is not named here.
     """
 
     image_id: str

@@ -136,12 +136,12 @@ def guide() -> Bundle:
 
 
 def logged_out(
-    who: str | None, still: str | None, *, saved: bool = False, real: bool = True
+    who: str | None, still: str | None, *, saved: str | None = None, real: bool = True
 ) -> Bundle:
     """What a logout did, and what it could not do."""
     did = f"Forgot the token of {who}." if who else "Nobody was signed in by %gyazo_login."
     if saved:
-        did += " The saved token is removed too."
+        did += f" The token saved as {saved} is removed too."
     left = (
         f" {still} is still set and still signs you in: unset it to end that too." if still else ""
     )

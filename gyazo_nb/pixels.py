@@ -77,6 +77,10 @@ def _check(numpy: Any, array: Any) -> None:
         )
     low, high = float(array.min()), float(array.max())
     if not (low >= -_SLACK and high <= 1 + _SLACK):  # NaN is neither
+        if low != low:  # noqa: PLR0124 -- NaN is what is not itself
+            raise PictureError(
+                "This array holds NaN, which has no brightness: fill it, as by numpy.nan_to_num."
+            )
         raise PictureError(
             f"This array holds floats from {low:g} to {high:g}: scale them to 0 to 1 (or give uint8)."
         )

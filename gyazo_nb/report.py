@@ -155,7 +155,8 @@ def _named(thing: Any) -> str:
     """A path is named by itself, a figure by its class: its repr may be anything."""
     path = getattr(thing, "__fspath__", None)
     if not isinstance(thing, str) and not callable(path):
-        return f"a {type(thing).__name__}"
+        kind = type(thing).__name__
+        return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
     name = str(path()) if callable(path) else str(thing)
     if name[:8].lower().startswith(("http://", "https://")):
         with suppress(ValueError):

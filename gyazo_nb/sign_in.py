@@ -120,6 +120,17 @@ class SignIn(Connection):
         """Forget the token. Gyazo has no call that revokes one: see `site.AUTHORIZED_URL`."""
         self._identity.forget()
 
+    def _signed_in(self) -> tuple[Site, Secret]:
+        try:
+            return super()._signed_in()
+        except NotLoggedInError:
+            if not any(login.is_open for login in self._attempts.logins):
+                raise
+        raise NotLoggedInError(
+            "Nobody is signed in to Gyazo yet: finish the sign-in that is open, then run this again "
+            "(after %gyazo_login --wait, the cells below it wait by themselves)."
+        )
+
     @cached_property
     def _attempts(self) -> Attempts:
         return Attempts()

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -195,7 +196,7 @@ class Uploads(Connection):
 
         def job() -> Image:
             part = self._fetched(drawn) if isinstance(drawn, str) else drawn
-            sending = api.upload(*signed_in, part, **fields)
+            sending = api.upload(*signed_in, part, **fields, seen=self._seen)
             if noted is None:
                 return self._send(sending)
             return noted.once(part, lambda: self._send(sending))
@@ -204,7 +205,7 @@ class Uploads(Connection):
 
     async def _aupload(self, thing: Any, fields: dict[str, Any]) -> Operation[Image]:
         signed_in = self._signed_in()
-        return api.upload(*signed_in, await self._apart(thing), **fields)
+        return api.upload(*signed_in, await self._apart(thing), **fields, seen=self._seen)
 
     def _part(self, thing: Any) -> FilePart:
         drawn = self._drawn(thing)
@@ -232,6 +233,11 @@ class Uploads(Connection):
         if user is None:
             user = await self._asend(api.me(site, token))
         return f"{user.uid} {site.upload_url}"
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        """The images that this session has uploaded: what comes back once more was there already."""
+        return set()
 
     def _known_user(self) -> User | None:
         account = self.account

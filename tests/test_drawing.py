@@ -192,7 +192,7 @@ def test_an_array_of_truths_and_one_in_another_order(arrived):
         (np.zeros((2, 2), int), "An array of int64 does not say.*astype"),
         (np.zeros((2, 2), np.uint16), "uint16"),
         (np.full((2, 2), 7.5), "floats from 7.5 to 7.5: scale them"),
-        (np.array([[0.0, np.nan]]), "floats from nan to nan"),
+        (np.array([[0.0, np.nan]]), "holds NaN"),
         (np.zeros((3, 20, 20)), r"shape \(3, 20, 20\)"),
         (np.zeros(5), r"shape \(5,\)"),
         (np.zeros((0, 5)), r"shape \(0, 5\)"),

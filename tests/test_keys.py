@@ -90,7 +90,7 @@ def test_logout_forgets_the_profile_in_use_and_no_other(login, server, folder, s
     shown = login("%gyazo_logout", fresh=False)
 
     assert "Forgot the token of Two" in shown
-    assert "The saved token is removed too" in shown
+    assert "The token saved as work is removed too" in shown
     assert saved(folder) == ["default.json"]
     login("%gyazo_login")
     assert named(shell) == "One"
@@ -134,7 +134,7 @@ def test_a_token_saved_at_another_gyazo_is_neither_used_nor_forgotten(
 
         assert f"is good at {server.url}, and the settings say {other.url}" in shown
         assert "Register an application" in shown  # the next door
-        assert "The saved token is removed" not in left
+        assert "The token saved as" not in left
         assert saved(folder) == ["default.json"]
         assert other.sandbox.requests == []
 
@@ -380,7 +380,7 @@ def test_a_logout_of_the_sandbox_leaves_the_saved_account(login, server, folder,
         shown = login("%gyazo_logout", fresh=False)
 
     assert "Forgot the token of Sandy Box" in shown
-    assert "The saved token is removed" not in shown
+    assert "The token saved as" not in shown
     assert saved(folder) == ["default.json"]
 
 
@@ -391,7 +391,7 @@ def test_a_saved_file_that_others_can_read_goes_with_the_logout(login, server, f
 
     shown = login("%gyazo_logout", fresh=False)
 
-    assert "The saved token is removed" in shown
+    assert "The token saved as" in shown
     assert saved(folder) == []
 
 
@@ -413,3 +413,39 @@ def test_a_dead_token_in_the_environment_lets_a_saved_one_in(login, server, shel
 
     assert "Gyazo does not know the token from GYAZO_ACCESS_TOKEN" in shown
     assert "Signed in as Two" in shown
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_profile_that_is_not_there_is_said_and_nothing_else_forgotten(
+    login, server, folder, monkeypatch
+):
+    """A slip of the finger, and a logout: the account that is saved under no name stays."""
+    login("%gyazo_login --save file", server.sandbox.new_token())
+
+    monkeypatch.delenv("GYAZO_CLIENT_ID")
+
+    shown = login("%gyazo_login --profile wrok")
+    left = login("%gyazo_logout", fresh=False)
+
+    assert "No account is saved as wrok yet: add --save" in shown
+    assert "Register an application" in shown
+    assert "removed" not in left
+    assert saved(folder) == ["default.json"]
+
+
+def test_switch_passes_over_the_token_that_is_in_use(login, server, shell):
+    """To take it again would be no change."""
+    login("%gyazo_login --save file", server.sandbox.new_token(account=ONE))
+    login("%gyazo_login")
+    assert named(shell) == "One"
+
+    with pytest.raises(NotLoggedInError, match="Nobody can click or answer here"):
+        login("%gyazo_login --switch", fresh=False)
+
+
+def test_before_the_panel_is_finished_a_call_says_so(login, shell):
+    """Not to run again what stands open above."""
+    login("%gyazo_login --mode panel")
+
+    with pytest.raises(NotLoggedInError, match="finish the sign-in that is open"):
+        shell.user_ns["gyazo"].me()

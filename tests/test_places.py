@@ -341,7 +341,7 @@ def test_a_saved_token_signs_in_the_next_kernel(home, server, monkeypatch):
 
     assert run.cells[2].outputs[0].text == "Sandy Box\n"
     assert "a file of yours" in run.cells[3].outputs[0].data["text/plain"]
-    assert "The saved token is removed too" in run.cells[4].outputs[0].data["text/plain"]
+    assert "The token saved as" in run.cells[4].outputs[0].data["text/plain"]
     assert token not in nbformat.writes(run)
     with pytest.raises(CellExecutionError, match="GYAZO_ACCESS_TOKEN"):
         NotebookClient(notebook(LOAD, "%gyazo_login"), kernel_name=name).execute()

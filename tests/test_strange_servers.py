@@ -173,6 +173,16 @@ def test_bytes_that_were_there_already_are_not_claimed_to_have_changed(call, gya
     assert (new.title, dated.title) == ("mine", "old")
 
 
+def test_a_second_upload_in_the_same_moment_is_told_too(call, gyazo):
+    """A cell that is run again at once, now as only_me: the picture is as public as it was."""
+    call(gyazo, "upload", PNG, title="first")
+
+    again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+
+    assert (again.was_there, again.title) == (True, "")
+    assert "was there already" in again._repr_html_()
+
+
 def test_an_upload_whose_first_answer_was_lost_is_ones_own(call, server, urls):
     """It was there when it was asked again: from the first attempt."""
     server.sandbox.faults.append(Fault(cut="reply", path="/api/upload"))

@@ -258,7 +258,7 @@ def test_a_silent_server_and_a_missing_app_are_sentences(make_lab, make_page, op
 
     says(notebook.output(3), "could not be reached (Connection refused)")
     assert re.fullmatch(
-        r"NotLoggedInError: Nobody is signed in to Gyazo yet: run %gyazo_login.*",
+        r"NotLoggedInError: Nobody is signed in to Gyazo yet: finish the sign-in that is open.*",
         notebook.run(4).inner_text().strip(),
     )
 
