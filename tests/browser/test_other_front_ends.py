@@ -141,10 +141,11 @@ def test_voila(sandbox, make_lab, make_page, kernel):
         expect(page.get_by_label("Address or code")).to_have_count(0)
 
 
-def test_voila_catches_the_redirect(catchable, make_lab, make_page):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_voila_catches_the_redirect(catchable, make_lab, make_page, kernel):
     """The panel of a served page listens too."""
     lab = make_lab(catchable, app=None)
-    with served(lab, lab.write(["%load_ext gyazo_nb", "%gyazo_login"], KERNELS[-1])) as url:
+    with served(lab, lab.write(["%load_ext gyazo_nb", "%gyazo_login"], kernel)) as url:
         page = make_page()
         page.goto(url)
         with page.context.expect_page() as opening:
@@ -154,6 +155,7 @@ def test_voila_catches_the_redirect(catchable, make_lab, make_page):
         expect(page.locator("body")).to_contain_text("Signed in as Sandy Box", timeout=EXPECT)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(
     ("option", "token", "words"),
     [
@@ -163,7 +165,9 @@ def test_voila_catches_the_redirect(catchable, make_lab, make_page):
         ("--token", False, "Nobody can be asked here"),
     ],
 )
-def test_what_voila_cannot_do_is_one_line(sandbox, make_lab, make_page, option, token, words):
+def test_what_voila_cannot_do_is_one_line(
+    sandbox, make_lab, make_page, kernel, option, token, words
+):
     """A token in the environment signs in; waiting and prompts end with a sentence, and nothing hangs."""
     ready = {"GYAZO_ACCESS_TOKEN": sandbox.sandbox.new_token()} if token else {}
     lab = make_lab({**sandbox.variables, **ready}, app=None)
@@ -172,7 +176,7 @@ def test_what_voila_cannot_do_is_one_line(sandbox, make_lab, make_page, option, 
         "    print(gyazo.me().name)\nexcept Exception as error:\n    print(error)"
     )
     cells = ["%load_ext gyazo_nb", attempt]
-    with served(lab, lab.write(cells, KERNELS[-1])) as url:
+    with served(lab, lab.write(cells, kernel)) as url:
         page = make_page()
         page.goto(url)
 
