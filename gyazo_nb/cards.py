@@ -107,10 +107,10 @@ def _picture(picture: str, link: str, title: str, size: str) -> str:
     image = (
         f'<img src="{escape(address)}" alt="{escape(title or "The uploaded picture")}" '
         f'loading="lazy" referrerpolicy="no-referrer" style="display:block;margin:0 auto;'
-        f'max-width:100%;object-fit:contain;{size}">'
+        f'max-width:100%;object-fit:contain;background:#fff;{size}">'
     )
-    # A white ground: a figure is drawn for paper, and often transparent.
-    frame = f'<div style="background:#fff;text-align:center">{image}</div>'
+    # White behind the picture alone: a figure is drawn for paper, and often transparent.
+    frame = f'<div style="text-align:center">{image}</div>'
     if not web_address(link):
         return frame
     return f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer">{frame}</a>'
