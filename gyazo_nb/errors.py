@@ -119,7 +119,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 class WaitInterruptedError(StoppedError):
-    """The waiting for a sign-in was stopped; the panel is still there."""
+    """The waiting for a sign-in was stopped, by a panel (which is still there) or a prompt."""
 
 
 class BatchInterruptedError(StoppedError):

@@ -151,10 +151,11 @@ class GyazoMagics(SharingMagics, Options, Magics):
         try:
             return parse_argstring(magic, line)
         except (UsageError, ValueError):  # ValueError: a quote that is not closed
+            takes = " ".join(magic.parser.format_usage().split()[2:]) or "no options"
             raise UsageError(
-                f"%{magic.__name__} does not take that: see %{magic.__name__}? for its options. A "
-                f"code, token or secret is never given on the line, which the notebook's file keeps: "
-                f"paste it into the panel, or run %gyazo_login --token."
+                f"%{magic.__name__} does not take that. It takes: {takes}. A code, token or secret is "
+                f"never given on the line, which the notebook's file keeps: paste it into the panel, or "
+                f"run %gyazo_login --token."
             ) from None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from IPython.core.error import StdinNotImplementedError
 
-from .errors import GyazoError, OtherAccountError, PromptError
+from .errors import GyazoError, OtherAccountError, PromptError, WaitInterruptedError
 from .login import Login
 from .secret import Secret
 from .user import User
@@ -53,6 +53,8 @@ def ask(question: str) -> Secret:
             # Without a terminal to hide it on, getpass would show what is typed: refused instead.
             warnings.simplefilter("error", getpass.GetPassWarning)
             return Secret(getpass.getpass(question))
+    except KeyboardInterrupt:
+        raise WaitInterruptedError("Stopped: nothing was asked of Gyazo.") from None
     except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
         raise PromptError(
             "Nobody can be asked here: set GYAZO_ACCESS_TOKEN to a token from your application's page "

@@ -133,7 +133,9 @@ class Report(Sequence[Image]):
         return cards.gallery(entries, caption) + (f"<ul>{lines}</ul>" if lines else "")
 
     def _caption(self) -> str:
-        parts = [f"{len(self.images)} uploaded"]
+        images = self.images
+        there = sum(image.was_there for image in images)
+        parts = [f"{len(images)} uploaded" + (f" ({there} there already)" if there else "")]
         if failed := len(self.failures):
             parts.append(f"{failed} failed")
         if self.running:

@@ -709,3 +709,12 @@ def test_a_full_disk_stops_the_batch(gyazo, server, tmp_path):
     assert len(uploads(server)) <= 8
     assert len(gyazo.upload_all(pictures(50), resume=journal, progress=False)) == 50
     assert len(uploads(server)) <= 52 + 8
+
+
+def test_what_was_there_already_is_counted(gyazo, server):
+    """A batch that is sent once more says so."""
+    gyazo.upload_all([PNG], progress=False)
+
+    report = gyazo.upload_all([PNG, PNG + b"new"], progress=False)
+
+    assert "2 uploaded (1 there already)" in repr(report)

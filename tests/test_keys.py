@@ -288,6 +288,18 @@ def test_a_quote_that_is_not_closed_is_not_repeated(login, magic):
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize("line", ["--mode bogus", "--wait abc", "--save cloud", "--profile"])
+def test_a_wrong_option_is_answered_by_the_right_ones(login, line):
+    """And not by what was written, which may be a secret."""
+    with pytest.raises(
+        UsageError, match=r"\[--mode \{auto,panel,prompt,env\}\] \[--wait"
+    ) as caught:
+        login(f"%gyazo_login {line}")
+
+    assert "bogus" not in str(caught.value)
+    assert "cloud" not in str(caught.value)
+
+
 def test_the_pretend_gyazo_is_refused_before_anybody_opens_its_link(login, server):
     """While somebody is signed in elsewhere; --switch allows it."""
     token = server.sandbox.new_token()

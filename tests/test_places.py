@@ -292,6 +292,22 @@ def test_a_console_without_widgets_is_told_the_way(home, server, terminal, kerne
     assert "VBox(" not in window.seen
 
 
+def test_ctrl_c_at_a_prompt_is_one_line(home, terminal):
+    """No frames of somebody's library."""
+    window = terminal("IPython", "--simple-prompt", "--no-banner")
+    window.until(r"In \[1\]: ")
+    window.say(LOAD)
+    window.until(r"In \[2\]: ")
+    window.say("%gyazo_login --token")
+    window.until("Paste your access token.*: ")
+
+    window.child.sendintr()
+
+    window.until("KeyboardInterrupt.*: Stopped: nothing was asked of Gyazo")
+    window.until(r"In \[3\]: ")
+    assert "Traceback" not in window.seen
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_token_typed_at_a_terminal(home, server, terminal, place):
     """--token asks in a hidden prompt, in a terminal and in a console."""
