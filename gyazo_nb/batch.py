@@ -135,12 +135,15 @@ class Batch:
                 raise
             except BaseException as error:
                 report.interrupted = True
+                refused: UnauthorizedError | None = None
                 with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second one: at once
-                    await self._drain(waiting, pool, bar)
+                    refused = await self._drain(waiting, pool, bar)
                 if isinstance(error, KeyboardInterrupt):
                     raise self._stopped(waiting) from None
                 if isinstance(error, asyncio.CancelledError) and not error.args:
                     error.args = self._stopped(waiting).args  # it is shown under the cell
+                if isinstance(error, NotLoggedInError) and refused is not None:
+                    raise refused from None  # which is why nobody is signed in any more
                 raise
 
     async def _start(
@@ -205,12 +208,19 @@ class Batch:
         else:
             todo.drawn = None
 
-    async def _drain(self, waiting: Waiting, pool: Pool[Image], bar: Progress) -> None:
-        """Keep what is being sent, for a moment."""
-        deadline = time.monotonic() + GRACE
+    async def _drain(
+        self, waiting: Waiting, pool: Pool[Image], bar: Progress
+    ) -> UnauthorizedError | None:
+        """Keep what is being sent, for a moment; give the refusal of the token that came meanwhile."""
+        deadline, refused = time.monotonic() + GRACE, None
         while pool.in_flight and (left := deadline - time.monotonic()) > 0:
-            with suppress(UnauthorizedError, NotLoggedInError, JournalError):  # settled, and said
+            try:
                 await self._take(waiting, pool, bar, left)
+            except UnauthorizedError as error:
+                refused = error
+            except (NotLoggedInError, JournalError):
+                continue  # settled, and said already
+        return refused
 
     def _stopped(self, waiting: Waiting) -> BatchInterruptedError:
         of = "" if self._supply.total is None else f" of {self._supply.total}"

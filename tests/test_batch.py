@@ -295,6 +295,19 @@ def test_what_was_lost_in_the_source_is_never_called_uploaded(gyazo, server, mak
         assert not gyazo.report.ok
 
 
+def test_a_token_that_dies_while_a_thing_is_drawn_is_the_reason(call, gyazo, server):
+    """And not that nobody is signed in any more, which follows from it."""
+
+    def things():
+        yield PNG
+        time.sleep(0.5)
+        yield PNG + b"late"
+
+    server.sandbox.faults.append(Fault(status=401, path="/api/upload", times=100))
+    with pytest.raises(UnauthorizedError, match="%gyazo_login"):
+        call(gyazo, "upload_all", things(), progress=False)
+
+
 def test_a_token_that_dies_ends_the_batch(gyazo, server):
     """Every further upload would fail alike: the sentence says to sign in, and nothing is lost."""
     server.sandbox.faults.append(Fault(status=401, times=100))

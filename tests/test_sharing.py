@@ -2,13 +2,14 @@
 
 import io
 import os
+import shutil
 import signal
 import threading
 
 import nbformat
 import numpy as np
 import pytest
-from harness import PNG
+from harness import PNG, missing
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -498,8 +499,13 @@ def test_a_picture_that_is_elsewhere_is_fetched(shell, server):
     assert "showed no picture" in run(shell, "url")[0].stdout
 
 
-def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server):
+@pytest.mark.filterwarnings("ignore")  # kaleido's and plotly's own
+def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server, monkeypatch):
     """Whatever plotly's renderer is: the figure is asked, not its page."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        missing("kaleido draws by Chromium, which is not installed")
+    monkeypatch.setenv("BROWSER_PATH", browser)
     cell = """
 import plotly.graph_objects as go, plotly.io as pio
 pio.renderers.default = "notebook_connected"

@@ -225,6 +225,8 @@ def test_a_cell_that_awaits_keeps_its_place(kernel, server):
     assert "".join(kernel.texts()).split() == list("abcdef")
     assert kernel.kinds(begun) == ["execute_result", "card"]
 
+    kept = "assert get_ipython().loop_runner.__class__.__name__ == '_AsyncIORunner'"
+    assert kernel.run(kept) == "ok"
     failing = kernel.send("%%gyazo\nawait asyncio.sleep(0.3)\n1/0")
     behind = kernel.send("print('dropped')")
     assert kernel.finish(failing, behind) == ["error", "aborted"]
