@@ -303,7 +303,7 @@ def test_a_token_that_dies_while_a_thing_is_drawn_is_the_reason(call, gyazo, ser
         time.sleep(0.5)
         yield PNG + b"late"
 
-    server.sandbox.faults.append(Fault(status=401, path="/api/upload", times=100))
+    server.sandbox.faults.append(Fault(status=401, times=100))
     with pytest.raises(UnauthorizedError, match="%gyazo_login"):
         call(gyazo, "upload_all", things(), progress=False)
 
