@@ -157,15 +157,15 @@ async def _lease(
 def _end(loop: asyncio.AbstractEventLoop, lease: _Lease) -> None:
     """Have a loop close its connections now, if it runs; else it does so at its end."""
     if loop.is_running():
-        closing = lease.aclose()
+        closing = _closed(lease)
         try:
-            asyncio.run_coroutine_threadsafe(_awaited(closing), loop)
+            asyncio.run_coroutine_threadsafe(closing, loop)
         except RuntimeError:  # it ended at this moment
-            return
+            closing.close()
 
 
-async def _awaited(closing: Any) -> None:
-    await closing
+async def _closed(lease: _Lease) -> None:
+    await lease.aclose()
 
 
 def _drop(leases: _Leases) -> None:
