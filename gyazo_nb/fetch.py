@@ -1,7 +1,8 @@
 """Fetches a picture from a web address, to upload it: `gyazo.upload("https://…/plot.png")`.
 
 The law: nothing of the session goes along, neither token nor connection; what is fetched is bounded in
-size and time; an error names the host, never the whole address, which may carry somebody's key.
+size and time; an error names the host, never the whole address, which may carry somebody's key, and no
+log of the HTTP library shows its query.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from . import wire
 from .errors import PictureError
+from .operation import Request
 
 LARGEST = 100 * 2**20  # bytes; Gyazo documents no limit, a kernel's memory has one
 LONGEST = 60.0  # seconds in all
@@ -23,6 +26,7 @@ def fetch(url: str) -> bytes:
     where = urlsplit(url).hostname or "this address"
     deadline = time.monotonic() + LONGEST
     data = bytearray()
+    context = wire.under_way.set(Request("GET", url))
     try:
         with (
             httpx.Client(follow_redirects=True, timeout=_STALL) as client,
@@ -50,4 +54,6 @@ def fetch(url: str) -> bytes:
             f"The picture could not be fetched from {where} ({type(error).__name__}): look at the "
             f"address, and at your network."
         ) from None
+    finally:
+        wire.under_way.reset(context)
     return bytes(data)

@@ -10,8 +10,6 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 ALONE = ["02_share_figures", "03_your_images", "04_batches", "05_without_login", "06_async"]
 
 
-# A kernel may leave its first message unread: see tests/test_places.py.
-@pytest.mark.flaky(reruns=2)
 @pytest.mark.kernels
 @pytest.mark.parametrize("name", ALONE)
 def test_a_notebook_runs_by_itself(server, monkeypatch, tmp_path, name):

@@ -178,8 +178,6 @@ def sign_in(shell, code):
     return panel
 
 
-# What strikes may strike in the middle of ipywidgets' or httpcore's own work, which is not ours to mend.
-@pytest.mark.flaky(reruns=2)
 # A widget of ipywidgets that was half made when it was struck complains when it is forgotten.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_moment_leaves_a_session_that_can_sign_in(shell, server, port):

@@ -41,8 +41,6 @@ SOURCES = {
 }
 
 
-# Of some 6,500 stops one was not honoured, and it is not known why: see CONTRIBUTING, "Tests".
-@pytest.mark.flaky(reruns=1)
 # A strike in the midst of somebody's __del__, outside of the batch, is swallowed by Python with a warning.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("source", SOURCES)

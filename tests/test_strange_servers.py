@@ -381,6 +381,19 @@ def test_the_address_of_a_picture_is_shown_without_its_key(caplog):
     assert "?q=theirs" in caplog.text
 
 
+def test_a_fetched_address_is_logged_without_its_key(gyazo, server, caplog):
+    """What is uploaded by its address may be signed; redirects too."""
+    caplog.set_level(logging.DEBUG)
+    picture = gyazo.upload(PNG)
+    moved = {"Location": f"{picture.url}?sig=S1G2"}
+    server.sandbox.faults.append(Fault(status=302, headers=moved, path="/signed"))
+
+    gyazo.upload(f"{server.url}/signed?sig=S1G")
+
+    assert "/signed" in caplog.text
+    assert "S1G" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "field", ['"video_length": 1' + "0" * 400, '"video_length": 1e999', '"created_at": 5']
 )
