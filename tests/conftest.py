@@ -7,7 +7,7 @@ import sys
 import types
 
 import pytest
-from harness import Person
+from support.helpers import Person
 from IPython.core.interactiveshell import InteractiveShell
 
 from gyazo_nb import App, Gyazo

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from lab import CHROMIUM, SECONDS, Lab, Notebook
+from support.jupyterlab_driver import CHROMIUM, SECONDS, Lab, Notebook
 from playwright.sync_api import sync_playwright
 
 from gyazo_nb.sandbox import Sandbox, serve

@@ -1,0 +1,366 @@
+"""The documented endpoints of Gyazo: one function for each, which returns an `Operation`.
+
+Guarantees: no I/O. Arguments are checked before anything is sent: a wrong value raises `ArgumentError`
+with what would be right, and is never guessed. Above each function is the link to its documentation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Literal
+
+from gyazo_nb.errors import ArgumentError, InvalidClientError, PlanError
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import Site, setting_names
+
+from .image import Deleted, Image, Page
+from .models import EasyUpload, Embed, User
+from .operation import FilePart, Operation, Reply, Request, error_for_reply
+
+AccessPolicy = Literal["anyone", "only_me"]
+
+MAX_QUERY_LENGTH = 200
+_MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
+
+
+# https://gyazo.com/api/docs/user
+def me(site: Site, token: Secret) -> Operation[User]:
+    """The user of a token."""
+    url = f"{site.api_url}/api/users/me"
+    request = Request("GET", url, token=token, token_in=site.token_in)
+    return Operation(request, _user)
+
+
+# https://gyazo.com/api/docs/image#list
+def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> Operation[Page]:
+    """One page of the account's images, newest first."""
+    check_range("page", page, 1, None)
+    check_range("per_page", per_page, 1, 100)
+    params = {"page": str(page), "per_page": str(per_page)}
+    url = f"{site.api_url}/api/images"
+    request = Request("GET", url, params=params, token=token, token_in=site.token_in)
+    return Operation(request, partial(_page, page, per_page))
+
+
+# https://gyazo.com/api/docs/image#image
+def image(site: Site, token: Secret, image_id: str | Image) -> Operation[Image]:
+    """One image by its id, or by the address of its page."""
+    url = f"{site.api_url}/api/images/{image_id_of(image_id)}"
+    return Operation(Request("GET", url, token=token, token_in=site.token_in), _image)
+
+
+# Not documented by Gyazo; Gyazo's own n8n node uses it: https://github.com/nota/n8n-nodes-gyazo
+def update(
+    site: Site,
+    token: Secret,
+    image_id: str | Image,
+    *,
+    desc: str | None = None,
+    alt_text: str | None = None,
+) -> Operation[Image]:
+    """Change the description or the alternative text of an image."""
+    fields = {"desc": desc, "alt_text": alt_text}
+    body = {name: value for name, value in fields.items() if value is not None}
+    for name, value in body.items():
+        check_text(name, value)
+    if not body:
+        raise ArgumentError("There is nothing to change: give desc or alt_text.")
+    request = Request(
+        "PATCH",
+        f"{site.api_url}/api/images/{image_id_of(image_id)}",
+        body=body,
+        token=token,
+        token_in=site.token_in,
+        retry="always",  # it sets texts to given values: twice has the same result as once
+    )
+    return Operation(request, _image)
+
+
+# https://gyazo.com/api/docs/image#delete
+def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Deleted]:
+    """Delete one of the account's own images."""
+    known = image_id_of(image_id)
+    url = f"{site.api_url}/api/images/{known}"
+    request = Request("DELETE", url, token=token, token_in=site.token_in)
+    return Operation(
+        request, partial(_deleted, known), success_on_retry=partial(_already_deleted, known)
+    )
+
+
+# https://gyazo.com/api/docs/search
+def search(
+    site: Site, token: Secret, query: str, *, page: int = 1, per: int = 20
+) -> Operation[Page]:
+    """The account's images that match a query. The page size is called `per` here."""
+    check_text("query", query, needed=True)
+    if not query.strip() or len(query) > MAX_QUERY_LENGTH:
+        raise ArgumentError(f"A query has 1 to {MAX_QUERY_LENGTH} characters, not {len(query)}.")
+    check_range("page", page, 1, None)
+    check_range("per", per, 1, 100)
+    params = {"query": query, "page": str(page), "per": str(per)}
+    url = f"{site.api_url}/api/search"
+    request = Request("GET", url, params=params, token=token, token_in=site.token_in)
+    return Operation(request, partial(_page, page, per), partial(_search_not_in_plan, request))
+
+
+# https://gyazo.com/api/docs/image#oembed
+def oembed(site: Site, url: str | Image) -> Operation[Embed]:
+    """What a web page needs to embed an image, by the address of its page. Needs no token."""
+    if isinstance(url, Image):
+        url = url.permalink_url or ""
+    check_text("url", url, needed=True)
+    if not re.match(r"https?://[^/]", url):
+        raise ArgumentError(
+            f"{url[:80]!r} is not an address: give the address of the image's page."
+        )
+    request = Request("GET", f"{site.api_url}/api/oembed", params={"url": url})
+    return Operation(request, _embed)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFields:
+    """The fields of an upload besides the picture. None is not sent: Gyazo's default applies."""
+
+    title: str | None = None
+    desc: str | None = None
+    access_policy: AccessPolicy | None = None
+    metadata_is_public: bool | None = None
+    referer_url: str | None = None
+    app: str | None = None
+    created_at: datetime | float | None = None
+    collection_id: str | None = None
+
+    def as_form(self) -> dict[str, str]:
+        """Return the fields as they are sent. Raises `ArgumentError` for a wrong value."""
+        if self.access_policy not in {None, "anyone", "only_me"}:
+            raise ArgumentError(
+                f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
+            )
+        public, created_at = self.metadata_is_public, self.created_at
+        fields = {
+            "access_policy": self.access_policy,
+            "metadata_is_public": None if public is None else bool_param(public),
+            "referer_url": self.referer_url,
+            "app": self.app,
+            "title": self.title,
+            "desc": self.desc,
+            "created_at": None if created_at is None else timestamp_param(created_at),
+            "collection_id": self.collection_id,
+        }
+        form: dict[str, str] = {}
+        for name, value in fields.items():
+            check_text(name, value)
+            if value is not None:
+                form[name] = value
+        return form
+
+
+# https://gyazo.com/api/docs/image#upload
+def upload(
+    site: Site, token: Secret, file: FilePart, fields: UploadFields, seen: set[str]
+) -> Operation[Image]:
+    """Upload one picture. `seen` holds the ids of the images that this session uploaded before."""
+    request = Request(
+        "POST",
+        f"{site.upload_url}/api/upload",
+        form=fields.as_form(),
+        file=file,
+        token=token,
+        token_in=site.token_in,
+        retry="always",  # Gyazo returns the existing image for identical bytes
+    )
+    return Operation(request, partial(_uploaded, fields, seen))
+
+
+# https://gyazo.com/api/docs/image#easy_auth
+def easy_upload(
+    site: Site,
+    client_id: str,
+    data_url: str,
+    *,
+    referer_url: str,
+    title: str | None = None,
+    desc: str | None = None,
+) -> Operation[EasyUpload]:
+    """Upload a picture without a token. The first browser that opens the link becomes its owner."""
+    fields = {"referer_url": referer_url, "title": title, "desc": desc}
+    form = {name: value for name, value in fields.items() if value is not None}
+    request = Request(
+        "POST",
+        f"{site.upload_url}/api/upload/easy_auth",
+        form={"client_id": client_id, "image_url": data_url, **form},
+        multipart=True,
+        retry="always",  # a link that is not used expires
+    )
+    for name, value in form.items():
+        check_text(name, value)
+    return Operation(request, _easy_upload, partial(_unknown_client, request))
+
+
+def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None:
+    if reply.status != HTTPStatus.UNAUTHORIZED:
+        return None
+    return InvalidClientError(
+        f"Gyazo does not know this application: check {setting_names('client_id')}.",
+        status=401,
+        message=error_for_reply(request, reply).message,
+        error="invalid_client",
+    )
+
+
+def _search_not_in_plan(request: Request, reply: Reply) -> PlanError | None:
+    if reply.status != HTTPStatus.PAYMENT_REQUIRED:
+        return None
+    message = error_for_reply(request, reply).message
+    return PlanError(
+        f"Search needs a paid plan (402{': ' + message if message else ''}): see "
+        f"https://gyazo.com/pricing. Every plan may list images: gyazo.images().",
+        status=402,
+        message=message,
+    )
+
+
+def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
+    """Read the image, and add the metadata that was sent, which the reply does not repeat.
+
+    An image that existed before is returned as Gyazo has it. `access_policy` is never copied from the
+    request: Gyazo keeps the policy of an existing image.
+    """
+    data = reply.json()
+    if not isinstance(data, dict):
+        raise TypeError("an image is an object")
+    sent = {
+        "app": fields.app,
+        "title": fields.title,
+        "url": fields.referer_url,
+        "desc": fields.desc,
+    }
+    image = _identified(Image.from_json({"metadata": sent} | data, reply.source))
+    if image.image_id in seen or not _is_new(reply, image.created_at, fields):
+        image = replace(Image.from_json(data, reply.source), was_there=True)
+    seen.add(image.image_id)
+    return image
+
+
+def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> bool:
+    """Whether this upload made the image, as far as the server's clock tells."""
+    if reply.after_uncertain_attempt or fields.created_at is not None or created_at is None:
+        return True  # an attempt without a reply may have made it; more is not known
+    try:
+        age = (parsedate_to_datetime(reply.headers["date"]) - created_at).total_seconds()
+    except (KeyError, ValueError, TypeError):  # TypeError: one of the two has no time zone
+        return True
+    return age < _MAX_UPLOAD_SECONDS
+
+
+def _user(reply: Reply) -> User:
+    return User.from_json(reply.json())
+
+
+def _embed(reply: Reply) -> Embed:
+    return Embed.from_json(reply.json())
+
+
+def _easy_upload(reply: Reply) -> EasyUpload:
+    return EasyUpload.from_json(reply.json())
+
+
+def _deleted(image_id: str, reply: Reply) -> Deleted:
+    # Some clients have received an empty 204, which means the same.
+    return Deleted.from_json(reply.json(), image_id) if reply.body.strip() else Deleted(image_id)
+
+
+def _already_deleted(image_id: str, reply: Reply) -> Deleted | None:
+    """After an attempt whose reply was lost, "not found" means that the attempt deleted the image."""
+    return Deleted(image_id) if reply.status == HTTPStatus.NOT_FOUND else None
+
+
+def _image(reply: Reply) -> Image:
+    return _identified(Image.from_json(reply.json(), reply.source))
+
+
+def _identified(image: Image) -> Image:
+    if not image.image_id:
+        raise ValueError("an image without an id")
+    return image
+
+
+def _page(page: int, per_page: int, reply: Reply) -> Page:
+    entries = reply.json()
+    if not isinstance(entries, list):
+        raise TypeError("a list of images is a list")
+    return Page(
+        images=tuple(Image.from_json(entry, reply.source) for entry in entries),
+        page=page,
+        per_page=_count(reply, "x-per-page") or per_page,
+        total=_count(reply, "x-total-count"),
+        user_type=reply.headers.get("x-user-type"),
+    )
+
+
+def _count(reply: Reply, header: str) -> int | None:
+    """A number in a header; None if it is missing, or not a plausible number."""
+    text = reply.headers.get(header, "").strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+# ── checks of arguments ────────────────────────────────────────────────────────────────────────────────
+
+
+def image_id_of(image: str | Image) -> str:
+    """Return the id of an image, or the id at the end of the address of its page or picture."""
+    text = image.image_id if isinstance(image, Image) else str(image)
+    match = re.fullmatch(
+        r"(?:https?://[^/?#]+/(?:teams/[^/?#]+/)?)?([0-9A-Za-z_-]+)(?:\.\w+)?/?(?:[?#].*)?",
+        text.strip(),
+    )
+    if not match or not isinstance(image, str | Image):
+        raise ArgumentError(
+            f"{text[:80]!r} is not an image id: give the 32 characters at the end of its URL."
+        )
+    return match[1]
+
+
+def bool_param(value: Any) -> str:
+    """Spell True or False as the API does. A text is refused: Python would count "false" as true."""
+    if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}:  # numpy's too
+        return "true" if value else "false"
+    raise ArgumentError("metadata_is_public must be True or False.")
+
+
+def timestamp_param(moment: Any) -> str:
+    """Unix seconds as the API takes them. A datetime without a time zone is local, as in Python."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        timestamp_param = moment.timestamp() if isinstance(moment, datetime) else float(moment)
+        if math.isfinite(timestamp_param) and not isinstance(moment, str):
+            return repr(timestamp_param)
+    raise ArgumentError("created_at must be a datetime or Unix seconds.")
+
+
+def check_range(name: str, value: Any, low: int, high: int | None) -> None:
+    """Refuse anything but a whole number in the range that the API takes."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < low
+        or (high and value > high)
+    ):
+        raise ArgumentError(
+            f"{name} must be a whole number from {low}{f' to {high}' if high else ''}."
+        )
+
+
+def check_text(name: str, value: Any, *, needed: bool = False) -> None:
+    """Refuse what a form cannot carry: a number, a date, half a surrogate pair."""
+    try:
+        if (value is None and not needed) or value.encode("utf-8") is not None:
+            return
+    except (AttributeError, UnicodeEncodeError):
+        raise ArgumentError(f"{name} must be a text, not {type(value).__name__}.") from None

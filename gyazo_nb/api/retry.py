@@ -1,0 +1,135 @@
+"""Timeouts, and the retry policy: how long to wait before the next attempt.
+
+Guarantees: pure arithmetic. The outcome of an attempt, the elapsed time and a random number are arguments;
+nothing sleeps here. Which requests may be sent again is stated by `Request.retry_safety`:
+
+- After 429 and "could not connect", nothing was processed: everything but the token exchange may be
+  sent again.
+- After a 5xx or a broken connection it is unknown: only a request that has the same result twice is sent
+  again. That is GET, PUT and DELETE, a PATCH that sets texts to given values, and an upload, since Gyazo
+  returns the existing image for identical bytes.
+
+The delay doubles each time, and half of it is random, so that many clients do not return together.
+`Retry-After` wins over this arithmetic. If it is too long, the error is raised immediately.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from gyazo_nb.errors import ArgumentError
+
+from .operation import NoReply, Reply, RetrySafety
+
+# A retry of 501 (not implemented) or 505 (HTTP version) would end the same.
+_UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait: for a connection, for the next byte to arrive, and for the next byte to leave.
+
+    >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
+
+    `answer` is how long a reply may take from its first byte to its end; a picture may take longer.
+    """
+
+    connect: float = 10.0
+    read: float = 30.0
+    write: float = 30.0
+    answer: float = 120.0
+
+    def __post_init__(self) -> None:
+        try:
+            good = all(s > 0 for s in (self.connect, self.read, self.write, self.answer))
+        except TypeError:  # a text, None
+            good = False
+        if not good:
+            raise ArgumentError("A timeout must be a number of seconds above 0.")
+
+    @classmethod
+    def of(cls, given: float | Timeouts | None) -> Timeouts:
+        """Take one number for all; at most ten seconds for a connection, at least 120 for a reply."""
+        if isinstance(given, Timeouts):
+            return given
+        if given is None:
+            return cls()
+        chosen, default = cls(given, given, given, given), cls()
+        return replace(
+            chosen,
+            connect=min(default.connect, chosen.connect),
+            answer=max(default.answer, chosen.answer),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often to retry, and how long to wait before.
+
+    >>> Gyazo(retries=Retry(times=5, total=300))  # doctest: +SKIP
+
+    `times` is the number of attempts after the first. The first delay is `first` seconds, no delay is
+    longer than `longest`, and no attempt begins later than `total` seconds after the first one began.
+    """
+
+    times: int = 3
+    first: float = 0.3
+    longest: float = 30.0
+    total: float = 60.0
+
+    def __post_init__(self) -> None:
+        try:
+            good = min(self.times, self.first, self.longest, self.total) >= 0
+        except TypeError:
+            good = False
+        if not good:
+            raise ArgumentError("retries and each delay must be 0 or more.")
+
+    @classmethod
+    def of(cls, given: int | Retry | None) -> Retry:
+        """Take a number as `times`."""
+        if isinstance(given, Retry):
+            return given
+        return cls() if given is None else cls(times=given)
+
+    def delay(
+        self,
+        safety: RetrySafety,
+        outcome: Reply | NoReply,
+        *,
+        attempt: int,
+        elapsed: float,
+        jitter: float,
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if there is none.
+
+        `attempt` counts from 1, `elapsed` is in seconds since the first attempt began, `jitter` is a
+        random number from 0 to 1.
+        """
+        if attempt > self.times or not _should_retry(safety, outcome):
+            return None
+        delay = outcome.retry_after if isinstance(outcome, Reply) else None
+        if delay is None:
+            delay = min(self.first * 2.0 ** (attempt - 1), self.longest) * (1 + jitter) / 2
+        return delay if delay <= self.longest and elapsed + delay <= self.total else None
+
+
+NO_RETRY = Retry(times=0)
+
+
+def may_have_been_processed(outcome: Reply | NoReply) -> bool:
+    """Whether it is unknown if the server processed the request."""
+    if isinstance(outcome, Reply):
+        return outcome.status in _UNCERTAIN_STATUS
+    return outcome.delivery == "unknown"
+
+
+def _should_retry(safety: RetrySafety, outcome: Reply | NoReply) -> bool:
+    if safety == "never":
+        return False
+    if may_have_been_processed(outcome):
+        return safety == "always"
+    if isinstance(outcome, Reply):
+        return outcome.status == HTTPStatus.TOO_MANY_REQUESTS
+    return outcome.delivery == "not_sent"

@@ -1,0 +1,232 @@
+"""One attempt to sign in, from the link to the named account.
+
+Guarantees:
+
+- A good code is not lost, and no code is used twice. After a network failure or a wrong client secret
+  the code is kept and can be sent again; a code that Gyazo refused is dropped.
+- A `state` is valid for ten minutes and ends with the token that it brought.
+- The client secret is read at the moment of the exchange, so that a corrected setting takes effect in a
+  panel that is already open.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+from weakref import WeakSet
+
+from gyazo_nb.api import endpoints
+from gyazo_nb.api.models import User
+from gyazo_nb.api.operation import Operation
+from gyazo_nb.errors import (
+    ArgumentError,
+    ExpiredError,
+    ForbiddenError,
+    InvalidGrantError,
+    OtherAccountError,
+    UnauthorizedError,
+)
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import App, Settings, Site
+
+from . import oauth, paste
+from .account import Account
+
+T = TypeVar("T")
+
+UNNAMED = User(uid="", name="an account that Gyazo did not name", email="")
+
+
+class SignInConnection(Protocol):
+    """What a sign-in needs of a connection, see `client.connection.Connection`."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read at each call."""
+
+    def send_once(self, operation: Operation[T]) -> T:
+        """Send without a retry, and return the result."""
+
+    def known_token(self) -> Secret | None:
+        """The token of the current account."""
+
+    def sign_in(self, account: Account, *, switch: bool) -> None:
+        """Make this the current account, or raise `OtherAccountError`."""
+
+
+class Login:
+    """One attempt to sign in: open `url`, then call `finish(what the browser showed)`.
+
+    Made by `gyazo.login()`. `finish` may be called again after any error: with another paste, or with
+    nothing, to send the same code again.
+    """
+
+    def __init__(
+        self,
+        connection: SignInConnection,
+        *,
+        app: App | None = None,
+        site: Site | None = None,
+        switch: bool = False,
+    ) -> None:
+        self._connection, self._app, self._site, self._switch = connection, app, site, switch
+        self._lock = threading.Lock()
+        self._done = False
+        self._code: Secret | None = None
+        self._token: Secret | None = None
+        self._begin()
+
+    @property
+    def url(self) -> str:
+        """The link to open. A `finish` after more than ten minutes makes a new one."""
+        return self._authorization.url
+
+    @property
+    def redirect_uri(self) -> str:
+        """The address to which the browser returns."""
+        return self._authorization.redirect_uri
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether `finish()` without a paste would send the previous code again."""
+        return not self._done and (self._code is not None or self._token is not None)
+
+    def recognises(self, address: Secret) -> bool:
+        """Whether a redirect to this address belongs to this attempt."""
+        return not self._done and paste.carries(address, self._authorization.state)
+
+    def finish(self, pasted: str | Secret = "") -> User:
+        """Sign in with what the browser showed, and return the user.
+
+        >>> login.finish("http://127.0.0.1:8765/callback?code=…&state=…")  # doctest: +SKIP
+
+        Takes the whole address or the bare code. Raises `PasteError` for any other text (nothing was
+        sent then), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others, each
+        with the next step. Source: RFC 6749 §4.1.2 to §4.1.4
+        """
+        if not isinstance(pasted, str | Secret):
+            raise ArgumentError("finish takes the text that the browser showed.")
+        pasted = Secret.of(pasted)  # a traceback shows arguments
+        with self._lock:
+            app = self._check_still_valid(pasted)
+            if pasted or not self.can_retry:
+                self._code = self._read_code(pasted, app)
+                self._token = None
+            if self._token is None:
+                self._token = self._exchange(app)
+            user = self._request_user(self._token)
+            if self._done:
+                raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
+            account = Account(self._token, self._authorization.site, user, "%gyazo_login")
+            try:
+                self._connection.sign_in(account, switch=self._switch)
+            except OtherAccountError:
+                self._begin()  # the state has been used, although the account stays the same
+                raise
+            self._begin()
+            self._done = True
+            return user
+
+    def cancel(self) -> None:
+        """End the attempt, also during an exchange: it signs in no more."""
+        self._done = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt may still succeed."""
+        return not self._done
+
+    def __repr__(self) -> str:
+        return (
+            "<Login: finished>" if self._done else "<Login: open .url, then .finish(the address)>"
+        )
+
+    def _current_site(self) -> Site:
+        return self._site or self._connection.settings.site()
+
+    def _current_app(self) -> App:
+        return self._app or self._connection.settings.app()
+
+    def _begin(self) -> None:
+        self._authorization = oauth.begin(self._current_site(), self._current_app())
+        self._began = time.time()  # not monotonic: the time in which a laptop sleeps counts
+        self._code = None
+        self._token = None
+
+    def _check_still_valid(self, pasted: Secret) -> App:
+        """Return the application, or raise `ExpiredError` (and make a new link where that helps)."""
+        if self._done:
+            raise ExpiredError("This sign-in is finished: run %gyazo_login to begin another.")
+        app = self._current_app()
+        if self._token is not None and not pasted:
+            return app  # the token is there; only the name of its user is missing
+        if not 0 <= time.time() - self._began <= oauth.LIFETIME:
+            self._begin()
+            raise ExpiredError(
+                "The link was more than ten minutes old: open the new link, and paste its result."
+            )
+        begun = self._authorization
+        if (begun.site, begun.client_id, begun.redirect_uri) != (
+            self._current_site(),
+            app.client_id,
+            app.redirect_uri,
+        ):
+            self._begin()
+            raise ExpiredError(
+                "The settings have changed: open the new link, and paste its result."
+            )
+        return app
+
+    def _read_code(self, pasted: Secret, app: App) -> Secret:
+        known = self._connection.known_token()
+        secrets = (app.secret,) if known is None else (app.secret, known)
+        return self._authorization.read(pasted, secrets=secrets).code
+
+    def _exchange(self, app: App) -> Secret:
+        if self._code is None:
+            raise AssertionError("finish reads the code first")
+        exchange = oauth.exchange(self._authorization, self._code, app.secret)
+        try:
+            return self._connection.send_once(exchange).access_token
+        except InvalidGrantError:
+            self._code = None
+            raise
+
+    def _request_user(self, token: Secret) -> User:
+        try:
+            return request_user(self._connection, self._authorization.site, token)
+        except UnauthorizedError:
+            self._begin()  # the token is not valid, and the code is used
+            raise
+
+
+def request_user(connection: SignInConnection, site: Site, token: Secret) -> User:
+    """Ask Gyazo for the user of a token. A token that may not ask is still a token."""
+    try:
+        return connection.send_once(endpoints.me(site, token))
+    except ForbiddenError:
+        return UNNAMED
+
+
+def _always_allowed() -> None:
+    """The check of a session that no notebook uses: a cell may always await a sign-in."""
+
+
+@dataclass
+class OpenLogins:
+    """The sign-ins of one session that are not finished, and the cells that await one.
+
+    `check_can_await` raises where a cell that awaits would keep the panel from answering.
+    """
+
+    logins: WeakSet[Login] = field(default_factory=WeakSet)
+    awaiting_cells: int = 0
+    check_can_await: Callable[[], None] = _always_allowed
+
+    @property
+    def has_open(self) -> bool:
+        """Whether any of the sign-ins may still succeed."""
+        return any(login.is_open for login in self.logins)

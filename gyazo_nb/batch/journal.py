@@ -1,0 +1,249 @@
+"""The resume file of a batch: `upload_all(…, resume="batch.jsonl")`.
+
+It lets another kernel continue an interrupted batch.
+
+Guarantees:
+
+- A line is written after its picture is uploaded and before anything else is done with the result, in
+  one appending write. A kernel that dies at any moment leaves at most one incomplete line, which is
+  skipped.
+- A line describes the exact bytes that were sent.
+- One batch writes to the file at a time.
+- The file holds addresses of images, and no token.
+
+A picture is recognized by the SHA-256 of its bytes, not by path and date. Gyazo does the same: a renamed
+or copied file is the same picture, a changed file is another, and a figure has no path. A line counts
+only for the account and the site that it was written for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from gyazo_nb.api.image import Image
+from gyazo_nb.api.operation import FilePart
+from gyazo_nb.errors import JournalError, PictureError
+
+_PREFIX = b'{"gyazo_nb":'  # of each line
+
+
+class Journal:
+    """The uploaded images of a batch. Used in a `with`, from any number of threads."""
+
+    def __init__(self, path: str | os.PathLike[str], account: str) -> None:
+        try:
+            self._path = Path(path).expanduser()
+        except (RuntimeError, ValueError):  # "~name/x" without such a user
+            self._path = Path(path)
+        self._account = account
+        self._images: dict[str, Image] = {}
+        self._lines: dict[str, bytes] = {}
+        self._digest_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except (OSError, ValueError) as error:
+            self.close()
+            raise JournalError(
+                f"The resume file {str(self._path)!r} cannot be used "
+                f"({getattr(error, 'strerror', error)}): give resume= the path of a file that can be "
+                f"written."
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write the last line to the disk, and close the file."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is not None:
+                with suppress(OSError):  # a pipe, or a file system without fsync
+                    os.fsync(file.fileno())  # once: the death of the kernel loses no written line
+                file.close()
+
+    def once(self, part: FilePart, send: Callable[[FilePart], Image]) -> Image:
+        """Return the image of a picture that is uploaded already, else send it and write a line.
+
+        Identical bytes in one batch are sent once: the second item waits for the first.
+        """
+        try:
+            before = _file_state(part)
+            digest = digest_of(part)
+        except OSError as error:
+            raise PictureError(
+                f"{str(part.content)!r} can no longer be read ({error.strerror}): check the file."
+            ) from None
+        with self._lock:
+            digest_lock = self._digest_locks[digest]
+        with digest_lock:
+            image = self._find(digest)
+            if image is None:
+                image = send(part)
+                if _file_state(part) == before:  # else it is unknown which bytes were sent
+                    self._write(digest, image)
+            return image
+
+    def _open(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        number = os.open(self._path, flags, 0o600)  # it holds links to private images
+        self._file = os.fdopen(number, "rb")
+        if not _lock_exclusively(number):
+            raise JournalError(
+                f"The resume file {str(self._path)!r} is in use by another batch: wait until that batch "
+                f"has ended, or give resume= another name."
+            )
+        self._read(self._file)
+
+    def _find(self, digest: str) -> Image | None:
+        with self._lock:
+            image, line = self._images.get(digest), self._lines.get(digest)
+        if image is not None or line is None:
+            return image
+        try:
+            return Image.from_json(json.loads(line)["image"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None  # an incomplete line: the picture is sent again, and Gyazo keeps its image
+
+    def _write(self, digest: str, image: Image) -> None:
+        entry = {
+            "gyazo_nb": 1,
+            "account": self._account,
+            "sha256": digest,
+            "image": _image_as_json(image),
+        }
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        with self._lock:
+            if self._file is None:
+                return  # the batch was stopped, and did not wait for this upload
+            try:
+                while line:  # a write may stop in the middle of a line, where the disk is full
+                    line = line[os.write(self._file.fileno(), line) :]
+            except OSError as error:
+                raise JournalError(
+                    f"The resume file {str(self._path)!r} cannot be written ({error.strerror}): the "
+                    f"batch was stopped, so that every upload is recorded. Free some space, then run it "
+                    f"again."
+                ) from None
+            self._images[digest] = image
+
+    def _read(self, file: BinaryIO) -> None:
+        """Keep the lines of this account, by the digest of their picture."""
+        head = file.readline(len(_PREFIX))
+        if head and not (
+            head.startswith(_PREFIX) or _PREFIX.startswith(head.rstrip(b"\n") or b"?")
+        ):
+            raise JournalError(
+                f"{str(self._path)!r} is not a resume file and was left unchanged: give resume= a new "
+                f"name, such as 'batch.jsonl'."
+            )
+        size, line = 0, b"\n"
+        file.seek(0)
+        for line in file:
+            size += len(line)
+            if (digest := self._digest_in(line)) is not None:
+                self._lines[digest] = line
+        if line.endswith(b"\n"):
+            return
+        # The last line is incomplete: end it. A file that holds only the start of a line is emptied,
+        # since it could not be told from another file.
+        if size < len(_PREFIX):
+            os.ftruncate(file.fileno(), 0)
+        else:
+            os.write(file.fileno(), b"\n")
+
+    def _digest_in(self, line: bytes) -> str | None:
+        try:
+            entry = json.loads(line)
+            return str(entry["sha256"]) if entry["account"] == self._account else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None  # an incomplete or damaged line
+
+
+def _lock_exclusively(file: int) -> bool:
+    """Lock a file against every other batch, in any process. Closing the file ends the lock."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415 -- exists on Windows only
+
+            # Lock a byte beyond the end: others may read the file.
+            os.lseek(file, 2**31 - 2, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            os.lseek(file, 0, os.SEEK_SET)
+        else:
+            import fcntl  # noqa: PLC0415 -- does not exist on Windows
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
+
+
+def _file_state(part: FilePart) -> object:
+    """What changes when a file is replaced or written to."""
+    if not isinstance(part.content, Path):
+        return None
+    try:
+        stat = part.content.stat()
+    except OSError:
+        return object()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def digest_of(part: FilePart) -> str:
+    """The SHA-256 of the bytes to be sent, in hexadecimal. A file is read in chunks."""
+    content = part.content
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    start = content.tell()
+    digest = hashlib.sha256(content.read()).hexdigest()
+    content.seek(start)
+    return digest
+
+
+def _image_as_json(image: Image) -> dict[str, Any]:
+    """An image in the format of Gyazo, so that `Image.from_json` can read it."""
+    metadata = image.metadata
+    data = {
+        "image_id": image.image_id,
+        "permalink_url": image.permalink_url,
+        "thumb_url": image.thumb_url,
+        "url": image.url,
+        "type": image.type,
+        "created_at": image.created_at and image.created_at.isoformat(),
+        "access_policy": image.access_policy,
+        "metadata": {
+            "app": metadata.app,
+            "title": metadata.title,
+            "url": metadata.url,
+            "desc": metadata.desc,
+        },
+    }
+    return {name: value for name, value in data.items() if value is not None}

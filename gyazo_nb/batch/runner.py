@@ -1,0 +1,274 @@
+"""Runs a batch: many uploads at once, and what it remembers from one run to the next.
+
+Guarantees:
+
+- Items are read and rendered one after the other in the thread that called, since neither a generator
+  nor matplotlib may be used from several threads. Only the upload is parallel, and no more items are
+  rendered than are being sent.
+- What is uploaded is never lost: not when another item fails, not at Ctrl-C (see `Report`), not when the
+  kernel dies (see `Journal`).
+- A failed item is sent again as it was rendered: a figure or a buffer may hold something else by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gyazo_nb.api.image import Image
+from gyazo_nb.errors import (
+    ArgumentError,
+    BatchInterruptedError,
+    GyazoError,
+    JournalError,
+    NotLoggedInError,
+    UnauthorizedError,
+)
+
+from .drivers import (
+    POLL_INTERVAL,
+    AsyncioDriver,
+    BlockingDriver,
+    Driver,
+    WorkerPool,
+    run_to_completion,
+)
+from .journal import Journal
+from .report import Failure, Report
+from .source import ItemSource
+from .upload import RenderedItem, Uploader
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+STOP_TIMEOUT = 5.0  # seconds that a Stop waits for the uploads that are under way
+RETAINED_BYTES = 32 * 2**20  # of rendered pictures that failed; beyond, items are rendered again
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An item that was read and is not uploaded."""
+
+    item: Any
+    rendered: RenderedItem | None = None
+    is_retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What belongs to one run of a batch."""
+
+    driver: Driver
+    pool: WorkerPool[Image]
+    bar: tqdm[Any]
+    journal: Journal | None
+
+
+class Batch:
+    """One call of `upload_all`, from its start to its last retry.
+
+    `on_start` gets the report when the first upload may begin.
+    """
+
+    def __init__(
+        self,
+        items: Any,
+        uploader: Uploader,
+        *,
+        concurrency: Any,
+        progress: bool,
+        on_start: Callable[[Report], object],
+    ) -> None:
+        if not isinstance(concurrency, int) or concurrency < 1:
+            raise ArgumentError("concurrency must be a whole number from 1.")
+        self._source = ItemSource(items)
+        self._uploader = uploader
+        self._concurrency = concurrency
+        self._progress = progress
+        self._on_start = on_start
+        self._pending: dict[int, _Pending] = {}
+        self._retained = 0
+        self._failed = 0  # in this run
+        self._lock = threading.Lock()
+        self.report = Report(self)
+
+    def run(self) -> None:
+        """Upload what is not uploaded yet."""
+        if self._source.is_async:
+            raise ArgumentError(
+                "These items come from an async iterable: use await gyazo.aupload_all(…), and "
+                "await gyazo.report.aretry()."
+            )
+        with BlockingDriver() as driver, self._exclusive():
+            run_to_completion(self._run(driver))
+        # The Stop came when all was done. It stops the cells that follow, too.
+        if driver.requested:
+            raise self._interrupted(driver)
+
+    async def arun(self) -> None:
+        """Same as `run`, async."""
+        with self._exclusive(), AsyncioDriver() as driver:
+            await self._run(driver)
+
+    async def _run(self, driver: Driver) -> None:
+        with (
+            await self._uploader.open_journal(driver) as journal,
+            closing(WorkerPool[Image](self._concurrency, driver.on_result)) as pool,
+        ):
+            self._on_start(self.report)
+            self._failed = 0
+            self.report.interrupted = False
+            with self._progress_bar() as bar:
+                await self._upload_items(_Run(driver, pool, bar, journal))
+
+    async def _upload_items(self, run: _Run) -> None:
+        report = self.report
+        try:
+            for index in sorted(self._pending):
+                await self._start(index, run)
+            while item := await self._source.next_item(run.driver):
+                index = len(report.results)
+                self._pending[index] = _Pending(*item)
+                report.results.append(None)
+                del item
+                await self._start(index, run)
+            while run.pool.in_flight:
+                await run.driver.checkpoint()
+                await self._settle_next(run)
+        except GeneratorExit:  # nothing can be awaited any more
+            report.interrupted = True
+            raise
+        except BaseException as error:
+            report.interrupted = True
+            refused: UnauthorizedError | None = None
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second one ends the wait
+                refused = await self._drain(run)
+            if isinstance(error, KeyboardInterrupt):
+                raise self._interrupted(run.driver) from None
+            if isinstance(error, asyncio.CancelledError) and not error.args:
+                error.args = self._interrupted(run.driver).args  # Jupyter shows it under the cell
+            if isinstance(error, NotLoggedInError) and refused is not None:
+                raise refused from None  # the reason why there is no account any more
+            raise
+
+    async def _start(self, index: int, run: _Run) -> None:
+        """Render an item and start its upload, as soon as a worker is free."""
+        await run.driver.checkpoint()
+        while run.pool.in_flight >= self._concurrency:
+            await self._settle_next(run)
+            await run.driver.checkpoint()
+        pending = self._pending[index]
+        try:
+            if pending.rendered is None:
+                with run.driver.interruptible():
+                    pending.rendered = self._uploader.render(pending.item)
+            job = self._uploader.job(pending.rendered, run.journal)
+        except NotLoggedInError:
+            raise  # every further item would fail in the same way
+        except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item
+            self._settle(index, error, run)
+        else:
+            run.pool.put(index, job.run)
+
+    async def _settle_next(self, run: _Run, seconds: float = POLL_INTERVAL) -> None:
+        """Record the next result, if there is one in time."""
+        result = await run.driver.next_result(run.pool, seconds)
+        if result is not None:
+            index, outcome = result
+            assert isinstance(index, int)  # noqa: S101 -- for mypy: `_start` put it in
+            self._settle(index, outcome, run)
+            if isinstance(outcome, UnauthorizedError | NotLoggedInError | JournalError):
+                raise outcome  # every further item would fail in the same way
+
+    def _settle(self, index: int, outcome: Image | BaseException, run: _Run) -> None:
+        pending = self._pending[index]
+        if isinstance(outcome, BaseException):
+            _release_frames(outcome)
+            self._retain(pending)
+            self.report.results[index] = Failure(index, pending.item, outcome)
+            self._failed += 1
+            run.bar.set_postfix(failed=self._failed, refresh=False)
+        else:
+            self.report.results[index] = outcome
+            del self._pending[index]
+            if pending.rendered is not None and pending.is_retained:
+                self._retained -= pending.rendered.size
+        run.bar.update()
+
+    def _retain(self, pending: _Pending) -> None:
+        """Keep the rendered picture for a retry, if there is room."""
+        if pending.rendered is None or pending.is_retained:
+            return
+        if self._retained + pending.rendered.size <= RETAINED_BYTES:
+            self._retained += pending.rendered.size
+            pending.is_retained = True
+        else:
+            pending.rendered = None
+
+    async def _drain(self, run: _Run) -> UnauthorizedError | None:
+        """Wait a moment for uploads under way; return the error if the token was refused meanwhile."""
+        deadline, refused = time.monotonic() + STOP_TIMEOUT, None
+        while run.pool.in_flight and (left := deadline - time.monotonic()) > 0:
+            try:
+                await self._settle_next(run, left)
+            except UnauthorizedError as error:
+                refused = error
+            except (NotLoggedInError, JournalError):
+                continue  # recorded, and reported before
+        return refused
+
+    def _interrupted(self, driver: Driver) -> BatchInterruptedError:
+        done, total = len(self.report.images), self._source.total
+        of = "" if total is None else f" of {total}"
+        if self._source.is_broken:
+            rest = (
+                "To upload the rest, call upload_all again: the iterator of this batch was interrupted "
+                "and cannot continue."
+            )
+        elif done == total:
+            rest = "All items are uploaded."
+        else:
+            rest = f"{driver.retry_call} uploads the rest."
+        return BatchInterruptedError(
+            f"Stopped after {done}{of} uploads. The results are in gyazo.report. {rest}",
+            self.report,
+        )
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Refuse a second run at the same time: it would upload each item twice."""
+        if not self._lock.acquire(blocking=False):
+            raise ArgumentError(
+                "This batch is still running: wait until it has ended, or stop it, and then retry."
+            )
+        self.report.running = True
+        try:
+            yield
+        finally:
+            self.report.running = False
+            self._lock.release()
+
+    def _progress_bar(self) -> tqdm[Any]:
+        from tqdm.auto import tqdm  # noqa: PLC0415 -- loads ipywidgets, which %load_ext must not
+
+        return tqdm(
+            desc="Uploading",
+            total=self._source.total,
+            initial=len(self.report.images),
+            unit="image",
+            disable=not self._progress,
+        )
+
+
+def _release_frames(error: BaseException) -> None:
+    """Free what the frames of a stored error hold: the bytes of a picture."""
+    if isinstance(error, GyazoError):
+        error.__traceback__ = error.__context__ = error.__cause__ = None  # its message is enough
+    elif error.__traceback__ is not None:
+        traceback.clear_frames(error.__traceback__)

@@ -1,0 +1,120 @@
+"""The items of a batch: anything to iterate over, plain or async.
+
+Guarantees: an item is requested when it is needed, one at a time. An item that was received is never
+lost, whenever an interrupt comes. Where the source itself was interrupted and cannot continue, an error
+says so: the batch does not claim to be complete.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Any
+
+from gyazo_nb.errors import ArgumentError
+
+from .drivers import Driver
+
+Items = Iterable[Any] | AsyncIterable[Any]
+
+# Stand in the buffer before and after what the source gives.
+_REQUESTED, _RECEIVED = object(), object()
+
+
+class ItemSource:
+    """The items of one batch, from its start to its last retry."""
+
+    def __init__(self, items: Any) -> None:
+        if _is_one_picture(items):
+            raise ArgumentError(
+                "upload_all takes many pictures: a list of them, Path('folder').glob('*.png') or "
+                "another iterable. Use upload for one picture."
+            )
+        if not isinstance(items, Iterable | AsyncIterable):
+            raise ArgumentError(
+                f"upload_all takes many pictures, and a {type(items).__name__} is not iterable: pass a "
+                f"list."
+            )
+        self.total = len(items) if isinstance(items, Sized) else None
+        self.is_broken = False
+        """The source was interrupted while it worked, and cannot continue."""
+        self._items = items
+        self._plain: Iterator[Any] | None = iter(items) if isinstance(items, Iterable) else None
+        self._async: AsyncIterator[Any] | None = None
+        self._is_started = False
+        self._is_at_end = False
+        self._buffer: deque[Any] = deque()
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the items can only be awaited."""
+        return self._plain is None
+
+    async def next_item(self, driver: Driver) -> tuple[Any, ...]:
+        """Return the next item, alone in a tuple; an empty tuple at the end."""
+        if not self._buffer:  # else an interrupt came after the item was received
+            if self._is_at_end:
+                return ()
+            self._check_can_continue()
+            if self._plain is None:
+                await self._receive_async()
+            else:
+                self._receive(self._plain, driver)
+        _, *item, _ = self._buffer
+        self._buffer.clear()
+        self._is_at_end = not item
+        return tuple(item)
+
+    def _receive(self, plain: Iterator[Any], driver: Driver) -> None:
+        try:
+            with driver.interruptible():
+                # One step of the interpreter: no signal handler runs between receiving and storing.
+                self._buffer.extend(chain((_REQUESTED,), islice(plain, 1), (_RECEIVED,)))
+        except BaseException:
+            self._mark_broken()
+            raise
+
+    async def _receive_async(self) -> None:
+        if self._async is None:
+            assert isinstance(self._items, AsyncIterable)  # noqa: S101 -- for mypy: see __init__
+            self._async = aiter(self._items)
+        self._buffer.append(_REQUESTED)
+        try:
+            with suppress(StopAsyncIteration):
+                self._buffer.append(await anext(self._async))
+            self._buffer.append(_RECEIVED)
+        except BaseException:
+            self._mark_broken()
+            raise
+
+    def _mark_broken(self) -> None:
+        """Note that the source itself was interrupted: what it was making is lost."""
+        if self._buffer and self._buffer[-1] is _REQUESTED:
+            self.is_broken = True
+            self._buffer.clear()
+
+    def _check_can_continue(self) -> None:
+        """Refuse a generator that was closed: the end of an event loop closes its async generators."""
+        source = self._plain if self._async is None else self._async
+        was_started, self._is_started = self._is_started, True
+        frame = getattr(source, "gi_frame", getattr(source, "ag_frame", source))
+        if self.is_broken or (was_started and frame is None):
+            self.is_broken = True
+            raise ArgumentError(
+                "The iterator of this batch was interrupted or raised an error, and cannot continue. "
+                "Call upload_all again; use resume= to skip what is already uploaded."
+            )
+
+
+def _is_one_picture(items: Any) -> bool:
+    """Whether this is one picture, although it is iterable: by its letters, lines or rows."""
+    if isinstance(items, str | bytes | bytearray | memoryview) or hasattr(items, "__fspath__"):
+        return True
+    if callable(getattr(items, "read", None)):
+        return True
+    shape, dtype = getattr(items, "shape", None), str(getattr(items, "dtype", "object"))
+    if not isinstance(shape, tuple) or dtype == "object":  # an array of Axes holds figures
+        return False
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in {3, 4})  # noqa: PLR2004 -- rows, columns, colors

@@ -1,0 +1,172 @@
+"""One upload of a batch: from an item to its `Image`.
+
+Guarantees: an item is rendered in the thread that called `upload_all`; a picture at a web address is
+downloaded, and every picture is sent, in a worker thread. A field is a value, or a function of the item.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from gyazo_nb.api import endpoints
+from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.image import Image
+from gyazo_nb.api.models import User
+from gyazo_nb.api.operation import FilePart, Operation
+from gyazo_nb.errors import PictureError
+from gyazo_nb.images import convert
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import Site
+
+from .drivers import Driver
+from .journal import Journal
+
+T = TypeVar("T")
+
+SMALL_FILE_BYTES = 2**20  # a file up to this size is read when its turn comes, not when it is sent
+
+# A field of each upload: one value for all items, or a function of the item.
+PerItem: TypeAlias = "T | Callable[[Any], T | None] | None"
+
+
+class UploadConnection(Protocol):
+    """What an upload needs of a connection, see `client.connection.Connection`."""
+
+    uploaded_ids: set[str]
+
+    def signed_in(self) -> tuple[Site, Secret]:
+        """The site and the token of the current account, or `NotLoggedInError`."""
+
+    def known_user(self) -> User | None:
+        """The user of the current account, if Gyazo was asked before."""
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send, wait, and return the result."""
+
+    async def asend(self, operation: Operation[T]) -> T:
+        """Same as `send`, async."""
+
+    def download(self, url: str) -> bytes:
+        """Fetch a picture from a web address."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedItem:
+    """An item as it will be sent: a picture file, or the address of one, and the fields."""
+
+    picture: FilePart | str
+    fields: UploadFields
+
+    @property
+    def size(self) -> int:
+        """How many bytes of memory the picture takes."""
+        content = b"" if isinstance(self.picture, str) else self.picture.content
+        return len(content) if isinstance(content, bytes) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadJob:
+    """One rendered item, to be sent in a worker thread for the account that is signed in now."""
+
+    connection: UploadConnection
+    site: Site
+    token: Secret
+    item: RenderedItem
+    journal: Journal | None
+
+    def run(self) -> Image:
+        """Download the picture if it is an address, and upload it, unless the journal has it."""
+        picture = self.item.picture
+        if isinstance(picture, str):
+            data = self.connection.download(picture)
+            picture = convert.from_bytes(data, "The content of this address")
+        if self.journal is None:
+            return self._send(picture)
+        return self.journal.once(picture, self._send)
+
+    def _send(self, part: FilePart) -> Image:
+        seen = self.connection.uploaded_ids
+        upload = endpoints.upload(self.site, self.token, part, self.item.fields, seen)
+        return self.connection.send(upload)
+
+
+class Uploader:
+    """Makes the upload jobs of one batch.
+
+    `fields` are those of `UploadFields`, each a value or a function of the item. `resume` is the path of
+    the resume file, or None.
+    """
+
+    def __init__(
+        self,
+        connection: UploadConnection,
+        fields: Mapping[str, Any],
+        resume: str | os.PathLike[str] | None,
+    ) -> None:
+        self._connection, self._fields, self._resume = connection, fields, resume
+        connection.signed_in()
+        # A wrong value is wrong for every item: say so before anything is sent.
+        UploadFields(**{n: value for n, value in fields.items() if not callable(value)}).as_form()
+
+    def render(self, item: Any) -> RenderedItem:
+        """Render an item, in the thread of the caller."""
+        self._connection.signed_in()  # rendering would be useless without an account
+        fields: dict[str, Any] = {}
+        for name, value in self._fields.items():
+            fields[name] = value(item) if callable(value) else value
+        item = _read_open_file(item)
+        picture = convert.picture_url(item) or _snapshot(convert.file_part(item))
+        return RenderedItem(picture, UploadFields(**fields))
+
+    def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
+        """Prepare the upload of a rendered item, for the account that is signed in now."""
+        site, token = self._connection.signed_in()
+        return UploadJob(self._connection, site, token, item, journal)
+
+    async def open_journal(self, driver: Driver) -> AbstractContextManager[Journal | None]:
+        """Open the resume file, to be used in a `with`. It counts for one account at one site only."""
+        if self._resume is None:
+            return nullcontext()
+        site, token = self._connection.signed_in()
+        user = self._connection.known_user()
+        if user is None:
+            user = await driver.request(self._connection, endpoints.me(site, token))
+        return Journal(self._resume, f"{user.uid} {site.upload_url}")
+
+
+def _read_open_file(item: Any) -> Any:
+    """Read an open file now: the generator that yielded it may close it before it is sent.
+
+    The file is left at its position, so that a retry can read it again.
+    """
+    if not callable(getattr(item, "read", None)) or not callable(getattr(item, "seekable", None)):
+        return item
+    try:
+        start = item.tell() if item.seekable() else None
+        data = "" if isinstance(item, io.TextIOBase) else item.read()
+        if start is not None:
+            item.seek(start)
+    except (OSError, ValueError) as error:  # closed, or open for writing
+        raise PictureError(
+            f"This file cannot be read ({error}): open it with mode 'rb', and do not close it before "
+            f"the next item is requested."
+        ) from None
+    if isinstance(data, str):  # a text would be taken for a path
+        raise PictureError("This file is open as text: open it with mode 'rb'.")
+    return data
+
+
+def _snapshot(part: FilePart) -> FilePart:
+    """Read a small file now: the generator that named it may overwrite it with its next picture."""
+    if not isinstance(content := part.content, Path):
+        return part
+    with suppress(OSError):  # the upload reports it
+        if content.stat().st_size <= SMALL_FILE_BYTES:
+            return replace(part, content=content.read_bytes())
+    return part

@@ -1,0 +1,4 @@
+"""What the user works with: `Gyazo`, over a `Connection` that sends as the signed-in account.
+
+Guarantees: an async method sends the same operation as its blocking method.
+"""

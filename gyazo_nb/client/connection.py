@@ -1,0 +1,199 @@
+"""Sends operations as the signed-in account. `Gyazo` and everything that it makes work with it.
+
+Guarantees:
+
+- The token is sent only to the site that it was signed in at, whatever the settings say later.
+- A token counts as revoked only when `users/me` rejects it too.
+- Another account replaces the current one only with `switch=True`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from gyazo_nb.api import endpoints
+from gyazo_nb.api.models import User
+from gyazo_nb.api.operation import FilePart, Operation
+from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
+from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
+from gyazo_nb.auth.login import OpenLogins, request_user
+from gyazo_nb.errors import GyazoError, NotLoggedInError, UnauthorizedError
+from gyazo_nb.images import convert
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import Settings, Site
+
+if TYPE_CHECKING:
+    from gyazo_nb.http.transport import Transport
+
+T = TypeVar("T")
+
+
+class Connection:
+    """The transport, the settings and the current account of one `Gyazo` session.
+
+    It may be used from several threads and event loops, and after a fork.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        open_logins: OpenLogins | None = None,
+    ) -> None:
+        self.settings = settings
+        self.current = CurrentAccount(settings)
+        self.open_logins = open_logins or OpenLogins()
+        self.uploaded_ids: set[str] = set()  # another upload of one of these existed before
+        self._timeouts, self._retry = timeouts, retry
+        self._transport: Transport | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def transport(self) -> Transport:
+        """The HTTP side, made by the first call: this is where httpx is imported."""
+        from gyazo_nb.http.transport import Transport  # noqa: PLC0415 -- httpx takes 50 ms to import
+
+        with self._lock:  # two threads must not make two
+            if self._transport is None:
+                self._transport = Transport(self._timeouts, self._retry)
+            return self._transport
+
+    def close(self) -> None:
+        """Close the connections, of every thread and event loop. A later call opens new ones."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def aclose(self) -> None:
+        """Same as `close`, async: the connections of this event loop are closed when it returns."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    # ── the account ──────────────────────────────────────────────────────────────────────────────
+
+    def signed_in(self) -> tuple[Site, Secret]:
+        """The site and the token of the current account, or `NotLoggedInError`."""
+        try:
+            account = self.current.require()
+        except NotLoggedInError:
+            if not self.open_logins.has_open:
+                raise
+            raise NotLoggedInError(
+                "You are not signed in to Gyazo yet: finish the sign-in that is open, then run this "
+                "cell again. (After %gyazo_login --wait, the next cells wait for it.)"
+            ) from None
+        return account.site, account.token
+
+    def site(self) -> Site:
+        """The site for a call without a token: that of the account, else that of the settings."""
+        account = self.current.account
+        return self.settings.site() if account is None else account.site
+
+    def known_token(self) -> Secret | None:
+        """The token of the current account."""
+        account = self.current.account_or_none
+        return None if account is None else account.token
+
+    def known_user(self) -> User | None:
+        """The user of the current account, if Gyazo was asked before."""
+        account = self.current.account
+        return None if account is None else account.user
+
+    def sign_in(self, account: Account, *, switch: bool) -> None:
+        """Make this the current account. Without `switch`, refuse to replace another user's."""
+        while True:
+            current = self.current.account_or_none
+            if current is not None and current.token != account.token and not switch:
+                check_same_site(account.site, current)
+                check_same_user(account, current.user or self._request_user(current))
+            # The request takes time. If another sign-in came first, it is compared in turn.
+            if self.current.replace(current, account):
+                return
+
+    def _request_user(self, account: Account) -> User | None:
+        """Ask for the user of an account; None if its token is revoked."""
+        try:
+            return request_user(self, account.site, account.token)
+        except UnauthorizedError:
+            return None
+
+    # ── sending ──────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send, wait, and return the result. Raises a `GyazoError`."""
+        try:
+            return self.transport.send(operation)
+        except UnauthorizedError as error:
+            refused = error
+        try:
+            if verification := self._verification_request(operation):
+                self.send_once(verification)
+                refused = _refused_call(operation, refused)
+        except UnauthorizedError:
+            self.current.mark_revoked(operation.request.token)
+        except GyazoError:
+            pass  # it is unknown whether the token is valid: report the first error
+        raise refused
+
+    async def asend(self, operation: Operation[T]) -> T:
+        """Same as `send`, async."""
+        try:
+            return await self.transport.asend(operation)
+        except UnauthorizedError as error:
+            refused = error
+        try:
+            if verification := self._verification_request(operation):
+                await self.transport.asend(verification, NO_RETRY)
+                refused = _refused_call(operation, refused)
+        except UnauthorizedError:
+            self.current.mark_revoked(operation.request.token)
+        except GyazoError:
+            pass  # as above
+        raise refused
+
+    def send_once(self, operation: Operation[T]) -> T:
+        """Send without a retry: who signs in sees a failure at once, and decides."""
+        return self.transport.send(operation, NO_RETRY)
+
+    def _verification_request(self, operation: Operation[Any]) -> Operation[User] | None:
+        """After a 401: ask for the user, since a valid token may lack the right for one call."""
+        account = self.current.account_or_none
+        if account is None or account.token != operation.request.token:
+            return None
+        return endpoints.me(account.site, account.token)
+
+    # ── pictures ─────────────────────────────────────────────────────────────────────────────────
+
+    def download(self, url: str) -> bytes:
+        """Fetch a picture from a web address, without the token."""
+        return self.transport.download(url)
+
+    def file_part(self, picture: Any) -> FilePart:
+        """Make the file of an upload from anything that `convert` takes, or from a web address."""
+        url = convert.picture_url(picture)
+        return convert.file_part(picture) if url is None else self._downloaded(url)
+
+    async def afile_part(self, picture: Any) -> FilePart:
+        """Same as `file_part`, async: a download runs in a thread."""
+        url = convert.picture_url(picture)
+        if url is None:
+            return convert.file_part(picture)
+        return await asyncio.to_thread(self._downloaded, url)
+
+    def _downloaded(self, url: str) -> FilePart:
+        return convert.from_bytes(self.download(url), "The content of this address")
+
+
+def _refused_call(operation: Operation[Any], error: UnauthorizedError) -> UnauthorizedError:
+    """The error of a call that this valid token may not make."""
+    said = f": {error.message}" if error.message else ""
+    return UnauthorizedError(
+        f"{operation.request.method} {urlsplit(operation.request.url).path} refused your token, which "
+        f"is still valid (401{said}): it may lack a scope, see your application's page.",
+        status=error.status,
+        message=error.message,
+    )

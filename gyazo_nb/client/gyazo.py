@@ -1,0 +1,645 @@
+"""`Gyazo`, the object that users work with: every call of the API, blocking and async.
+
+Guarantees: an async method sends the same operation as its blocking method. A method makes the operation
+and hands it to the `Connection`, which decides everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
+from urllib.parse import urlsplit
+
+from gyazo_nb import html
+from gyazo_nb.api import custom_request, endpoints
+from gyazo_nb.api.endpoints import AccessPolicy, UploadFields
+from gyazo_nb.api.image import Deleted, Image, Page
+from gyazo_nb.api.models import EasyUpload, Embed, User
+from gyazo_nb.api.operation import FilePart, Operation
+from gyazo_nb.api.retry import Retry, Timeouts
+from gyazo_nb.auth.account import Account
+from gyazo_nb.auth.login import Login, OpenLogins
+from gyazo_nb.batch.report import Report
+from gyazo_nb.batch.runner import Batch
+from gyazo_nb.batch.source import Items
+from gyazo_nb.batch.upload import PerItem, Uploader
+from gyazo_nb.errors import NotLoggedInError, UnauthorizedError
+from gyazo_nb.images import convert
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import App, Settings, Site, TokenIn, access_token
+
+from .connection import Connection
+from .image_list import AsyncImages, Images
+from .page_cache import PageCache
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Gyazo requires a referer. The notebook's own address contains its file name, which is private.
+DEFAULT_REFERER = "http://localhost/"
+
+
+def same_parameters(
+    method: Callable[P, object],
+) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give an async method the parameters of its blocking method.
+
+    Long signatures are written once. Shift-Tab, completion and type checkers show and check them all.
+    """
+
+    def apply(async_method: Callable[..., R]) -> Callable[P, R]:
+        signature = inspect.signature(method)
+        returns = inspect.signature(async_method).return_annotation
+        async_method.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
+        return async_method
+
+    return apply
+
+
+class Gyazo:
+    """Your Gyazo account.
+
+    >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP
+    Image('https://gyazo.com/…', title='Loss curve')
+
+    Without arguments, the token and the addresses come from the settings (`GYAZO_ACCESS_TOKEN`,
+    `GYAZO_API_URL`, …) or from a sign-in (`%gyazo_login`, or `login()`). Every call that sends a request
+    has an async twin, with an `a` before its name. A call waits 10 seconds for a connection and
+    `timeout` seconds (30) for the next byte, and is retried up to `retries` times (3, within a minute)
+    where that is safe; see `Timeouts` and `Retry`. Calls raise a `GyazoError` that says what to do. The
+    token is sent in a header, or with `token_in="parameter"` as `access_token`. A session may be used
+    from several threads and event loops.
+    """
+
+    def __init__(
+        self,
+        token: str | Secret | None = None,
+        *,
+        auth_url: str | None = None,
+        api_url: str | None = None,
+        upload_url: str | None = None,
+        token_in: TokenIn | None = None,
+        timeout: float | Timeouts | None = None,
+        retries: int | Retry | None = None,
+        settings: Settings | None = None,
+        open_logins: OpenLogins | None = None,
+    ) -> None:
+        token = None if token is None else Secret.of(token)  # a traceback shows arguments
+        arguments: dict[str, str | None] = {
+            "auth_url": auth_url,
+            "api_url": api_url,
+            "upload_url": upload_url,
+            "token_in": token_in,
+        }
+        self._connection = Connection(
+            (settings or Settings()).with_override(arguments.get),
+            timeouts=None if timeout is None else Timeouts.of(timeout),
+            retry=None if retries is None else Retry.of(retries),
+            open_logins=open_logins,
+        )
+        self._report: Report | None = None
+        if token is not None:
+            site = self._connection.settings.site()
+            account = Account(access_token(token), site, None, "the argument")
+            self._connection.current.sign_in(account)
+
+    # ── uploads ──────────────────────────────────────────────────────────────────────────────────
+
+    def upload(
+        self,
+        picture: Any,
+        *,
+        title: str | None = None,
+        desc: str | None = None,
+        access_policy: AccessPolicy | None = None,
+        metadata_is_public: bool | None = None,
+        referer_url: str | None = None,
+        app: str | None = None,
+        created_at: datetime | float | None = None,
+        collection_id: str | None = None,
+    ) -> Image:
+        """Upload a picture, and return its `Image`, which is shown as a card.
+
+        >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")  # doctest: +SKIP
+
+        `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
+        that IPython can show as a picture, bytes, an open binary file, a path or a web address.
+        `access_policy` is "anyone" (Gyazo's default: everybody who has the link) or "only_me". `desc` is
+        a comment, in which `#word` becomes a tag; `referer_url` is the page that the picture comes from;
+        `created_at` is a `datetime` or Unix seconds; `collection_id` is a collection that you own or have
+        joined. For identical bytes Gyazo returns the existing image, which keeps its old title. Raises
+        `PictureError` if the object cannot become a picture, `NotLoggedInError` before the sign-in.
+        Source: https://gyazo.com/api/docs/image#upload
+        """
+        site, token = self._connection.signed_in()
+        part = self._connection.file_part(picture)
+        fields = UploadFields(
+            title=title,
+            desc=desc,
+            access_policy=access_policy,
+            metadata_is_public=metadata_is_public,
+            referer_url=referer_url,
+            app=app,
+            created_at=created_at,
+            collection_id=collection_id,
+        )
+        seen = self._connection.uploaded_ids
+        return self._connection.send(endpoints.upload(site, token, part, fields, seen))
+
+    @same_parameters(upload)
+    async def aupload(self, picture: Any, **fields: Any) -> Image:
+        """Same as `upload`, async."""
+        site, token = self._connection.signed_in()
+        part = await self._connection.afile_part(picture)
+        seen = self._connection.uploaded_ids
+        return await self._connection.asend(
+            endpoints.upload(site, token, part, UploadFields(**fields), seen)
+        )
+
+    def upload_all(
+        self,
+        things: Items,  # the name of version 0.1.0: callers may use it as a keyword
+        *,
+        concurrency: int = 16,
+        progress: bool = True,
+        resume: str | os.PathLike[str] | None = None,
+        title: PerItem[str] = None,
+        desc: PerItem[str] = None,
+        access_policy: PerItem[AccessPolicy] = None,
+        metadata_is_public: PerItem[bool] = None,
+        referer_url: PerItem[str] = None,
+        app: PerItem[str] = None,
+        created_at: PerItem[datetime | float] = None,
+        collection_id: PerItem[str] = None,
+    ) -> Report:
+        """Upload many pictures, several at once, and return a `Report`: the images, in order.
+
+        >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)  # doctest: +SKIP
+        >>> gyazo.upload_all(paths, resume="batch.jsonl")  # doctest: +SKIP
+
+        `things` is any iterable of items; an item is read when it is needed, and may be anything that
+        `upload` takes. Each field (`title`, `desc`, …, as in `upload`) is a value, or a function of the
+        item. A failed item does not stop the others: see `report.failures` and `report.retry()`. Ctrl-C
+        keeps what is uploaded: the report is then `gyazo.report`. With `resume`, each upload is recorded
+        in that file, and the same call in another kernel sends only the rest; an image that was deleted
+        on Gyazo since then is returned as it was. At most `concurrency` uploads are under way at a time.
+        A file of more than 1 MB is read while it is sent: do not change it before.
+        Source: https://gyazo.com/api/docs/image#upload
+        """
+        fields = {
+            "title": title,
+            "desc": desc,
+            "access_policy": access_policy,
+            "metadata_is_public": metadata_is_public,
+            "referer_url": referer_url,
+            "app": app,
+            "created_at": created_at,
+            "collection_id": collection_id,
+        }
+        batch = self._batch(things, concurrency, progress, resume, fields)
+        batch.run()
+        return batch.report
+
+    @same_parameters(upload_all)
+    async def aupload_all(
+        self,
+        things: Items,
+        *,
+        concurrency: int = 16,
+        progress: bool = True,
+        resume: str | os.PathLike[str] | None = None,
+        **fields: Any,
+    ) -> Report:
+        """Same as `upload_all`, async. The items may come from an async iterable too.
+
+        >>> await gyazo.aupload_all(figures())             # doctest: +SKIP
+
+        Items are read and rendered in the thread of the event loop, which runs other tasks between two
+        items. Let an async generator await what takes long.
+        """
+        batch = self._batch(things, concurrency, progress, resume, fields)
+        await batch.arun()
+        return batch.report
+
+    @property
+    def report(self) -> Report | None:
+        """The report of the last batch, also if it was stopped or is still running.
+
+        >>> gyazo.report.retry()                           # doctest: +SKIP
+        """
+        return self._report
+
+    def _batch(
+        self,
+        items: Items,
+        concurrency: int,
+        progress: bool,
+        resume: str | os.PathLike[str] | None,
+        fields: Mapping[str, Any],
+    ) -> Batch:
+        uploader = Uploader(self._connection, fields, resume)
+        return Batch(
+            items,
+            uploader,
+            concurrency=concurrency,
+            progress=progress,
+            on_start=self._set_report,
+        )
+
+    def _set_report(self, report: Report) -> None:
+        self._report = report
+
+    # ── images ───────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def images(self, *, page: None = None, per_page: None = None) -> Images: ...
+    @overload
+    def images(self, *, page: int, per_page: int | None = ...) -> Page: ...
+    @overload
+    def images(self, *, page: None = None, per_page: int) -> Page: ...
+    @overload
+    def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page: ...
+    def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page:
+        """Your images, newest first; in a notebook a gallery.
+
+        >>> for image in gyazo.images(): print(image.title)  # doctest: +SKIP
+        >>> gyazo.images()[:500]                             # doctest: +SKIP
+        >>> gyazo.images(page=2, per_page=10)                # doctest: +SKIP
+
+        Without arguments: all of them, fetched while you read on, see `Images`. With `page` (from 1) or
+        `per_page` (20, up to 100): one `Page`, fetched immediately.
+        Source: https://gyazo.com/api/docs/image#list
+        """
+        if page is None and per_page is None:
+            return Images(PageCache(self._connection))
+        return self._connection.send(self._page(page, per_page))
+
+    @overload
+    def aimages(self, *, page: None = None, per_page: None = None) -> AsyncImages: ...
+    @overload
+    def aimages(self, *, page: int, per_page: int | None = ...) -> Coroutine[Any, Any, Page]: ...
+    @overload
+    def aimages(self, *, page: None = None, per_page: int) -> Coroutine[Any, Any, Page]: ...
+    @overload
+    def aimages(
+        self, *, page: int | None = None, per_page: int | None = None
+    ) -> AsyncImages | Coroutine[Any, Any, Page]: ...
+    def aimages(
+        self, *, page: int | None = None, per_page: int | None = None
+    ) -> AsyncImages | Coroutine[Any, Any, Page]:
+        """Same as `images`, async.
+
+        >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
+        >>> await gyazo.aimages(page=2, per_page=10)                # doctest: +SKIP
+        """
+        if page is None and per_page is None:
+            return AsyncImages(PageCache(self._connection))
+        return self._connection.asend(self._page(page, per_page))
+
+    def _page(self, page: int | None, per_page: int | None) -> Operation[Page]:
+        site, token = self._connection.signed_in()
+        page = 1 if page is None else page
+        per_page = 20 if per_page is None else per_page
+        return endpoints.images(site, token, page=page, per_page=per_page)
+
+    def image(self, image_id: str | Image) -> Image:
+        """One image, by its id or the address of its page.
+
+        >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")  # doctest: +SKIP
+
+        An `Image` is fetched again. Raises `NotFoundError` if the image does not exist.
+        Source: https://gyazo.com/api/docs/image#image
+        """
+        return self._connection.send(endpoints.image(*self._connection.signed_in(), image_id))
+
+    async def aimage(self, image_id: str | Image) -> Image:
+        """Same as `image`, async."""
+        operation = endpoints.image(*self._connection.signed_in(), image_id)
+        return await self._connection.asend(operation)
+
+    def search(self, query: str, *, page: int = 1, per: int = 20) -> Page:
+        """Your images that match a query, as a `Page`. Needs a paid plan.
+
+        >>> gyazo.search("title:loss since:2026-01-01")    # doctest: +SKIP
+
+        A `query` has up to 200 characters; besides words it may contain `title:`, `app:`, `url:`,
+        `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
+        minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
+        """
+        site, token = self._connection.signed_in()
+        return self._connection.send(endpoints.search(site, token, query, page=page, per=per))
+
+    async def asearch(self, query: str, *, page: int = 1, per: int = 20) -> Page:
+        """Same as `search`, async."""
+        site, token = self._connection.signed_in()
+        operation = endpoints.search(site, token, query, page=page, per=per)
+        return await self._connection.asend(operation)
+
+    def update(
+        self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
+    ) -> Image:
+        """Change the description or the alternative text of one of your images.
+
+        >>> gyazo.update(image, alt_text="A falling curve")  # doctest: +SKIP
+
+        Gyazo does not document this call: Gyazo's own tools use it, and it may change without notice.
+        Takes the `Image`, its id or the address of its page. None leaves a text as it is. Raises
+        `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
+        """
+        site, token = self._connection.signed_in()
+        operation = endpoints.update(site, token, image, desc=desc, alt_text=alt_text)
+        return self._connection.send(operation)
+
+    @same_parameters(update)
+    async def aupdate(self, image: str | Image, **texts: Any) -> Image:
+        """Same as `update`, async."""
+        site, token = self._connection.signed_in()
+        return await self._connection.asend(endpoints.update(site, token, image, **texts))
+
+    def delete(self, image: str | Image) -> Deleted:
+        """Delete one of your images. This cannot be undone.
+
+        >>> gyazo.delete(image)                            # doctest: +SKIP
+
+        Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
+        `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
+        """
+        return self._connection.send(endpoints.delete(*self._connection.signed_in(), image))
+
+    async def adelete(self, image: str | Image) -> Deleted:
+        """Same as `delete`, async."""
+        operation = endpoints.delete(*self._connection.signed_in(), image)
+        return await self._connection.asend(operation)
+
+    # ── other calls ──────────────────────────────────────────────────────────────────────────────
+
+    def me(self) -> User:
+        """The signed-in user.
+
+        >>> gyazo.me().name                                # doctest: +SKIP
+        'Sandy Box'
+
+        Source: https://gyazo.com/api/docs/user
+        """
+        return self._connection.send(endpoints.me(*self._connection.signed_in()))
+
+    async def ame(self) -> User:
+        """Same as `me`, async."""
+        return await self._connection.asend(endpoints.me(*self._connection.signed_in()))
+
+    def oembed(self, url: str | Image) -> Embed:
+        """What a web page needs to embed an image: the picture's address and its size in pixels.
+
+        >>> gyazo.oembed("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c").width  # doctest: +SKIP
+
+        Takes an `Image` or the address of its page. Needs no sign-in and sends no token. Raises
+        `NotFoundError` for an image that is not public.
+        Source: https://gyazo.com/api/docs/image#oembed
+        """
+        return self._connection.send(endpoints.oembed(self._connection.site(), url))
+
+    async def aoembed(self, url: str | Image) -> Embed:
+        """Same as `oembed`, async."""
+        return await self._connection.asend(endpoints.oembed(self._connection.site(), url))
+
+    def easy_upload(
+        self,
+        picture: Any,
+        *,
+        title: str | None = None,
+        desc: str | None = None,
+        referer_url: str = DEFAULT_REFERER,
+        client_id: str | None = None,
+    ) -> EasyUpload:
+        """Upload a picture without signing in, and return the link that makes it yours.
+
+        >>> gyazo.easy_upload(fig)                         # doctest: +SKIP
+
+        Open the link in a browser that is signed in to Gyazo before the link expires: the picture moves
+        into that account. Sends the application's `client_id` (from the settings, unless given) and no
+        token. Gyazo requires a `referer_url`, the page that the picture comes from. Raises
+        `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
+        """
+        part = self._connection.file_part(picture)
+        return self._connection.send(
+            self._easy_upload(
+                part, title=title, desc=desc, referer_url=referer_url, client_id=client_id
+            )
+        )
+
+    @same_parameters(easy_upload)
+    async def aeasy_upload(self, picture: Any, **options: Any) -> EasyUpload:
+        """Same as `easy_upload`, async."""
+        part = await self._connection.afile_part(picture)
+        return await self._connection.asend(self._easy_upload(part, **options))
+
+    def _easy_upload(
+        self,
+        part: FilePart,
+        *,
+        referer_url: str = DEFAULT_REFERER,
+        client_id: str | None = None,
+        **texts: str | None,
+    ) -> Operation[EasyUpload]:
+        client_id = client_id or self._connection.settings.app().client_id
+        return endpoints.easy_upload(
+            self._connection.site(),
+            client_id,
+            convert.data_url(part),
+            referer_url=referer_url,
+            **texts,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> Any:
+        """Send any other request to the API, signed in, and return the JSON of the reply.
+
+        >>> gyazo.request("GET", "/api/images", params={"per_page": 1})  # doctest: +SKIP
+
+        `path` is added to the API's address. A whole address must be one of those in the settings, since
+        the token is sent to no other server (`ArgumentError`). `form` is sent as form fields, `json` as a
+        JSON body; an empty reply is None. Raises the errors of every call. A method that changes
+        something each time (POST, PATCH) is retried only where it was certainly not processed.
+        Source: https://gyazo.com/api/docs
+        """
+        site, token = self._connection.signed_in()
+        return self._connection.send(
+            custom_request.request(site, token, method, path, params=params, form=form, json=json)
+        )
+
+    @same_parameters(request)
+    async def arequest(self, method: str, path: str, **content: Any) -> Any:
+        """Same as `request`, async."""
+        site, token = self._connection.signed_in()
+        return await self._connection.asend(
+            custom_request.request(site, token, method, path, **content)
+        )
+
+    # ── signing in ───────────────────────────────────────────────────────────────────────────────
+
+    def login(
+        self, app: App | None = None, *, site: Site | None = None, switch: bool = False
+    ) -> Login:
+        """Begin to sign in, without any widget.
+
+        >>> login = gyazo.login()              # doctest: +SKIP
+        >>> print(login.url)                   # doctest: +SKIP
+        >>> login.finish(getpass("Paste: "))   # doctest: +SKIP
+
+        `app` is the registered application; without it, the settings name one. `switch` allows another
+        account than the one that is signed in. Raises `ConfigError` if a setting is missing.
+        Source: https://gyazo.com/api/docs/auth
+        """
+        login = Login(self._connection, app=app, site=site, switch=switch)
+        self._connection.open_logins.logins.add(login)
+        return login
+
+    def use_token(
+        self,
+        token: str | Secret,
+        *,
+        site: Site | None = None,
+        switch: bool = False,
+        source: str = "the argument",
+    ) -> User:
+        """Sign in with a token that you have, after asking Gyazo for its user.
+
+        >>> gyazo.use_token(getpass())                         # doctest: +SKIP
+
+        Make a token of your own on your application's page, https://gyazo.com/oauth/applications. Raises
+        `UnauthorizedError` if Gyazo does not accept it, and what every call may raise; then nothing has
+        changed.
+        """
+        site = site or self._connection.settings.site()
+        account = Account(access_token(token), site, None, source)
+        try:
+            user = self._connection.send_once(endpoints.me(account.site, account.token))
+        except UnauthorizedError as error:
+            raise UnauthorizedError(
+                f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
+                f"complete. Run %gyazo_login --mode panel (or --token) to sign in another way.",
+                status=error.status,
+            ) from None
+        self._connection.sign_in(replace(account, user=user), switch=switch)
+        return user
+
+    async def ready(self, seconds: float = 300.0) -> User | None:
+        """Wait for a sign-in: for a cell between the panel and the cells that need it.
+
+        >>> await gyazo.ready()                                # doctest: +SKIP
+
+        Raises `NotLoggedInError` if no sign-in is open, or none is finished in time.
+        """
+        deadline = time.monotonic() + seconds
+        open_logins = self._connection.open_logins
+        open_logins.awaiting_cells += 1
+        try:
+            while (account := self.account) is None:
+                if not open_logins.has_open:
+                    raise NotLoggedInError("No sign-in is open: run %gyazo_login first.")
+                open_logins.check_can_await()
+                if time.monotonic() > deadline:
+                    raise NotLoggedInError(
+                        f"The sign-in was not finished within {seconds:g} seconds: finish the panel, "
+                        f"then run this cell again."
+                    )
+                # In short steps: an interrupt is noticed only when the loop wakes up.
+                await asyncio.sleep(0.1)
+            return account.user
+        finally:
+            open_logins.awaiting_cells -= 1
+
+    def logout(self) -> None:
+        """Forget the token. Gyazo has no call that revokes one: see `settings.AUTHORIZED_URL`."""
+        self._connection.current.sign_out()
+
+    @property
+    def account(self) -> Account | None:
+        """The signed-in account, as far as it is known without a request; None before the sign-in."""
+        return self._connection.current.account
+
+    @property
+    def known(self) -> Account | None:
+        """Same as `account`, but None where a wrong setting keeps the account from being read."""
+        return self._connection.current.account_or_none
+
+    # ── the session ──────────────────────────────────────────────────────────────────────────────
+
+    def close(self) -> None:
+        """Close the connections, of every thread and event loop. A later call opens new ones."""
+        self._connection.close()
+
+    async def aclose(self) -> None:
+        """Same as `close`, async: the connections of this event loop are closed when it returns."""
+        await self._connection.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        try:
+            account = self.account
+        except Exception as error:  # noqa: BLE001 -- a wrong setting must not break a repr
+            return f"<Gyazo: {error}>"
+        if account is None:
+            return "<Gyazo: not signed in, run %gyazo_login>"
+        who = f"signed in as {account.user.called}" if account.user else _unverified(account)
+        return f"<Gyazo: {who} at {urlsplit(account.site.api_url).netloc}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            account = self.account
+        except Exception as error:  # noqa: BLE001 -- as above
+            return html.message(str(error))
+        if account is None:
+            return html.message("You are not signed in to Gyazo: run %gyazo_login")
+        server = urlsplit(account.site.api_url).netloc
+        if account.user is None:
+            return html.message(
+                f"Gyazo {_unverified(account)}, at {server}: gyazo.me() checks the token, and shows "
+                f"its user."
+            )
+        return html.message(
+            f"Signed in to Gyazo as {account.user.called} at {server}, by {account.source}."
+        )
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Gyazo session cannot be pickled: it holds your access token")
+
+
+def _unverified(account: Account) -> str:
+    """Describe an account whose user is unknown: a repr sends no request."""
+    return f"with the token from {account.source}"

@@ -1,0 +1,238 @@
+"""All of an account's images as one sequence, however many pages they fill.
+
+Guarantees: a page is fetched when it is needed. The order is Gyazo's (newest first), and memory stays
+constant. What was read does not change; a new call of `gyazo.images()` sees new images. `Images` and
+`AsyncImages` are the same line by line, over one `PageCache`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from concurrent.futures import Future
+from contextlib import aclosing, closing
+from itertools import groupby, islice
+from typing import Any, overload
+
+from gyazo_nb.api.image import Image, Page
+
+from .page_cache import UNKNOWN, PageCache
+
+PREFETCH_PAGES = 8  # pages fetched at the same time, once the caller reads on
+GALLERY_SIZE = 20
+
+
+class _Listing:
+    """What the blocking and the async list share: the page cache, and the slices taken."""
+
+    def __init__(self, cache: PageCache, slices: tuple[slice, ...] = ()) -> None:
+        self._cache, self._slices = cache, slices
+
+    def _indices(self, total: int) -> range:
+        """The indices of these images among all images."""
+        indices = range(total)
+        for part in self._slices:
+            indices = indices[part]
+        return indices
+
+    def _indices_if_known(self, *index: int) -> range | None:
+        """The indices, if they are known without counting all images."""
+        if self._cache.total is not None:
+            return self._indices(self._cache.total)
+        numbers = [n for part in self._slices for n in (part.start, part.stop, part.step)]
+        forward = all(n is None or n >= 0 for n in (*numbers, *index))
+        return self._indices(UNKNOWN) if forward else None
+
+    def _count_limit(self) -> int:
+        """How far the images must be counted to know the length of this list."""
+        indices = self._indices_if_known()
+        return max(indices[0], indices[-1]) + 1 if indices else UNKNOWN
+
+    def _deduplicated(self, page: Page, indices: Iterable[int], seen: set[str]) -> list[Image]:
+        """The images at these indices, without those that a new upload moved from the page before."""
+        found = [self._cache.image_at(page, index) for index in indices]
+        images = [image for image in found if image is not None]
+        fresh = [image for image in images if image.locked or image.image_id not in seen]
+        seen.clear()
+        seen.update(image.image_id for image in images)
+        return fresh
+
+    def _require_image(self, page: Page, index: int) -> Image:
+        if (image := self._cache.image_at(page, index)) is None:
+            raise IndexError("there are fewer images than that")
+        return image
+
+    def __repr__(self) -> str:
+        total = self._cache.total
+        number = "images" if total is None else f"{len(self._indices(total))} images"
+        return f"<{number}, newest first>"
+
+
+class Images(_Listing, Sequence[Image]):
+    """Your images, newest first: to iterate, count, index and slice; in a notebook a gallery.
+
+    >>> for image in gyazo.images(): print(image.title)      # doctest: +SKIP
+    >>> gyazo.images()[:500]                                 # doctest: +SKIP
+
+    Pages of 100 are fetched while you read on, up to eight at once. To delete images in a loop, make a
+    list first: `for image in list(gyazo.images())`. Raises what any call may raise.
+    Source: https://gyazo.com/api/docs/image#list
+    """
+
+    @property
+    def total(self) -> int:
+        """How many images there are."""
+        return len(self._indices(self._cache.count(self._count_limit())))
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Image]:
+        seen: set[str] = set()
+        done = 0
+        # Repeats only after a new upload during the loop: it moves the last image by one.
+        while done < len(indices := self._load_indices()):
+            rest = indices[done:]
+            numbers = (number for number, _ in groupby(rest, self._cache.page_number))
+            with closing(self._pages(numbers)) as pages:
+                for page, (_, places) in zip(
+                    pages, groupby(rest, self._cache.page_number), strict=True
+                ):
+                    yield from self._deduplicated(page, places, seen)
+                    if not page:
+                        break
+            done = len(indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Images: ...
+    def __getitem__(self, index: int | slice) -> Image | Images:
+        if isinstance(index, slice):
+            return Images(self._cache, (*self._slices, index))
+        at = _index_in(self._load_indices(index), index)
+        return self._require_image(self._cache.page(self._cache.page_number(at)), at)
+
+    def _load_indices(self, *index: int) -> range:
+        self._cache.page(1)
+        indices = self._indices_if_known(*index)
+        return self._indices(self._cache.count()) if indices is None else indices
+
+    def _pages(self, numbers: Iterator[int]) -> Generator[Page, None, None]:
+        """The pages in order; the next pages are fetched while one is read."""
+        limit, requested = 1, deque[Future[Page]]()
+        while True:
+            for number in islice(numbers, limit - len(requested)):
+                requested.append(_fetch_in_thread(self._cache.page, number))
+            if not requested:
+                return
+            yield requested.popleft().result()
+            limit = min(2 * limit, PREFETCH_PAGES)
+
+    def _repr_html_(self) -> str:
+        shown = tuple(self[:GALLERY_SIZE])
+        return Page(shown, 1, GALLERY_SIZE, total=self._cache.total)._repr_html_()
+
+
+class AsyncImages(_Listing):
+    """Same as `Images`, async.
+
+    >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
+    >>> newest = await gyazo.aimages()[0]                       # doctest: +SKIP
+    >>> page = await gyazo.aimages()                            # doctest: +SKIP
+
+    A slice can be iterated too. Awaiting returns the first twenty as a `Page`.
+    Source: https://gyazo.com/api/docs/image#list
+    """
+
+    async def total(self) -> int:
+        """How many images there are."""
+        return len(self._indices(await self._cache.acount(self._count_limit())))
+
+    def __await__(self) -> Generator[Any, None, Page]:
+        return self._newest().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[Image]:
+        seen: set[str] = set()
+        done = 0
+        while done < len(indices := await self._load_indices()):
+            rest = indices[done:]
+            numbers = (number for number, _ in groupby(rest, self._cache.page_number))
+            places = groupby(rest, self._cache.page_number)
+            async with aclosing(self._pages(numbers)) as pages:
+                async for page in pages:
+                    for image in self._deduplicated(page, next(places)[1], seen):
+                        yield image
+                    if not page:
+                        break
+            done = len(indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Awaitable[Image]: ...
+    @overload
+    def __getitem__(self, index: slice) -> AsyncImages: ...
+    def __getitem__(self, index: int | slice) -> Awaitable[Image] | AsyncImages:
+        if isinstance(index, slice):
+            return AsyncImages(self._cache, (*self._slices, index))
+        return self._one(index)
+
+    async def _one(self, index: int) -> Image:
+        at = _index_in(await self._load_indices(index), index)
+        return self._require_image(await self._cache.apage(self._cache.page_number(at)), at)
+
+    async def _load_indices(self, *index: int) -> range:
+        await self._cache.apage(1)
+        indices = self._indices_if_known(*index)
+        return self._indices(await self._cache.acount()) if indices is None else indices
+
+    async def _newest(self) -> Page:
+        shown = [image async for image in self[:GALLERY_SIZE]]
+        return Page(tuple(shown), 1, GALLERY_SIZE, total=self._cache.total)
+
+    async def _pages(self, numbers: Iterator[int]) -> AsyncGenerator[Page, None]:
+        """Same as `Images._pages`, async."""
+        limit, requested = 1, deque[asyncio.Task[Page]]()
+        try:
+            while True:
+                for number in islice(numbers, limit - len(requested)):
+                    requested.append(asyncio.create_task(self._cache.apage(number)))
+                if not requested:
+                    return
+                yield await requested.popleft()
+                limit = min(2 * limit, PREFETCH_PAGES)
+        finally:
+            for task in requested:
+                task.cancel()
+            await asyncio.gather(*requested, return_exceptions=True)
+
+
+def _index_in(indices: range, index: int) -> int:
+    try:
+        return indices[index]
+    except IndexError:
+        raise IndexError("there are fewer images than that") from None
+
+
+def _fetch_in_thread(fetch: Callable[[int], Page], number: int) -> Future[Page]:
+    """Fetch in a daemon thread, so that neither this loop nor interpreter exit waits for it."""
+    future: Future[Page] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(fetch(number))
+        except BaseException as error:  # noqa: BLE001 -- raised in the thread that reads
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="gyazo-list", daemon=True).start()
+    return future

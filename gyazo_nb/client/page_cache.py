@@ -1,0 +1,122 @@
+"""The pages behind a list of images, and how many images there are.
+
+Guarantees: the last few pages are kept, and none of these is fetched twice. What Gyazo says about counts
+is used only as far as the pages confirm it: a total may be missing, too small or too large, and a page
+may be shorter than requested.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from itertools import count
+
+from gyazo_nb.api import endpoints
+from gyazo_nb.api.image import Image, Page
+from gyazo_nb.api.operation import Operation
+from gyazo_nb.errors import NotLoggedInError
+
+from .connection import Connection
+
+PAGE_SIZE = 100  # images; Gyazo returns no more at once
+UNKNOWN = 10**12  # stands for the end of a list that is not known: more than any account has
+_MAX_PAGES = 16  # kept: twice as many as are prefetched
+
+
+class PageCache:
+    """The pages of one list, by number, for the account that made it. The last few are kept."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._site, self._token = connection.signed_in()
+        self._pages: OrderedDict[int, Page] = OrderedDict()
+        self._lock = threading.Lock()
+        self._page_size = PAGE_SIZE
+        self._reported_total: int | None = None
+        self._total_unreliable = False  # Gyazo reported less than was found
+        self._seen, self._upper_bound = 0, UNKNOWN  # images, at least and at most
+
+    @property
+    def total(self) -> int | None:
+        """How many images there are, as soon as that is known."""
+        if self._reported_total is None:
+            return None if self._upper_bound == UNKNOWN else self._upper_bound
+        return min(self._reported_total, self._upper_bound)
+
+    def page_number(self, index: int) -> int:
+        """The number of the page that holds an index."""
+        return index // self._page_size + 1
+
+    def image_at(self, page: Page, index: int) -> Image | None:
+        """The image at an index, which is on this page; None if the page is shorter than it should be."""
+        position = index % self._page_size
+        return page[position] if position < len(page) else None
+
+    def page(self, number: int) -> Page:
+        """Return one page."""
+        page = self._cached(number)
+        if page is None:
+            page = self._store(number, self._connection.send(self._request(number)))
+        return page
+
+    async def apage(self, number: int) -> Page:
+        """Same as `page`, async."""
+        page = self._cached(number)
+        if page is None:
+            page = self._store(number, await self._connection.asend(self._request(number)))
+        return page
+
+    def count(self, limit: int = UNKNOWN) -> int:
+        """Count the images, up to `limit`: as Gyazo says, else page by page."""
+        for number in count(1):
+            if self.total is not None or self._seen >= limit:
+                break
+            self.page(number)
+        return self._seen if self.total is None else self.total
+
+    async def acount(self, limit: int = UNKNOWN) -> int:
+        """Same as `count`, async."""
+        for number in count(1):
+            if self.total is not None or self._seen >= limit:
+                break
+            await self.apage(number)
+        return self._seen if self.total is None else self.total
+
+    def _request(self, number: int) -> Operation[Page]:
+        if self._connection.signed_in()[1] != self._token:
+            raise NotLoggedInError("The signed-in account has changed: call gyazo.images() again.")
+        return endpoints.images(self._site, self._token, page=number, per_page=PAGE_SIZE)
+
+    def _cached(self, number: int) -> Page | None:
+        with self._lock:
+            if number in self._pages:
+                self._pages.move_to_end(number)
+            return self._pages.get(number)
+
+    def _store(self, number: int, page: Page) -> Page:
+        with self._lock:
+            if number == 1:
+                self._learn_page_size(page)
+            self._learn_total(number, page)
+            self._pages[number] = page
+            while len(self._pages) > _MAX_PAGES:
+                self._pages.popitem(last=False)
+        return page
+
+    def _learn_page_size(self, first: Page) -> None:
+        if 0 < first.per_page < PAGE_SIZE:
+            self._page_size = first.per_page  # the server says that it returns fewer at once
+        if 0 < len(first) < self._page_size and (first.total or 0) > len(first):
+            self._page_size = len(first)  # it returns fewer, and does not say so
+
+    def _learn_total(self, number: int, page: Page) -> None:
+        before = (number - 1) * self._page_size
+        if page.total is not None and not self._total_unreliable:
+            # Never less: an image that was deleted since makes the last page shorter, no index wrong.
+            self._reported_total = max(page.total, self._reported_total or 0)
+        if page:
+            self._seen = max(self._seen, before + len(page))
+        if self._reported_total is not None and self._reported_total < self._seen:
+            self._reported_total, self._total_unreliable = None, True
+        if not page or (self._reported_total is None and len(page) < self._page_size):
+            self._upper_bound = min(self._upper_bound, before + len(page))

@@ -1,0 +1,43 @@
+"""Keeps secrets out of the log records of the HTTP libraries.
+
+Guarantees: while a request of ours is being sent, no log record of httpx or httpcore shows a secret or
+the query of an address, at any level. Records about other requests stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextvars import ContextVar
+
+from gyazo_nb.api.operation import Request
+
+# The request that this thread or task is sending.
+current_request: ContextVar[Request | None] = ContextVar("current_request", default=None)
+
+_ADDRESS = re.compile(r"(https?://)(?:[^\s/\"'?#]*@)?([^\s\"'?#]*)[^\s\"']*")
+
+
+class HttpLogFilter(logging.Filter):
+    """Masks the secrets of the current request.
+
+    httpx logs each address, and httpcore logs at DEBUG the headers of a reply, which may repeat a secret.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the secrets."""
+        if (request := current_request.get()) is not None:
+            text = request.mask(record.getMessage())
+            record.msg, record.args = _ADDRESS.sub(r"\1\2", text), ()
+        return True
+
+
+# A filter applies to its own logger and not to that logger's children, so each logger is named.
+for _name in (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+):
+    logging.getLogger(_name).addFilter(HttpLogFilter())

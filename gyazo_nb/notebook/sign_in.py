@@ -1,0 +1,240 @@
+"""`%gyazo_login`: chooses how to sign in, and carries it out.
+
+Guarantees: the way is chosen by what the front end can do, and stated in one sentence; the user can always
+ask for another one. Nothing hangs: where a user can neither click nor answer, there is a token or one line
+of error.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from IPython.display import display
+
+from gyazo_nb.api.models import User
+from gyazo_nb.auth.account import ENVIRONMENT, check_same_site
+from gyazo_nb.auth.login import OpenLogins
+from gyazo_nb.client.gyazo import Gyazo
+from gyazo_nb.errors import ConfigError, NotLoggedInError, WaitInterruptedError
+from gyazo_nb.secret import Secret
+from gyazo_nb.settings import App, Settings, Site
+
+from . import messages, prompt
+from .cell_wait import CellWait
+from .credentials import CredentialResolver
+from .frontend import Frontend, detect_frontend, handles_widgets_while_awaiting, send_idle_status
+from .login_options import LoginOptions
+
+if TYPE_CHECKING:
+    from gyazo_nb.sandbox import Server
+
+    from .panel import Panel
+
+_STOPPED = "Stopped waiting. The panel is still open: finish it, then continue in the next cell."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to sign in, if not as the settings say, and a note to show about it."""
+
+    app: App | None = None
+    site: Site | None = None
+    note: str = ""
+
+
+class SignInFlow:
+    """Signs in by a token, a panel or a prompt. One for each loaded extension."""
+
+    def __init__(
+        self, shell: Any, session: Gyazo, settings: Settings, open_logins: OpenLogins
+    ) -> None:
+        self._shell, self._session, self._settings = shell, session, settings
+        self._open_logins = open_logins
+        open_logins.check_can_await = self._check_can_await
+        self.credentials = CredentialResolver(session, settings)
+        self._panels: list[Panel] = []
+        self._sandbox: Server | None = None
+
+    def run(self, options: LoginOptions, name: str) -> None:
+        """Sign in as the options say. `name` is the variable that holds the session."""
+        frontend = detect_frontend(self._shell)
+        target = self._start_sandbox(options) if options.sandbox else Target()
+        if options.token:
+            self._with_typed_token(options, name)
+        elif self._with_existing_token(options, frontend, name):
+            return
+        elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
+            raise NotLoggedInError(
+                f"This front end can show no panel and answer no prompt: set {ENVIRONMENT} to a token "
+                f"from your application's page before the notebook runs, and leave --mode out."
+            )
+        elif target.app is None and not self._settings.text("client_id"):
+            self._show_setup(options)
+        elif options.mode == "prompt" or (options.mode == "auto" and not frontend.shows_widgets):
+            self._with_prompt(options, target, name, frontend)
+        else:
+            self._with_panel(options, target, name)
+
+    def close(self) -> None:
+        """Close the panels, their listeners and the sandbox."""
+        with ExitStack() as stack:  # all of them, also if one fails
+            for panel in self._panels:
+                stack.callback(panel.close)
+            if self._sandbox is not None:
+                stack.callback(self._sandbox.close)
+            self._panels, self._sandbox = [], None
+
+    # ── a token that exists ──────────────────────────────────────────────────────────────────────
+
+    def _with_existing_token(self, options: LoginOptions, frontend: Frontend, name: str) -> bool:
+        """Sign in with a token of the environment or a saved one, and return whether one was valid."""
+        if options.sandbox or options.mode not in {"auto", "env"}:
+            return False
+        required = frontend.is_headless or options.mode == "env"
+        result = self.credentials.resolve(options, required=required)
+        for warning in result.warnings:
+            display(messages.text_message(warning), raw=True)
+        if result.user is None:
+            if options.mode == "env":
+                raise NotLoggedInError(f"{ENVIRONMENT} is not set: set it, then run this again.")
+            return False
+        if not frontend.is_headless:
+            note = f"The token came from {result.source} (--mode panel asks for a sign-in)."
+            self._show_signed_in(result.user, name, f"{note} {result.note}".strip())
+        return True
+
+    def _with_typed_token(self, options: LoginOptions, name: str) -> None:
+        typed = prompt.ask("Paste your access token, then press Enter: ")
+        user = self._session.use_token(typed, switch=options.switch, source="--token")
+        self._show_signed_in(user, name, self.credentials.save(options))
+
+    # ── a link and its result ────────────────────────────────────────────────────────────────────
+
+    def _with_prompt(
+        self, options: LoginOptions, target: Target, name: str, frontend: Frontend
+    ) -> None:
+        login = self._session.login(target.app, site=target.site, switch=options.switch)
+        display_ids: list[str] = []
+
+        def show_link() -> None:
+            display_ids.append(uuid4().hex)
+            link = messages.prompt_link(login.url, login.redirect_uri)
+            display(link, raw=True, display_id=display_ids[-1])
+
+        show_link()
+        try:
+            user = prompt.sign_in(login, show_link)
+        finally:
+            login.cancel()
+            # The link contains a state: it does not stay in the notebook after the sign-in.
+            for display_id in display_ids if frontend.in_kernel else ():
+                removed = messages.text_message("The link to sign in was here.")
+                display(removed, raw=True, display_id=display_id, update=True)
+        self._show_signed_in(user, name, self.credentials.save(options))
+
+    def _with_panel(self, options: LoginOptions, target: Target, name: str) -> None:
+        from .panel import Panel  # noqa: PLC0415 -- loads ipywidgets, which %load_ext must not
+
+        panel = Panel(
+            self._session.login(target.app, site=target.site, switch=options.switch),
+            session_name=name,
+            note=target.note or self._current_account_note(),
+            save_token=lambda: self.credentials.save(options),
+            on_message_handled=self._on_message_handled,
+        )
+        self._panels.append(panel)
+        if options.wait is None:
+            panel.show()
+            return
+        wait = CellWait(self._shell, panel.comms, lambda: panel.is_busy)
+        if wait.unsupported_reason:
+            panel.add_note(
+                f"{wait.unsupported_reason}: until it ends, only the browser's redirect is noticed."
+            )
+        panel.show()
+        try:
+            self._wait_for_panel(panel, wait, options.wait)
+        finally:
+            panel.stop_listening()
+
+    def _wait_for_panel(self, panel: Panel, wait: CellWait, seconds: float) -> None:
+        if wait.unsupported_reason and not panel.is_listening:
+            raise NotLoggedInError(
+                f"{wait.unsupported_reason}, so this cell cannot wait for the panel: finish the panel "
+                f"and continue in the next cell, or run %gyazo_login --mode prompt."
+            )
+        before = self._session.account
+
+        def is_finished() -> bool:
+            # Another panel, still open from before, may be the one that signs in.
+            return not panel.is_open or panel.was_interrupted or self._session.account != before
+
+        try:
+            finished = wait.wait(is_finished, seconds)
+        except KeyboardInterrupt:
+            raise WaitInterruptedError(_STOPPED) from None
+        if panel.was_interrupted:
+            # On ipykernel 6 the exchange runs in this thread, and Stop reached it instead of the wait.
+            wait.abort_later_cells()
+            raise WaitInterruptedError(_STOPPED)
+        if not finished:
+            raise NotLoggedInError(
+                f"The sign-in was not finished within {seconds:g} seconds: finish the panel, then "
+                f"continue in the next cell (or run %gyazo_login --mode prompt, which always waits)."
+            )
+
+    def _check_can_await(self) -> None:
+        """Refuse to await a panel on a kernel that handles no widget message meanwhile."""
+        panels = [panel for panel in self._panels if panel.is_open]
+        if not panels or any(panel.is_listening for panel in panels):
+            return
+        if handles_widgets_while_awaiting(self._shell):
+            return
+        raise NotLoggedInError(
+            "On this kernel the panel cannot answer while a cell awaits: finish the panel first, or run "
+            "%gyazo_login --wait."
+        )
+
+    def _on_message_handled(self) -> None:
+        if self._open_logins.awaiting_cells:
+            send_idle_status(self._shell)
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+
+    def _show_setup(self, options: LoginOptions) -> None:
+        display(messages.setup_guide(), raw=True)
+        if options.wait is not None or options.mode == "prompt":
+            raise ConfigError("No application is set up: follow the steps above.")
+
+    def _show_signed_in(self, user: User, name: str, note: str) -> None:
+        display(messages.signed_in(user.called, name, note), raw=True)
+
+    def _current_account_note(self) -> str:
+        account = self._session.account
+        return f"{account.user.called} is signed in now." if account and account.user else ""
+
+    # ── the sandbox ──────────────────────────────────────────────────────────────────────────────
+
+    def _start_sandbox(self, options: LoginOptions) -> Target:
+        """Start the sandbox, unless it runs, and return its application and addresses."""
+        if self._sandbox is None:
+            try:
+                from gyazo_nb.sandbox import Sandbox, serve  # noqa: PLC0415 -- an extra
+            except ImportError:
+                raise ConfigError(
+                    'The sandbox is not installed: run  %pip install "gyazo-nb[sandbox]"  first.'
+                ) from None
+            self._sandbox = serve(Sandbox())
+        settings, url = self._sandbox.variables, self._sandbox.url
+        app = App(
+            settings["GYAZO_CLIENT_ID"],
+            Secret(settings["GYAZO_CLIENT_SECRET"]),
+            settings["GYAZO_REDIRECT_URI"],
+        )
+        site = Site(url, url, url, token_in=self._settings.site().token_in)
+        if (account := self._session.account) is not None and not options.switch:
+            check_same_site(site, account)  # before the user opens a link for nothing
+        return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")

@@ -1,0 +1,55 @@
+"""The settings as traits: `c.GyazoMagics.client_id = "…"` in `ipython_config.py`, or `%config`.
+
+The law: no secret is a trait. `%config` prints every trait's value, so the client secret is named
+here by the variable or the file that holds it, never by itself.
+"""
+
+from __future__ import annotations
+
+from traitlets import Unicode
+from traitlets.config import Configurable
+
+from gyazo_nb.settings import Settings
+
+
+class GyazoTraits(Configurable):
+    """The traits of `GyazoMagics`. An empty one leaves the word to the environment variable."""
+
+    client_id = Unicode(help="Of your registered application. Environment: GYAZO_CLIENT_ID.").tag(
+        config=True
+    )
+    client_secret_variable = Unicode(
+        "GYAZO_CLIENT_SECRET",
+        help="The environment variable that holds the client secret. The secret itself is no "
+        "setting: %config would print it.",
+    ).tag(config=True)
+    client_secret_file = Unicode(
+        help="A file that holds the client secret. Environment: GYAZO_CLIENT_SECRET_FILE."
+    ).tag(config=True)
+    redirect_uri = Unicode(
+        help="The callback URL, exactly as registered. Environment: GYAZO_REDIRECT_URI."
+    ).tag(config=True)
+    auth_url = Unicode(
+        help="Where to sign in. Default: https://api.gyazo.com. Environment: GYAZO_AUTH_URL."
+    ).tag(config=True)
+    api_url = Unicode(
+        help="Where the API is. Default: https://api.gyazo.com. Environment: GYAZO_API_URL."
+    ).tag(config=True)
+    upload_url = Unicode(
+        help="Where uploads go. Default: https://upload.gyazo.com. Environment: GYAZO_UPLOAD_URL."
+    ).tag(config=True)
+    token_in = Unicode(
+        help="How the token is sent: header (Authorization: Bearer) or parameter (access_token). "
+        "Default: header. Environment: GYAZO_TOKEN_IN."
+    ).tag(config=True)
+    session_name = Unicode(
+        help="The variable that %load_ext makes. Default: gyazo. Environment: GYAZO_SESSION_NAME."
+    ).tag(config=True)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the traits and the environment, read when they are used."""
+        return Settings(self._text)
+
+    def _text(self, name: str) -> str:
+        return str(getattr(self, name, "")).strip()

@@ -1,0 +1,238 @@
+"""Settings: where Gyazo is, which application signs in, and where each value comes from.
+
+Guarantees:
+
+- One name for each setting: `client_id` is the variable `GYAZO_CLIENT_ID` and the trait
+  `c.GyazoMagics.client_id`. An argument wins over the trait, and the trait over the variable.
+- The two secrets, the client secret and the access token, come from the environment or a file only, and
+  leave this module as `Secret`.
+- A `Site` or an `App` that exists is usable. Addresses use https, or http on a loopback host. A missing
+  or wrong setting raises a `ConfigError` that names the setting.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import ConfigError
+from .secret import Secret
+
+# The two ways to send a token that https://gyazo.com/api/docs/auth names.
+TokenIn = Literal["header", "parameter"]
+
+Override = Callable[[str], str | None]
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+# https://gyazo.com/api/docs/auth : where you register an application and make a token of your own.
+APPLICATIONS_URL = "https://gyazo.com/oauth/applications"
+# Where you see which applications may use your account, and revoke one.
+AUTHORIZED_URL = "https://gyazo.com/oauth/authorized_applications"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The three addresses of a Gyazo server, and how the token is sent to it. Defaults: gyazo.com.
+
+    >>> Site().upload_url
+    'https://upload.gyazo.com'
+
+    `token_in` is "header" (`Authorization: Bearer`) or "parameter" (`access_token`).
+    """
+
+    auth_url: str = "https://api.gyazo.com"
+    api_url: str = "https://api.gyazo.com"
+    upload_url: str = "https://upload.gyazo.com"
+    token_in: TokenIn = "header"  # noqa: S105 -- the place of the token, not a token
+
+    def __post_init__(self) -> None:
+        if self.token_in not in {"header", "parameter"}:
+            raise ConfigError(f"{setting_names('token_in')} must be 'header' or 'parameter'")
+        for name in ("auth_url", "api_url", "upload_url"):
+            object.__setattr__(self, name, _checked_url(name, getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An application as registered at https://gyazo.com/oauth/applications.
+
+    `redirect_uri` must be one of the registered ones, character by character. The secret may be missing:
+    calls that need no user work with the `client_id` alone.
+    """
+
+    client_id: str
+    client_secret: Secret | str = ""
+    redirect_uri: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
+        if not self.client_id:
+            raise ConfigError(
+                f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}"
+            )
+        if self.redirect_uri:
+            _check_redirect_uri(self.redirect_uri)
+
+    @property
+    def secret(self) -> Secret:
+        """The client secret, hidden."""
+        return Secret.of(self.client_secret)
+
+
+class Settings:
+    """Reads each setting from the overrides, else from `GYAZO_…`, else uses its default.
+
+    >>> Settings({"api_url": "http://127.0.0.1:8000"}.get).site().api_url
+    'http://127.0.0.1:8000'
+
+    An override returns the value of a setting by its name, or nothing: a `dict.get`, or the traits.
+    Nothing is stored: a corrected variable takes effect at the next call.
+    """
+
+    def __init__(self, *overrides: Override) -> None:
+        self._overrides = overrides
+
+    def with_override(self, override: Override) -> Settings:
+        """Return these settings with one that wins over them: the arguments of `Gyazo`."""
+        return Settings(override, *self._overrides)
+
+    def text(self, name: str) -> str:
+        """Return a setting that is not secret; an empty text if it is not set."""
+        return self._override(name) or os.environ.get(f"GYAZO_{name.upper()}", "").strip()
+
+    def site(self) -> Site:
+        """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
+        names = ("auth_url", "api_url", "upload_url", "token_in")
+        given: dict[str, Any] = {}
+        for name in names:
+            if text := self.text(name):
+                given[name] = text
+        return Site(**given)
+
+    def app(self) -> App:
+        """The registered application. Raises `ConfigError` if its client id is missing."""
+        return App(self.text("client_id"), self._client_secret(), self.text("redirect_uri"))
+
+    def token(self) -> Secret | None:
+        """The token in `GYAZO_ACCESS_TOKEN`, or None."""
+        text = os.environ.get("GYAZO_ACCESS_TOKEN", "").strip()
+        try:
+            return access_token(text) if text else None
+        except ConfigError:
+            raise ConfigError(
+                "GYAZO_ACCESS_TOKEN is not an access token (it contains blanks or unusual characters): "
+                "copy the token again from your application's page, or unset the variable."
+            ) from None
+
+    def _override(self, name: str) -> str:
+        for override in self._overrides:
+            if value := override(name):
+                return value
+        return ""
+
+    def _client_secret(self) -> Secret:
+        if name := self.text("client_secret_file"):
+            try:
+                return Secret(Path(name).expanduser().read_text("utf-8-sig").strip())
+            except (OSError, ValueError):
+                raise ConfigError(
+                    f"The client secret cannot be read from the file in "
+                    f"{setting_names('client_secret_file')}: correct the path, and check that the file "
+                    f"is a text file that you can read."
+                ) from None
+        variable = self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET"
+        return Secret(os.environ.get(variable, "").strip())
+
+
+def access_token(text: str | Secret) -> Secret:
+    """Check a token as a user copies it: blanks or quotes around it are removed."""
+    clean = Secret.of(text).reveal().strip().strip("\"'").strip()
+    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
+        raise ConfigError(
+            "This is not an access token (it is empty, or contains blanks or unusual characters): copy "
+            "the token again from your application's page."
+        )
+    return Secret(clean)
+
+
+def setting_names(setting: str) -> str:
+    """Name a setting as a user can set it.
+
+    >>> setting_names("api_url")
+    'GYAZO_API_URL (or c.GyazoMagics.api_url)'
+    """
+    if setting in {"client_secret", "access_token"}:
+        return f"GYAZO_{setting.upper()}"
+    return f"GYAZO_{setting.upper()} (or c.GyazoMagics.{setting})"
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL for a comparison: lower case, with the default port filled in.
+
+    >>> origin("HTTPS://Gyazo.com/x")
+    ('https', 'gyazo.com', 443)
+    """
+    parts = urlsplit(url)
+    default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return parts.scheme, parts.hostname or "", default if parts.port is None else parts.port
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine."""
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
+def _split(setting: str, url: str) -> SplitResult:
+    """Split a URL, or raise `ConfigError` if the text cannot be one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}") from None
+    if port == 0 or re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
+        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}")
+    return parts
+
+
+def _checked_url(setting: str, url: str) -> str:
+    """Return an address without its trailing slash, or raise `ConfigError` with what is wrong."""
+    url = url.strip()
+    parts = _split(setting, url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ConfigError(
+            f"{setting_names(setting)} must begin with https:// and a host name, like "
+            f"{Site.__dataclass_fields__[setting].default}; it is {_shortened(url)}"
+        )
+    if parts.username is not None or "?" in url or "#" in url:
+        raise ConfigError(f"{setting_names(setting)} must be an address without user, ? or #")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigError(
+            f"{setting_names(setting)} must use https (plain http would show your token to the network); "
+            f"http is allowed only for 127.0.0.1, [::1] and localhost"
+        )
+    return url.rstrip("/")
+
+
+def _check_redirect_uri(uri: str) -> None:
+    """Refuse a redirect URI to which no browser could return. Schemes other than http are allowed."""
+    parts = _split("redirect_uri", uri)
+    if (
+        not parts.scheme
+        or parts.fragment
+        or (parts.scheme in {"http", "https"} and not parts.netloc)
+    ):
+        raise ConfigError(
+            f"{setting_names('redirect_uri')} must be the callback URL as registered, like "
+            f"http://127.0.0.1:8765/callback; it is {_shortened(uri)}"
+        )
+
+
+def _shortened(url: str) -> str:
+    """A wrong setting for an error: short, on one line, without a user:password part."""
+    return repr(re.sub(r"//[^/]*@", "//…@", url))[:120]

@@ -1,0 +1,416 @@
+"""One attempt to sign in: nothing good is lost, nothing is used twice."""
+
+import dataclasses
+import logging
+import threading
+import time
+
+import pytest
+from support.helpers import Person
+
+from gyazo_nb import (
+    App,
+    ConfigError,
+    ConnectionFailedError,
+    DeniedError,
+    ExpiredError,
+    Gyazo,
+    GyazoError,
+    InvalidClientError,
+    InvalidGrantError,
+    NotLoggedInError,
+    OtherAccountError,
+    PasteError,
+    ServerError,
+    TokenRequestError,
+    UnauthorizedError,
+)
+from gyazo_nb.sandbox import Account, Application, Fault, Sandbox, serve
+
+
+def asked(server, path="/oauth/token"):
+    return sum(request.path == path for request in server.sandbox.requests)
+
+
+def code_of(address):
+    return address.partition("code=")[2].partition("&")[0]
+
+
+def test_the_whole_address_signs_in(nobody, app, person):
+    """url, finish(address): the account is named and the session can be used."""
+    login = nobody.login(app)
+
+    user = login.finish(person.answers(login.url))
+
+    assert str(user) == "Sandy Box (sandy@example.com)"
+    assert nobody.me() == user
+    assert "Sandy Box" in repr(nobody)
+
+
+def test_a_bare_code_signs_in(nobody, app, person):
+    """The code alone will do."""
+    login = nobody.login(app)
+
+    assert login.finish(code_of(person.answers(login.url))).name == "Sandy Box"
+
+
+def test_the_app_comes_from_the_settings(server, person, monkeypatch):
+    """Without arguments, everything comes from the environment."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    with Gyazo() as gyazo:
+        login = gyazo.login()
+
+        assert login.finish(person.answers(login.url)).name == "Sandy Box"
+
+
+def test_a_client_secret_comes_from_a_file(server, person, monkeypatch, tmp_path):
+    """GYAZO_CLIENT_SECRET_FILE names a file that holds it, blanks around it or not."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "secret"
+    file.write_text(f"{server.variables['GYAZO_CLIENT_SECRET']}\n")
+    monkeypatch.delenv("GYAZO_CLIENT_SECRET")
+    monkeypatch.setenv("GYAZO_CLIENT_SECRET_FILE", str(file))
+    with Gyazo() as gyazo:
+        login = gyazo.login()
+        assert login.finish(person.answers(login.url)).name == "Sandy Box"
+
+    file.unlink()
+    with pytest.raises(ConfigError, match="GYAZO_CLIENT_SECRET_FILE"):
+        gyazo.login()
+
+
+def test_a_denial_leaves_the_attempt_open(nobody, app, person, server):
+    """Deny, then allow by the same link."""
+    login = nobody.login(app)
+    with pytest.raises(DeniedError):
+        login.finish(person.answers(login.url, "Deny"))
+    assert asked(server) == 0
+
+    assert login.finish(person.answers(login.url)).name == "Sandy Box"
+
+
+def test_a_used_code_is_refused_and_the_attempt_stays_open(nobody, app, person, server):
+    """invalid_grant, then a fresh code in the same attempt."""
+    first = nobody.login(app)
+    used = person.answers(first.url)
+    first.finish(used)
+    login = nobody.login(app)
+    with pytest.raises(InvalidGrantError, match="Open the link again"):
+        login.finish(code_of(used))
+    assert not login.can_retry
+
+    assert login.finish(person.answers(login.url)).name == "Sandy Box"
+
+
+def test_the_address_of_another_attempt_is_refused(nobody, app, person, server):
+    """Each attempt has its own state; nothing is sent for a foreign one."""
+    one, two = nobody.login(app), nobody.login(app)
+    address = person.answers(one.url)
+
+    with pytest.raises(PasteError, match="another sign-in"):
+        two.finish(address)
+
+    assert asked(server) == 0
+    assert one.finish(address).name == "Sandy Box"
+
+
+def test_an_attempt_signs_in_once(nobody, app, person, server):
+    """A finished attempt takes nothing more, and its state is spent."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    login.finish(address)
+
+    with pytest.raises(ExpiredError, match="finished"):
+        login.finish(address)
+
+    assert asked(server) == 1
+
+
+def test_many_threads_make_one_exchange(nobody, app, person, server):
+    """However many finish at once, the code is sent once."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    outcomes = []
+
+    def finish():
+        try:
+            outcomes.append(login.finish(address).name)
+        except ExpiredError:
+            outcomes.append("finished")
+
+    threads = [threading.Thread(target=finish) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["Sandy Box"] + ["finished"] * 7
+    assert asked(server) == 1
+
+
+@pytest.mark.parametrize("seconds", [601, -60])
+def test_after_ten_minutes_there_is_a_new_link(nobody, app, person, server, monkeypatch, seconds):
+    """An old state is refused (and one from the future); the attempt goes on with a new link."""
+    login = nobody.login(app)
+    old, address = login.url, person.answers(login.url)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + seconds)
+    with pytest.raises(ExpiredError, match="more than ten minutes"):
+        login.finish(address)
+
+    assert login.url != old
+    assert asked(server) == 0
+
+
+def test_a_wrong_secret_corrected_sends_the_same_code_again(server, person, monkeypatch):
+    """The code is kept, and the setting is read anew."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GYAZO_CLIENT_SECRET", "wrong")
+    with Gyazo() as gyazo:
+        login = gyazo.login()
+        with pytest.raises(InvalidClientError, match="GYAZO_CLIENT_SECRET"):
+            login.finish(person.answers(login.url))
+        assert login.can_retry
+
+        monkeypatch.setenv("GYAZO_CLIENT_SECRET", server.variables["GYAZO_CLIENT_SECRET"])
+
+        assert login.finish().name == "Sandy Box"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503, path="/oauth/token"),
+        Fault(cut="request", path="/oauth/token"),
+        Fault(status=200, body="<html>proxy</html>", path="/oauth/token"),
+        Fault(status=500, path="/api/users/me"),
+        Fault(cut="request", path="/api/users/me"),
+    ],
+)
+def test_trouble_on_the_way_loses_nothing(nobody, app, person, server, fault):
+    """After a fault of the server or the network, the same code or token is tried again."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
+    with pytest.raises(GyazoError, match="try again|broke off|check the URL"):
+        login.finish(address)
+    assert login.can_retry
+
+    assert login.finish().name == "Sandy Box"
+
+
+def test_a_token_that_may_not_ask_its_name_is_still_a_token(nobody, app, person, server):
+    """users/me may be closed to a scope: the sign-in holds, unnamed."""
+    server.sandbox.faults.append(Fault(status=403, path="/api/users/me"))
+    login = nobody.login(app)
+
+    assert login.finish(person.answers(login.url)).uid == ""
+    assert nobody.images().total == 0
+
+
+def test_a_token_that_is_refused_at_once_is_not_kept(nobody, app, person, server):
+    """A 401 of users/me means that the token is no good."""
+    server.sandbox.faults.append(Fault(status=401, path="/api/users/me"))
+    login = nobody.login(app)
+
+    with pytest.raises(UnauthorizedError):
+        login.finish(person.answers(login.url))
+
+    assert nobody.account is None
+    assert not login.can_retry
+
+
+def test_an_unreachable_server_is_one_sentence(app):
+    """No traceback of a library, no hanging."""
+    with Gyazo(auth_url="http://127.0.0.1:1", api_url="http://127.0.0.1:1") as gyazo:
+        with pytest.raises(ConnectionFailedError, match="could not be reached") as caught:
+            gyazo.login(app).finish("a-code")
+
+        assert caught.value.__context__ is None
+
+
+def test_changed_settings_make_a_new_link(server, person, monkeypatch):
+    """A code of the old application is not sent to the new one."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    with Gyazo() as gyazo:
+        login = gyazo.login()
+        address = person.answers(login.url)
+        monkeypatch.setenv("GYAZO_CLIENT_ID", "another")
+
+        with pytest.raises(ExpiredError, match="settings have changed"):
+            login.finish(address)
+
+        assert "client_id=another" in login.url
+
+
+@pytest.mark.parametrize(
+    "missing", ["GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI"]
+)
+def test_a_missing_setting_is_named(server, monkeypatch, missing):
+    """One sentence that names the variable."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(missing)
+
+    with pytest.raises(ConfigError, match=missing):
+        Gyazo().login()
+
+
+@pytest.fixture
+def two_accounts():
+    application = Application(redirect_uris=("http://127.0.0.1:8765/callback",))
+    accounts = [Account(name="One", uid="1" * 24), Account(name="Two", uid="2" * 24)]
+    with serve(Sandbox(applications=[application], accounts=accounts)) as server:
+        yield (
+            server,
+            App(application.client_id, application.client_secret, *application.redirect_uris),
+        )
+
+
+def sign_in(gyazo, server, app, account, **options):
+    """Sign in as one of the accounts, by a code that was granted to that one."""
+    login = gyazo.login(app, **options)
+    challenge = login.url.partition("code_challenge=")[2].partition("&")[0]
+    code = server.sandbox.new_code(account=account, code_challenge=challenge)
+    return login.finish(code)
+
+
+def test_another_account_is_refused_unless_switching(two_accounts):
+    """A planted code cannot make the session somebody else's."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        sign_in(gyazo, server, app, one)
+        with pytest.raises(OtherAccountError, match="That is Two.*but One.*--switch"):
+            sign_in(gyazo, server, app, two)
+        assert gyazo.me().name == "One"
+
+        assert sign_in(gyazo, server, app, one).name == "One"
+        assert sign_in(gyazo, server, app, two, switch=True).name == "Two"
+        assert gyazo.me().name == "Two"
+
+
+def test_the_environments_account_is_not_replaced_unasked(two_accounts, monkeypatch):
+    """A token in GYAZO_ACCESS_TOKEN is somebody too."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        with pytest.raises(OtherAccountError):
+            sign_in(gyazo, server, app, two)
+
+        assert gyazo.me().name == "One"
+
+
+def test_who_is_not_named_may_be_anybody(two_accounts):
+    """Two accounts that may not say their names are not taken for the same."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        server.sandbox.faults += [Fault(status=403, path="/api/users/me", times=2)]
+        sign_in(gyazo, server, app, one)
+        with pytest.raises(OtherAccountError):
+            sign_in(gyazo, server, app, two)
+
+
+def test_a_token_in_use_is_not_sent_as_a_code(gyazo, app, server):
+    """Pasted by mistake, it stays here."""
+    with pytest.raises(PasteError, match="access token"):
+        gyazo.login(app).finish(gyazo.account.token)
+
+    assert asked(server) == 0
+
+
+def test_a_new_paste_is_checked_even_when_a_token_waits(nobody, app, person, server, monkeypatch):
+    """Only the question for the name may come after ten minutes, not another address."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    server.sandbox.faults.append(Fault(status=500, path="/api/users/me"))
+    with pytest.raises(ServerError):
+        login.finish(address)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+
+    with pytest.raises(ExpiredError):
+        login.finish(address)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(status=404, body="<html>"), "GYAZO_AUTH_URL"),
+        (Fault(status=403, body=""), "GYAZO_AUTH_URL"),
+        (Fault(status=401, body=""), "GYAZO_AUTH_URL"),
+        (Fault(status=200, body={"error": "invalid_grant"}), "Open the link again"),
+        (Fault(status=400, body={"error": "invalid_scope"}), "invalid_scope"),
+    ],
+)
+def test_the_token_endpoint_has_its_own_sentences(nobody, app, person, server, fault, words):
+    """A wrong address is not a missing image, and a refusal with 200 is a refusal."""
+    login = nobody.login(app)
+    fault = dataclasses.replace(fault, path="/oauth/token")
+    server.sandbox.faults.append(fault)
+
+    with pytest.raises(TokenRequestError, match=words):
+        login.finish(person.answers(login.url))
+
+
+def test_no_secret_of_a_sign_in_is_shown(nobody, app, person, server, caplog):
+    """Code, state, verifier, secret and token appear in no repr and no log at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    login = nobody.login(app)
+    attempt = login._authorization
+    address = person.answers(login.url)
+    caplog.clear()  # the person's browser is not ours
+    secrets = [attempt.state.reveal(), attempt.verifier.reveal(), code_of(address)]
+    shown = [repr(login), repr(vars(login)), repr(attempt)]
+    login.finish(address)
+    secrets += [app.secret.reveal(), nobody.account.token.reveal()]
+    shown += [repr(login), repr(vars(login)), repr(nobody), caplog.text]
+
+    assert "/oauth/token" in caplog.text
+    assert not [(s, text) for s in secrets for text in shown if s in text]
+
+
+def test_the_person_helper_ends_on_the_redirect_uri(nobody, app, server):
+    """The tests' own person goes the documented way: code, then state."""
+    login = nobody.login(app)
+
+    address = Person(server.url).answers(login.url)
+
+    assert address.startswith(f"{app.redirect_uri}?code=")
+    assert "&state=" in address
+
+
+def test_a_dead_sign_in_is_not_replaced_by_the_environments_account(two_accounts, monkeypatch):
+    """The token of one account died: what follows must not land in another's album."""
+    server, app = two_accounts
+    one, two = server.sandbox.accounts
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
+    with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
+        sign_in(gyazo, server, app, two, switch=True)
+        server.sandbox.revoke(gyazo.account.token.reveal())
+        with pytest.raises(UnauthorizedError):
+            gyazo.me()
+        with pytest.raises(NotLoggedInError, match="deleted or revoked"):
+            gyazo.me()
+
+        gyazo.logout()
+        assert gyazo.me().name == "One"
+
+
+def test_a_cancelled_attempt_signs_nobody_in(nobody, app, person, server):
+    """Closed while Gyazo is being asked, as by %unload_ext: what comes back is not taken."""
+    login = nobody.login(app)
+    address = person.answers(login.url)
+    server.sandbox.faults.append(Fault(status=None, delay=0.5, path="/api/users/me"))
+    threading.Timer(0.2, login.cancel).start()
+
+    with pytest.raises(ExpiredError, match="closed"):
+        login.finish(address)
+
+    assert nobody.account is None
