@@ -20,16 +20,10 @@ The packages, from the top to the bottom. A package imports only from those belo
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .api.image import Deleted, Image, Page
-from .api.models import Annotation, EasyUpload, Embed, Location, Metadata, Ocr, User
-from .api.retry import Retry, Timeouts
-from .auth.account import Account
-from .auth.login import Login
-from .batch.report import Failure, Report
 from .client.gyazo import Gyazo
-from .client.image_list import AsyncImages, Images
 from .errors import (
     ArgumentError,
     BatchError,
@@ -67,6 +61,14 @@ from .settings import App, Site
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from .api.image import Deleted, Image, Page
+    from .api.models import Annotation, EasyUpload, Embed, Location, Metadata, Ocr, User
+    from .api.retry import Retry, Timeouts
+    from .auth.account import Account
+    from .auth.login import Login
+    from .batch.report import Failure, Report
+    from .client.image_list import AsyncImages, Images
 
 __version__ = "0.1.0"
 
@@ -126,6 +128,29 @@ __all__ = [
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
+
+
+# What calls return and take. It is imported at its first use, so that %load_ext stays fast.
+_IMPORTED_LATER = {
+    "api.image": ("Deleted", "Image", "Page"),
+    "api.models": ("Annotation", "EasyUpload", "Embed", "Location", "Metadata", "Ocr", "User"),
+    "api.retry": ("Retry", "Timeouts"),
+    "auth.account": ("Account",),
+    "auth.login": ("Login",),
+    "batch.report": ("Failure", "Report"),
+    "client.image_list": ("AsyncImages", "Images"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _IMPORTED_LATER.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -26,6 +26,8 @@ from .secret import Secret
 # The two ways to send a token that https://gyazo.com/api/docs/auth names.
 TokenIn = Literal["header", "parameter"]
 
+ACCESS_TOKEN_VARIABLE = "GYAZO_ACCESS_TOKEN"  # noqa: S105 -- a name, not a token
+
 Override = Callable[[str], str | None]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -121,7 +123,7 @@ class Settings:
 
     def token(self) -> Secret | None:
         """The token in `GYAZO_ACCESS_TOKEN`, or None."""
-        text = os.environ.get("GYAZO_ACCESS_TOKEN", "").strip()
+        text = os.environ.get(ACCESS_TOKEN_VARIABLE, "").strip()
         try:
             return access_token(text) if text else None
         except ConfigError:

@@ -68,8 +68,8 @@ class Image:
         about = rest.pop("metadata", None)
         about = dict(about) if isinstance(about, dict) else {}
         # Seen in a detail and in the answer to an update: these two one level deeper.
-        inner = {name: about.pop(name, None) for name in ("ocr", "alt_text")}
-        outer = {name: rest.pop(name, None) for name in ("ocr", "alt_text")}
+        inner_ocr, inner_alt_text = about.pop("ocr", None), about.pop("alt_text", None)
+        ocr, alt_text = rest.pop("ocr", None), rest.pop("alt_text", None)
         url = text(rest.pop("url", None))
         image_id = text(rest.pop("image_id", None)) or ""
         annotations = rest.pop("localizedObjectAnnotations", None)
@@ -85,9 +85,9 @@ class Image:
             type=text(rest.pop("type", None)),
             created_at=date(rest.pop("created_at", None)),
             access_policy=text(rest.pop("access_policy", None)),
-            alt_text=text(outer["alt_text"]) or text(inner["alt_text"]),
+            alt_text=text(alt_text) or text(inner_alt_text),
             metadata=Metadata.from_json(about),
-            ocr=Ocr.from_json(outer["ocr"] or inner["ocr"]),
+            ocr=Ocr.from_json(ocr or inner_ocr),
             location=Location.from_json(rest.pop("exif_normalized", None)),
             objects=Annotation.all_from_json(annotations or snake),
             video_length=number(rest.pop("video_length", None)),

@@ -95,11 +95,14 @@ class Metadata:
     def from_json(cls, data: Any) -> Self:
         """Read `metadata`, which may be missing altogether."""
         rest = dict(data) if isinstance(data, dict) else {}
-        names = ("app", "title", "url", "desc", "original_title", "original_url")
-        known = {name: text(rest.pop(name, None)) for name in names}
         address, links = rest.pop("exif_address", None), rest.pop("links", None)
         return cls(
-            **known,
+            app=text(rest.pop("app", None)),
+            title=text(rest.pop("title", None)),
+            url=text(rest.pop("url", None)),
+            desc=text(rest.pop("desc", None)),
+            original_title=text(rest.pop("original_title", None)),
+            original_url=text(rest.pop("original_url", None)),
             exif_address=address if isinstance(address, dict) else text(address),
             links=tuple(str(link) for link in links) if isinstance(links, list) else (),
             extra=rest,
@@ -146,14 +149,11 @@ class Annotation:
     @classmethod
     def all_from_json(cls, data: Any) -> tuple[Self, ...]:
         """Read `localizedObjectAnnotations`."""
-        entries = (
-            [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
-        )
-        return tuple(
-            cls(name, text(entry.get("name_ja")), number(entry.get("score")))
-            for entry in entries
-            if (name := text(entry.get("name")))
-        )
+        found = []
+        for entry in data if isinstance(data, list) else ():
+            if isinstance(entry, dict) and (name := text(entry.get("name"))):
+                found.append(cls(name, text(entry.get("name_ja")), number(entry.get("score"))))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from gyazo_nb.api.models import User
 from gyazo_nb.errors import ConfigError, NotLoggedInError, OtherAccountError
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import Settings, Site
-
-ENVIRONMENT = "GYAZO_ACCESS_TOKEN"
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, Settings, Site
 
 _SWITCH = "add --switch to the same line to change (in Python: switch=True)"
 
@@ -108,7 +106,11 @@ class CurrentAccount:
 
     def _of_environment(self) -> Account | None:
         token = self._settings.token()
-        return None if token is None else Account(token, self._settings.site(), None, ENVIRONMENT)
+        return (
+            None
+            if token is None
+            else Account(token, self._settings.site(), None, ACCESS_TOKEN_VARIABLE)
+        )
 
 
 def check_same_site(site: Site, current: Account) -> None:

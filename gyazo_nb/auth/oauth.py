@@ -13,6 +13,7 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -95,10 +96,15 @@ class Authorization:
 
 def begin(site: Site, app: App) -> Authorization:
     """Begin one attempt to sign in, with a fresh `state` and verifier."""
-    needed = {"client_secret": app.secret, "redirect_uri": app.redirect_uri}
-    missing = " and ".join(setting_names(setting) for setting, value in needed.items() if not value)
+    missing = []
+    if not app.secret:
+        missing.append(setting_names("client_secret"))
+    if not app.redirect_uri:
+        missing.append(setting_names("redirect_uri"))
     if missing:
-        raise ConfigError(f"Set {missing} as on your application's page: signing in needs it.")
+        raise ConfigError(
+            f"Set {' and '.join(missing)} as on your application's page: signing in needs it."
+        )
     return Authorization(site, app.client_id, app.redirect_uri)
 
 
@@ -119,9 +125,7 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
     # token that the first attempt brought may be revoked.
     url = f"{authorization.site.auth_url}/oauth/token"
     request = Request("POST", url, form=form, retry="never")
-    return Operation(
-        request, lambda reply: _token(request, reply), lambda reply: _refusal(request, reply)
-    )
+    return Operation(request, partial(_token, request), partial(_refusal, request))
 
 
 def _token(request: Request, reply: Reply) -> Token:

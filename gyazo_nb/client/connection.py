@@ -10,20 +10,31 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from gyazo_nb.api import endpoints
-from gyazo_nb.api.models import User
+from gyazo_nb.api import custom_request, endpoints
+from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.image import Deleted, Image, Page
+from gyazo_nb.api.models import EasyUpload, Embed, User
 from gyazo_nb.api.operation import FilePart, Operation
 from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
-from gyazo_nb.auth.login import OpenLogins, request_user
+from gyazo_nb.auth.login import Login, request_user
+from gyazo_nb.auth.open_logins import OpenLogins
+from gyazo_nb.batch.report import Report
+from gyazo_nb.batch.runner import Batch
+from gyazo_nb.batch.upload import Uploader
 from gyazo_nb.errors import GyazoError, NotLoggedInError, UnauthorizedError
 from gyazo_nb.images import convert
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import Settings, Site
+from gyazo_nb.settings import App, Settings, Site
+
+from .image_list import AsyncImages, Images
+from .page_cache import PageCache
 
 if TYPE_CHECKING:
     from gyazo_nb.http.transport import Transport
@@ -41,15 +52,15 @@ class Connection:
         self,
         settings: Settings,
         *,
-        timeouts: Timeouts | None = None,
-        retry: Retry | None = None,
-        open_logins: OpenLogins | None = None,
+        open_logins: OpenLogins,
+        timeout: float | Timeouts | None = None,
+        retries: int | Retry | None = None,
     ) -> None:
         self.settings = settings
         self.current = CurrentAccount(settings)
-        self.open_logins = open_logins or OpenLogins()
+        self.open_logins = open_logins
         self.uploaded_ids: set[str] = set()  # another upload of one of these existed before
-        self._timeouts, self._retry = timeouts, retry
+        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._transport: Transport | None = None
         self._lock = threading.Lock()
 
@@ -114,6 +125,24 @@ class Connection:
             if self.current.replace(current, account):
                 return
 
+    def start_with(self, token: Secret) -> None:
+        """Make a token the current account, without asking Gyazo for its user."""
+        self.current.sign_in(Account(token, self.settings.site(), None, "the argument"))
+
+    def use_token(self, token: Secret, *, site: Site | None, switch: bool, source: str) -> User:
+        """Ask Gyazo for the user of a token, and make it the current account."""
+        site = site or self.settings.site()
+        try:
+            user = self.send_once(endpoints.me(site, token))
+        except UnauthorizedError as error:
+            raise UnauthorizedError(
+                f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
+                f"complete. Run %gyazo_login --mode panel (or --token) to sign in another way.",
+                status=error.status,
+            ) from None
+        self.sign_in(Account(token, site, user, source), switch=switch)
+        return user
+
     def _request_user(self, account: Account) -> User | None:
         """Ask for the user of an account; None if its token is revoked."""
         try:
@@ -165,6 +194,88 @@ class Connection:
         if account is None or account.token != operation.request.token:
             return None
         return endpoints.me(account.site, account.token)
+
+    # ── operations for the current account: pass one to `send` or `asend` ───────────────────────
+
+    def upload(self, part: FilePart, fields: Mapping[str, Any]) -> Operation[Image]:
+        """Upload a picture. `fields` are those of `UploadFields`."""
+        site, token = self.signed_in()
+        return endpoints.upload(site, token, part, UploadFields(**fields), self.uploaded_ids)
+
+    def easy_upload(
+        self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]
+    ) -> Operation[EasyUpload]:
+        """Upload a picture without the token."""
+        client_id = client_id or self.settings.app().client_id
+        return endpoints.easy_upload(self.site(), client_id, convert.data_url(part), **fields)
+
+    def images(self, page: int | None, per_page: int | None) -> Operation[Page]:
+        """Fetch one page of the images."""
+        site, token = self.signed_in()
+        page = 1 if page is None else page
+        per_page = 20 if per_page is None else per_page
+        return endpoints.images(site, token, page=page, per_page=per_page)
+
+    def image(self, image_id: str | Image) -> Operation[Image]:
+        """Fetch one image."""
+        return endpoints.image(*self.signed_in(), image_id)
+
+    def search(self, query: str, *, page: int, per: int) -> Operation[Page]:
+        """Search the images."""
+        site, token = self.signed_in()
+        return endpoints.search(site, token, query, page=page, per=per)
+
+    def update(self, image: str | Image, **texts: str | None) -> Operation[Image]:
+        """Change the texts of an image."""
+        site, token = self.signed_in()
+        return endpoints.update(site, token, image, **texts)
+
+    def delete(self, image: str | Image) -> Operation[Deleted]:
+        """Delete an image."""
+        return endpoints.delete(*self.signed_in(), image)
+
+    def me(self) -> Operation[User]:
+        """Ask for the user."""
+        return endpoints.me(*self.signed_in())
+
+    def oembed(self, url: str | Image) -> Operation[Embed]:
+        """Ask how to embed an image, without the token."""
+        return endpoints.oembed(self.site(), url)
+
+    def request(self, method: str, path: str, **content: Any) -> Operation[Any]:
+        """Send any other request."""
+        site, token = self.signed_in()
+        return custom_request.request(site, token, method, path, **content)
+
+    # ── batches, sign-ins and lists ──────────────────────────────────────────────────────────────
+
+    def batch(
+        self,
+        items: Any,
+        fields: Mapping[str, Any],
+        *,
+        concurrency: int,
+        progress: bool,
+        resume: str | os.PathLike[str] | None,
+        on_start: Callable[[Report], None],
+    ) -> Batch:
+        """Prepare the upload of many items. `on_start` gets the report when the batch starts."""
+        uploader = Uploader(self, fields, resume)
+        return Batch(items, uploader, concurrency=concurrency, progress=progress, on_start=on_start)
+
+    def image_list(self) -> Images:
+        """All images, as a sequence."""
+        return Images(PageCache(self))
+
+    def async_image_list(self) -> AsyncImages:
+        """Same as `image_list`, async."""
+        return AsyncImages(PageCache(self))
+
+    def login(self, app: App | None, site: Site | None, *, switch: bool) -> Login:
+        """Begin a sign-in."""
+        login = Login(self, app=app, site=site, switch=switch)
+        self.open_logins.logins.add(login)
+        return login
 
     # ── pictures ─────────────────────────────────────────────────────────────────────────────────
 

@@ -9,35 +9,33 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
-from gyazo_nb.api import custom_request, endpoints
-from gyazo_nb.api.endpoints import AccessPolicy, UploadFields
-from gyazo_nb.api.image import Deleted, Image, Page
-from gyazo_nb.api.models import EasyUpload, Embed, User
-from gyazo_nb.api.operation import FilePart, Operation
-from gyazo_nb.api.retry import Retry, Timeouts
-from gyazo_nb.auth.account import Account
-from gyazo_nb.auth.login import Login, OpenLogins
-from gyazo_nb.batch.report import Report
-from gyazo_nb.batch.runner import Batch
-from gyazo_nb.batch.source import Items
-from gyazo_nb.batch.upload import PerItem, Uploader
-from gyazo_nb.errors import NotLoggedInError, UnauthorizedError
-from gyazo_nb.images import convert
+from gyazo_nb.auth.open_logins import OpenLogins
+from gyazo_nb.errors import NotLoggedInError
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site, TokenIn, access_token
 
-from .connection import Connection
-from .image_list import AsyncImages, Images
-from .page_cache import PageCache
+if TYPE_CHECKING:  # imported by the first call, see `_connection`
+    from gyazo_nb.api.endpoints import AccessPolicy
+    from gyazo_nb.api.image import Deleted, Image, Page
+    from gyazo_nb.api.models import EasyUpload, Embed, User
+    from gyazo_nb.api.retry import Retry, Timeouts
+    from gyazo_nb.auth.account import Account
+    from gyazo_nb.auth.login import Login
+    from gyazo_nb.batch.report import Report
+    from gyazo_nb.batch.source import Items
+    from gyazo_nb.batch.upload import PerItem
+
+    from .connection import Connection
+    from .image_list import AsyncImages, Images
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,17 +96,35 @@ class Gyazo:
             "upload_url": upload_url,
             "token_in": token_in,
         }
-        self._connection = Connection(
-            (settings or Settings()).with_override(arguments.get),
-            timeouts=None if timeout is None else Timeouts.of(timeout),
-            retry=None if retries is None else Retry.of(retries),
-            open_logins=open_logins,
-        )
+        self._settings = (settings or Settings()).with_override(arguments.get)
+        self._open_logins = open_logins or OpenLogins()
+        self._timeout, self._retries = timeout, retries
+        self._lock = threading.Lock()
+        self._opened: Connection | None = None
         self._report: Report | None = None
+        if timeout is not None or retries is not None:
+            _ = self._connection  # checks them
         if token is not None:
-            site = self._connection.settings.site()
-            account = Account(access_token(token), site, None, "the argument")
-            self._connection.current.sign_in(account)
+            self._connection.start_with(access_token(token))
+
+    @property
+    def _connection(self) -> Connection:
+        """The connection. The first call makes it, and imports what is below this module.
+
+        `%load_ext` stays fast by that: no other module of this package delays its imports, except where
+        the third-party libraries httpx, ipywidgets and tqdm are loaded.
+        """
+        from .connection import Connection  # noqa: PLC0415 -- see above
+
+        with self._lock:  # two threads must not make two
+            if self._opened is None:
+                self._opened = Connection(
+                    self._settings,
+                    timeout=self._timeout,
+                    retries=self._retries,
+                    open_logins=self._open_logins,
+                )
+            return self._opened
 
     # ── uploads ──────────────────────────────────────────────────────────────────────────────────
 
@@ -138,30 +154,27 @@ class Gyazo:
         `PictureError` if the object cannot become a picture, `NotLoggedInError` before the sign-in.
         Source: https://gyazo.com/api/docs/image#upload
         """
-        site, token = self._connection.signed_in()
-        part = self._connection.file_part(picture)
-        fields = UploadFields(
-            title=title,
-            desc=desc,
-            access_policy=access_policy,
-            metadata_is_public=metadata_is_public,
-            referer_url=referer_url,
-            app=app,
-            created_at=created_at,
-            collection_id=collection_id,
-        )
-        seen = self._connection.uploaded_ids
-        return self._connection.send(endpoints.upload(site, token, part, fields, seen))
+        connection = self._connection
+        connection.signed_in()  # before rendering, which may take long
+        fields = {
+            "title": title,
+            "desc": desc,
+            "access_policy": access_policy,
+            "metadata_is_public": metadata_is_public,
+            "referer_url": referer_url,
+            "app": app,
+            "created_at": created_at,
+            "collection_id": collection_id,
+        }
+        return connection.send(connection.upload(connection.file_part(picture), fields))
 
     @same_parameters(upload)
     async def aupload(self, picture: Any, **fields: Any) -> Image:
         """Same as `upload`, async."""
-        site, token = self._connection.signed_in()
-        part = await self._connection.afile_part(picture)
-        seen = self._connection.uploaded_ids
-        return await self._connection.asend(
-            endpoints.upload(site, token, part, UploadFields(**fields), seen)
-        )
+        connection = self._connection
+        connection.signed_in()
+        part = await connection.afile_part(picture)
+        return await connection.asend(connection.upload(part, fields))
 
     def upload_all(
         self,
@@ -203,7 +216,14 @@ class Gyazo:
             "created_at": created_at,
             "collection_id": collection_id,
         }
-        batch = self._batch(things, concurrency, progress, resume, fields)
+        batch = self._connection.batch(
+            things,
+            fields,
+            concurrency=concurrency,
+            progress=progress,
+            resume=resume,
+            on_start=self._set_report,
+        )
         batch.run()
         return batch.report
 
@@ -224,7 +244,14 @@ class Gyazo:
         Items are read and rendered in the thread of the event loop, which runs other tasks between two
         items. Let an async generator await what takes long.
         """
-        batch = self._batch(things, concurrency, progress, resume, fields)
+        batch = self._connection.batch(
+            things,
+            fields,
+            concurrency=concurrency,
+            progress=progress,
+            resume=resume,
+            on_start=self._set_report,
+        )
         await batch.arun()
         return batch.report
 
@@ -235,23 +262,6 @@ class Gyazo:
         >>> gyazo.report.retry()                           # doctest: +SKIP
         """
         return self._report
-
-    def _batch(
-        self,
-        items: Items,
-        concurrency: int,
-        progress: bool,
-        resume: str | os.PathLike[str] | None,
-        fields: Mapping[str, Any],
-    ) -> Batch:
-        uploader = Uploader(self._connection, fields, resume)
-        return Batch(
-            items,
-            uploader,
-            concurrency=concurrency,
-            progress=progress,
-            on_start=self._set_report,
-        )
 
     def _set_report(self, report: Report) -> None:
         self._report = report
@@ -277,9 +287,10 @@ class Gyazo:
         `per_page` (20, up to 100): one `Page`, fetched immediately.
         Source: https://gyazo.com/api/docs/image#list
         """
+        connection = self._connection
         if page is None and per_page is None:
-            return Images(PageCache(self._connection))
-        return self._connection.send(self._page(page, per_page))
+            return connection.image_list()
+        return connection.send(connection.images(page, per_page))
 
     @overload
     def aimages(self, *, page: None = None, per_page: None = None) -> AsyncImages: ...
@@ -299,15 +310,10 @@ class Gyazo:
         >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
         >>> await gyazo.aimages(page=2, per_page=10)                # doctest: +SKIP
         """
+        connection = self._connection
         if page is None and per_page is None:
-            return AsyncImages(PageCache(self._connection))
-        return self._connection.asend(self._page(page, per_page))
-
-    def _page(self, page: int | None, per_page: int | None) -> Operation[Page]:
-        site, token = self._connection.signed_in()
-        page = 1 if page is None else page
-        per_page = 20 if per_page is None else per_page
-        return endpoints.images(site, token, page=page, per_page=per_page)
+            return connection.async_image_list()
+        return connection.asend(connection.images(page, per_page))
 
     def image(self, image_id: str | Image) -> Image:
         """One image, by its id or the address of its page.
@@ -317,12 +323,13 @@ class Gyazo:
         An `Image` is fetched again. Raises `NotFoundError` if the image does not exist.
         Source: https://gyazo.com/api/docs/image#image
         """
-        return self._connection.send(endpoints.image(*self._connection.signed_in(), image_id))
+        connection = self._connection
+        return connection.send(connection.image(image_id))
 
     async def aimage(self, image_id: str | Image) -> Image:
         """Same as `image`, async."""
-        operation = endpoints.image(*self._connection.signed_in(), image_id)
-        return await self._connection.asend(operation)
+        connection = self._connection
+        return await connection.asend(connection.image(image_id))
 
     def search(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Your images that match a query, as a `Page`. Needs a paid plan.
@@ -333,14 +340,13 @@ class Gyazo:
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
         minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
         """
-        site, token = self._connection.signed_in()
-        return self._connection.send(endpoints.search(site, token, query, page=page, per=per))
+        connection = self._connection
+        return connection.send(connection.search(query, page=page, per=per))
 
     async def asearch(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Same as `search`, async."""
-        site, token = self._connection.signed_in()
-        operation = endpoints.search(site, token, query, page=page, per=per)
-        return await self._connection.asend(operation)
+        connection = self._connection
+        return await connection.asend(connection.search(query, page=page, per=per))
 
     def update(
         self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
@@ -353,15 +359,14 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. None leaves a text as it is. Raises
         `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
         """
-        site, token = self._connection.signed_in()
-        operation = endpoints.update(site, token, image, desc=desc, alt_text=alt_text)
-        return self._connection.send(operation)
+        connection = self._connection
+        return connection.send(connection.update(image, desc=desc, alt_text=alt_text))
 
     @same_parameters(update)
     async def aupdate(self, image: str | Image, **texts: Any) -> Image:
         """Same as `update`, async."""
-        site, token = self._connection.signed_in()
-        return await self._connection.asend(endpoints.update(site, token, image, **texts))
+        connection = self._connection
+        return await connection.asend(connection.update(image, **texts))
 
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. This cannot be undone.
@@ -371,12 +376,13 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
         """
-        return self._connection.send(endpoints.delete(*self._connection.signed_in(), image))
+        connection = self._connection
+        return connection.send(connection.delete(image))
 
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, async."""
-        operation = endpoints.delete(*self._connection.signed_in(), image)
-        return await self._connection.asend(operation)
+        connection = self._connection
+        return await connection.asend(connection.delete(image))
 
     # ── other calls ──────────────────────────────────────────────────────────────────────────────
 
@@ -388,11 +394,11 @@ class Gyazo:
 
         Source: https://gyazo.com/api/docs/user
         """
-        return self._connection.send(endpoints.me(*self._connection.signed_in()))
+        return self._connection.send(self._connection.me())
 
     async def ame(self) -> User:
         """Same as `me`, async."""
-        return await self._connection.asend(endpoints.me(*self._connection.signed_in()))
+        return await self._connection.asend(self._connection.me())
 
     def oembed(self, url: str | Image) -> Embed:
         """What a web page needs to embed an image: the picture's address and its size in pixels.
@@ -403,11 +409,11 @@ class Gyazo:
         `NotFoundError` for an image that is not public.
         Source: https://gyazo.com/api/docs/image#oembed
         """
-        return self._connection.send(endpoints.oembed(self._connection.site(), url))
+        return self._connection.send(self._connection.oembed(url))
 
     async def aoembed(self, url: str | Image) -> Embed:
         """Same as `oembed`, async."""
-        return await self._connection.asend(endpoints.oembed(self._connection.site(), url))
+        return await self._connection.asend(self._connection.oembed(url))
 
     def easy_upload(
         self,
@@ -427,35 +433,20 @@ class Gyazo:
         token. Gyazo requires a `referer_url`, the page that the picture comes from. Raises
         `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
-        part = self._connection.file_part(picture)
-        return self._connection.send(
-            self._easy_upload(
-                part, title=title, desc=desc, referer_url=referer_url, client_id=client_id
-            )
-        )
+        connection = self._connection
+        fields = {"title": title, "desc": desc, "referer_url": referer_url}
+        part = connection.file_part(picture)
+        return connection.send(connection.easy_upload(part, client_id, fields))
 
     @same_parameters(easy_upload)
-    async def aeasy_upload(self, picture: Any, **options: Any) -> EasyUpload:
+    async def aeasy_upload(
+        self, picture: Any, *, client_id: str | None = None, **fields: Any
+    ) -> EasyUpload:
         """Same as `easy_upload`, async."""
-        part = await self._connection.afile_part(picture)
-        return await self._connection.asend(self._easy_upload(part, **options))
-
-    def _easy_upload(
-        self,
-        part: FilePart,
-        *,
-        referer_url: str = DEFAULT_REFERER,
-        client_id: str | None = None,
-        **texts: str | None,
-    ) -> Operation[EasyUpload]:
-        client_id = client_id or self._connection.settings.app().client_id
-        return endpoints.easy_upload(
-            self._connection.site(),
-            client_id,
-            convert.data_url(part),
-            referer_url=referer_url,
-            **texts,
-        )
+        connection = self._connection
+        fields = {"referer_url": DEFAULT_REFERER} | fields
+        part = await connection.afile_part(picture)
+        return await connection.asend(connection.easy_upload(part, client_id, fields))
 
     def request(
         self,
@@ -476,18 +467,16 @@ class Gyazo:
         something each time (POST, PATCH) is retried only where it was certainly not processed.
         Source: https://gyazo.com/api/docs
         """
-        site, token = self._connection.signed_in()
-        return self._connection.send(
-            custom_request.request(site, token, method, path, params=params, form=form, json=json)
+        connection = self._connection
+        return connection.send(
+            connection.request(method, path, params=params, form=form, json=json)
         )
 
     @same_parameters(request)
     async def arequest(self, method: str, path: str, **content: Any) -> Any:
         """Same as `request`, async."""
-        site, token = self._connection.signed_in()
-        return await self._connection.asend(
-            custom_request.request(site, token, method, path, **content)
-        )
+        connection = self._connection
+        return await connection.asend(connection.request(method, path, **content))
 
     # ── signing in ───────────────────────────────────────────────────────────────────────────────
 
@@ -504,9 +493,7 @@ class Gyazo:
         account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
-        login = Login(self._connection, app=app, site=site, switch=switch)
-        self._connection.open_logins.logins.add(login)
-        return login
+        return self._connection.login(app, site, switch=switch)
 
     def use_token(
         self,
@@ -524,18 +511,9 @@ class Gyazo:
         `UnauthorizedError` if Gyazo does not accept it, and what every call may raise; then nothing has
         changed.
         """
-        site = site or self._connection.settings.site()
-        account = Account(access_token(token), site, None, source)
-        try:
-            user = self._connection.send_once(endpoints.me(account.site, account.token))
-        except UnauthorizedError as error:
-            raise UnauthorizedError(
-                f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
-                f"complete. Run %gyazo_login --mode panel (or --token) to sign in another way.",
-                status=error.status,
-            ) from None
-        self._connection.sign_in(replace(account, user=user), switch=switch)
-        return user
+        return self._connection.use_token(
+            access_token(token), site=site, switch=switch, source=source
+        )
 
     async def ready(self, seconds: float = 300.0) -> User | None:
         """Wait for a sign-in: for a cell between the panel and the cells that need it.
@@ -545,7 +523,7 @@ class Gyazo:
         Raises `NotLoggedInError` if no sign-in is open, or none is finished in time.
         """
         deadline = time.monotonic() + seconds
-        open_logins = self._connection.open_logins
+        open_logins = self._open_logins
         open_logins.awaiting_cells += 1
         try:
             while (account := self.account) is None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from itertools import count
+from typing import TYPE_CHECKING
 
 from gyazo_nb.api import endpoints
 from gyazo_nb.api.image import Image, Page
 from gyazo_nb.api.operation import Operation
 from gyazo_nb.errors import NotLoggedInError
 
-from .connection import Connection
+if TYPE_CHECKING:
+    from .connection import Connection
 
 PAGE_SIZE = 100  # images; Gyazo returns no more at once
 UNKNOWN = 10**12  # stands for the end of a list that is not known: more than any account has

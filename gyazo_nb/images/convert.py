@@ -106,7 +106,10 @@ def detect_format(head: bytes) -> str | None:
     'gif'
     """
     for kind, _, marks in _KINDS:
-        if all(head[at : at + len(mark)] == mark for at, mark in marks):
+        for position, mark in marks:
+            if not head.startswith(mark, position):
+                break
+        else:
             return kind
     return None
 

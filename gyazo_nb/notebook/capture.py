@@ -25,7 +25,7 @@ T = TypeVar("T")
 Finish = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-class Shown:
+class DisplayedOutputs:
     """What a cell showed, in order: each as a mime bundle, with the thing itself where it is known."""
 
     def __init__(self) -> None:
@@ -82,14 +82,16 @@ class Shown:
         return threading.get_ident() == self._thread
 
 
-def run(shell: InteractiveShell, cell: str, finish: Finish) -> tuple[Shown, ExecutionResult]:
+def run(
+    shell: InteractiveShell, cell: str, finish: Finish
+) -> tuple[DisplayedOutputs, ExecutionResult]:
     """Run a cell in the user's namespace, and give what it showed and how it ended.
 
     `finish` ends a coroutine inside of a running loop: a kernel's, where the cell awaits something.
     matplotlib's inline figures are shown when the cell ends, by IPython's `post_execute`: that has
     happened when this returns.
     """
-    shown = Shown()
+    shown = DisplayedOutputs()
     with _watched(shell, shown, cell), _loop_at_hand(shell, finish):
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return shown, result
@@ -147,7 +149,7 @@ def fail(outer: ExecutionResult | None, error: BaseException) -> None:
 
 
 @contextmanager
-def _watched(shell: InteractiveShell, shown: Shown, cell: str) -> Iterator[None]:
+def _watched(shell: InteractiveShell, shown: DisplayedOutputs, cell: str) -> Iterator[None]:
     """Look on at everything that is displayed.
 
     By an attribute of the very objects, which `capture_output` replaces: what it keeps from being seen

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gyazo_nb.api.models import User
-from gyazo_nb.auth.account import ENVIRONMENT, Account
+from gyazo_nb.auth.account import Account
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.auth.token_store import Profile
 from gyazo_nb.client.gyazo import Gyazo
@@ -24,7 +24,7 @@ from gyazo_nb.errors import (
     StoreError,
     UnauthorizedError,
 )
-from gyazo_nb.settings import Settings, Site
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, Settings, Site
 
 from .login_options import LoginOptions
 
@@ -106,7 +106,7 @@ class CredentialResolver:
             yield from self._saved(options.profile, warnings, options.save)
         token = None if named and options.save is None else self._settings.token()
         if token is not None:
-            yield _Credential(Profile(token, self._settings.site()), ENVIRONMENT)
+            yield _Credential(Profile(token, self._settings.site()), ACCESS_TOKEN_VARIABLE)
         if not named and options.mode == "auto":
             yield from self._saved(DEFAULT, warnings, options.save)
 

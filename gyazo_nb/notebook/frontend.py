@@ -85,6 +85,7 @@ def handles_widgets_while_awaiting(shell: Any) -> bool:
 
 
 def kernel_version() -> tuple[int, ...]:
+    """The first two numbers of the version of ipykernel, as in `(7, 4)`."""
     from ipykernel._version import version_info  # noqa: PLC0415 -- there is a kernel, so it is there
 
     return tuple(part for part in version_info[:2] if isinstance(part, int))

@@ -1,48 +1,84 @@
-"""`%gyazo_login` and its companions, and what `%load_ext` and `%unload_ext` do.
+"""The magics, and what `%load_ext` and `%unload_ext` do.
 
-The law: a magic ends at once unless waiting is asked for, and takes no secret as an argument (the
-line is kept in the history and in the file). Whatever loading put somewhere, unloading takes away: the
-magics, the traits, the completions, the variable, open panels, listeners, connections, the sandbox,
-the token.
+Guarantees: a magic returns immediately unless waiting is requested. It takes no secret as an argument,
+since the line is kept in the history and in the notebook file. Unloading removes everything that loading
+and the magics added: the magics, the traits, the completions, the variable, open panels, listeners,
+connections, the sandbox, the token.
 """
 
 from __future__ import annotations
 
 import itertools
 import keyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from gyazo_nb.auth.account import ENVIRONMENT
-from gyazo_nb.auth.login import OpenLogins
+from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError
-from gyazo_nb.settings import is_loopback
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback
 
 from . import completion, messages
-from .login_options import LoginOptions
-from .sign_in import SignInFlow
 from .traits import GyazoTraits
-from .upload_magics import UploadMagics
 
-WAIT = 300.0  # seconds, if --wait names none
+if TYPE_CHECKING:  # imported by the first magic that runs
+    from .sign_in import SignInFlow
+    from .uploads import UploadFlow, UploadOptions
+
+DEFAULT_WAIT = 300.0  # seconds, if --wait names none
+DEFAULT_INTO = "gyazo_images"
+
+
+def _upload_options(function: Any) -> Any:
+    """The options that `%gyazo` and `%%gyazo` have in common."""
+    for option in (
+        argument("--title", help="The title of each picture."),
+        argument("--desc", help="A comment; #word becomes a tag."),
+        argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
+        argument("--collection", metavar="ID", help="A collection that you own or have joined."),
+        argument(
+            "--into",
+            default=DEFAULT_INTO,
+            metavar="NAME",
+            help=f"The variable for the list of images; {DEFAULT_INTO}.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @magics_class
-class GyazoMagics(UploadMagics, GyazoTraits, Magics):
+class GyazoMagics(GyazoTraits, Magics):
     """Sign in to Gyazo from a notebook."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
-        open_logins = OpenLogins()
-        self.session = Gyazo(settings=self.settings, open_logins=open_logins)
-        self.sign_in = SignInFlow(shell, self.session, self.settings, open_logins)
-        self.pushed = ""  # the name under which the session stands in the namespace
+        self.open_logins = OpenLogins()
+        self.session = Gyazo(settings=self.settings, open_logins=self.open_logins)
+        self.variable = ""  # the name of the session in the namespace
+        self._sign_in_flow: SignInFlow | None = None
+
+    @property
+    def sign_in(self) -> SignInFlow:
+        """Made by the first magic that signs in or out."""
+        if self._sign_in_flow is None:
+            from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
+
+            self._sign_in_flow = SignInFlow(
+                self.shell, self.session, self.settings, self.open_logins
+            )
+        return self._sign_in_flow
+
+    @property
+    def _uploads(self) -> UploadFlow:
+        from .uploads import UploadFlow  # noqa: PLC0415 -- as above
+
+        return UploadFlow(self.shell, self.session)
 
     @no_var_expand
     @magic_arguments()
@@ -58,7 +94,7 @@ class GyazoMagics(UploadMagics, GyazoTraits, Magics):
         "--wait",
         nargs="?",
         type=float,
-        const=WAIT,
+        const=DEFAULT_WAIT,
         metavar="SECONDS",
         help="Let the cell end when the sign-in does (at most SECONDS, 300 if not given), so that Run "
         "All works.",
@@ -93,8 +129,7 @@ class GyazoMagics(UploadMagics, GyazoTraits, Magics):
         Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
-        options = LoginOptions(**vars(self._parsed(self.gyazo_login, line)))
-        self.sign_in.run(options, self.pushed)
+        self.sign_in.run(vars(self._parsed(self.gyazo_login, line)), self.variable)
 
     @no_var_expand
     @magic_arguments()
@@ -107,7 +142,7 @@ class GyazoMagics(UploadMagics, GyazoTraits, Magics):
         options = self._parsed(self.gyazo_logout, line)
         before = self.session.known
         # An environment's token that nobody signed in with is not ours to forget.
-        mine = before is not None and (before.user or before.source != ENVIRONMENT)
+        mine = before is not None and (before.user or before.source != ACCESS_TOKEN_VARIABLE)
         self.session.logout()
         saved, complaint = self.sign_in.credentials.forget(
             options.profile, before if mine else None
@@ -134,11 +169,39 @@ class GyazoMagics(UploadMagics, GyazoTraits, Magics):
         where = f" at {account.site.api_url}, by {account.source}" if account else ""
         display(messages.text_message(f"Signed in as {user.called}{where}."), raw=True)
 
+    @no_var_expand
+    @magic_arguments()
+    @_upload_options
+    @argument(
+        "items", nargs="*", metavar="ITEM", help="A variable, an expression, a path or a glob."
+    )
+    @line_magic
+    def gyazo(self, line: str) -> None:
+        """Upload what is named, and show its cards.
+
+        %gyazo fig
+        %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
+        """
+        self._uploads.run_line(self._parsed_upload(self.gyazo, line))
+
+    @no_var_expand
+    @magic_arguments("%%gyazo")
+    @_upload_options
+    @argument("--on-error", action="store_true", help="Upload what was shown before an error, too.")
+    @cell_magic("gyazo")  # type: ignore[arg-type]  # its types know no method
+    def gyazo_cell(self, line: str, cell: str) -> None:
+        """Run the cell, then upload every figure that it showed, in order, and show their cards.
+
+        The list of images is in `gyazo_images`, or the variable named by --into.
+        """
+        self._uploads.run_cell(self._parsed_upload(self.gyazo_cell, line), cell)
+
     def close(self) -> None:
         """Let go of everything that the magics opened, and of the token."""
         self.session.logout()
         try:
-            self.sign_in.close()
+            if self._sign_in_flow is not None:
+                self._sign_in_flow.close()
         finally:
             self.session.close()
 
@@ -154,6 +217,11 @@ class GyazoMagics(UploadMagics, GyazoTraits, Magics):
                 f"run %gyazo_login --token."
             ) from None
 
+    def _parsed_upload(self, magic: Any, line: str) -> UploadOptions:
+        from .uploads import UploadOptions  # noqa: PLC0415 -- as above
+
+        return UploadOptions.parse(magic.parser, line)
+
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, and put one session into the namespace unless the name is taken."""
@@ -168,13 +236,13 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     completion.register(shell)
     names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
-    magics.pushed = next(name for name in names if name not in shell.user_ns)
-    if magics.pushed != wanted:
+    magics.variable = next(name for name in names if name not in shell.user_ns)
+    if magics.variable != wanted:
         print(  # noqa: T201 -- %load_ext's own way of speaking
-            f"The name {wanted} is yours already and was left alone: the session is {magics.pushed} "
+            f"The name {wanted} is yours already and was left alone: the session is {magics.variable} "
             f"(GYAZO_SESSION_NAME chooses another name)."
         )
-    shell.push({magics.pushed: magics.session}, interactive=False)
+    shell.push({magics.variable: magics.session}, interactive=False)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -188,8 +256,8 @@ def unload(shell: InteractiveShell) -> None:
             manager.magics[kind].pop(name, None)
     _unlist(shell, magics)
     completion.unregister(shell)
-    if magics.pushed:
-        shell.drop_by_id({magics.pushed: magics.session})
+    if magics.variable:
+        shell.drop_by_id({magics.variable: magics.session})
     magics.close()
 
 

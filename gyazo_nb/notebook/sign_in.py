@@ -7,6 +7,7 @@ of error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,12 @@ from uuid import uuid4
 from IPython.display import display
 
 from gyazo_nb.api.models import User
-from gyazo_nb.auth.account import ENVIRONMENT, check_same_site
-from gyazo_nb.auth.login import OpenLogins
+from gyazo_nb.auth.account import check_same_site
+from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, NotLoggedInError, WaitInterruptedError
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import App, Settings, Site
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
 
 from . import messages, prompt
 from .cell_wait import CellWait
@@ -58,8 +59,9 @@ class SignInFlow:
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None
 
-    def run(self, options: LoginOptions, name: str) -> None:
-        """Sign in as the options say. `name` is the variable that holds the session."""
+    def run(self, parsed: Mapping[str, Any], name: str) -> None:
+        """Sign in as the parsed line says. `name` is the variable that holds the session."""
+        options = LoginOptions(**parsed)
         frontend = detect_frontend(self._shell)
         target = self._start_sandbox(options) if options.sandbox else Target()
         if options.token:
@@ -68,7 +70,7 @@ class SignInFlow:
             return
         elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
             raise NotLoggedInError(
-                f"This front end can show no panel and answer no prompt: set {ENVIRONMENT} to a token "
+                f"This front end can show no panel and answer no prompt: set {ACCESS_TOKEN_VARIABLE} to a token "
                 f"from your application's page before the notebook runs, and leave --mode out."
             )
         elif target.app is None and not self._settings.text("client_id"):
@@ -99,7 +101,9 @@ class SignInFlow:
             display(messages.text_message(warning), raw=True)
         if result.user is None:
             if options.mode == "env":
-                raise NotLoggedInError(f"{ENVIRONMENT} is not set: set it, then run this again.")
+                raise NotLoggedInError(
+                    f"{ACCESS_TOKEN_VARIABLE} is not set: set it, then run this again."
+                )
             return False
         if not frontend.is_headless:
             note = f"The token came from {result.source} (--mode panel asks for a sign-in)."
