@@ -7,8 +7,8 @@ import sys
 import types
 
 import pytest
-from support.helpers import Person
 from IPython.core.interactiveshell import InteractiveShell
+from support.helpers import BrowserUser
 
 from gyazo_nb import App, Gyazo
 from gyazo_nb.sandbox import Sandbox, serve
@@ -29,8 +29,8 @@ def server():
 
 
 @pytest.fixture
-def person(server):
-    return Person(server.url)
+def user(server):
+    return BrowserUser(server.url)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def urls(server):
 
 
 @pytest.fixture
-def nobody(urls):
+def signed_out(urls):
     """A session in which nobody is signed in."""
     with Gyazo(**urls) as gyazo:
         yield gyazo
@@ -90,7 +90,7 @@ def keyring(monkeypatch):
     return module
 
 
-@pytest.fixture(params=["blocking", "awaited"])
+@pytest.fixture(params=["blocking", "async"])
 def call(request):
     """Call a method of a session by its blocking name, in both colours."""
     if request.param == "blocking":

@@ -10,10 +10,10 @@ import pytest
 
 from gyazo_nb import Secret
 from gyazo_nb.auth.callback_server import (
-    WRONG_STATE_PAGE,
-    SIGNED_IN_PAGE,
     FAILED_PAGE,
     NOT_FOUND_PAGE,
+    SIGNED_IN_PAGE,
+    WRONG_STATE_PAGE,
     Subscriber,
     is_catchable,
     subscribe,

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from support.helpers import Person
+from support.helpers import BrowserUser
 
 from gyazo_nb import (
     App,
@@ -36,35 +36,35 @@ def code_of(address):
     return address.partition("code=")[2].partition("&")[0]
 
 
-def test_the_whole_address_signs_in(nobody, app, person):
+def test_the_whole_address_signs_in(signed_out, app, user):
     """url, finish(address): the account is named and the session can be used."""
-    login = nobody.login(app)
+    login = signed_out.login(app)
 
-    user = login.finish(person.answers(login.url))
+    me = login.finish(user.authorize(login.url))
 
-    assert str(user) == "Sandy Box (sandy@example.com)"
-    assert nobody.me() == user
-    assert "Sandy Box" in repr(nobody)
+    assert str(me) == "Sandy Box (sandy@example.com)"
+    assert signed_out.me() == me
+    assert "Sandy Box" in repr(signed_out)
 
 
-def test_a_bare_code_signs_in(nobody, app, person):
+def test_a_bare_code_signs_in(signed_out, app, user):
     """The code alone will do."""
-    login = nobody.login(app)
+    login = signed_out.login(app)
 
-    assert login.finish(code_of(person.answers(login.url))).name == "Sandy Box"
+    assert login.finish(code_of(user.authorize(login.url))).name == "Sandy Box"
 
 
-def test_the_app_comes_from_the_settings(server, person, monkeypatch):
+def test_the_app_comes_from_the_settings(server, user, monkeypatch):
     """Without arguments, everything comes from the environment."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     with Gyazo() as gyazo:
         login = gyazo.login()
 
-        assert login.finish(person.answers(login.url)).name == "Sandy Box"
+        assert login.finish(user.authorize(login.url)).name == "Sandy Box"
 
 
-def test_a_client_secret_comes_from_a_file(server, person, monkeypatch, tmp_path):
+def test_a_client_secret_comes_from_a_file(server, user, monkeypatch, tmp_path):
     """GYAZO_CLIENT_SECRET_FILE names a file that holds it, blanks around it or not."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
@@ -74,40 +74,40 @@ def test_a_client_secret_comes_from_a_file(server, person, monkeypatch, tmp_path
     monkeypatch.setenv("GYAZO_CLIENT_SECRET_FILE", str(file))
     with Gyazo() as gyazo:
         login = gyazo.login()
-        assert login.finish(person.answers(login.url)).name == "Sandy Box"
+        assert login.finish(user.authorize(login.url)).name == "Sandy Box"
 
     file.unlink()
     with pytest.raises(ConfigError, match="GYAZO_CLIENT_SECRET_FILE"):
         gyazo.login()
 
 
-def test_a_denial_leaves_the_attempt_open(nobody, app, person, server):
+def test_a_denial_leaves_the_attempt_open(signed_out, app, user, server):
     """Deny, then allow by the same link."""
-    login = nobody.login(app)
+    login = signed_out.login(app)
     with pytest.raises(DeniedError):
-        login.finish(person.answers(login.url, "Deny"))
+        login.finish(user.authorize(login.url, "Deny"))
     assert asked(server) == 0
 
-    assert login.finish(person.answers(login.url)).name == "Sandy Box"
+    assert login.finish(user.authorize(login.url)).name == "Sandy Box"
 
 
-def test_a_used_code_is_refused_and_the_attempt_stays_open(nobody, app, person, server):
+def test_a_used_code_is_refused_and_the_attempt_stays_open(signed_out, app, user, server):
     """invalid_grant, then a fresh code in the same attempt."""
-    first = nobody.login(app)
-    used = person.answers(first.url)
+    first = signed_out.login(app)
+    used = user.authorize(first.url)
     first.finish(used)
-    login = nobody.login(app)
+    login = signed_out.login(app)
     with pytest.raises(InvalidGrantError, match="Open the link again"):
         login.finish(code_of(used))
     assert not login.can_retry
 
-    assert login.finish(person.answers(login.url)).name == "Sandy Box"
+    assert login.finish(user.authorize(login.url)).name == "Sandy Box"
 
 
-def test_the_address_of_another_attempt_is_refused(nobody, app, person, server):
+def test_the_address_of_another_attempt_is_refused(signed_out, app, user, server):
     """Each attempt has its own state; nothing is sent for a foreign one."""
-    one, two = nobody.login(app), nobody.login(app)
-    address = person.answers(one.url)
+    one, two = signed_out.login(app), signed_out.login(app)
+    address = user.authorize(one.url)
 
     with pytest.raises(PasteError, match="another sign-in"):
         two.finish(address)
@@ -116,10 +116,10 @@ def test_the_address_of_another_attempt_is_refused(nobody, app, person, server):
     assert one.finish(address).name == "Sandy Box"
 
 
-def test_an_attempt_signs_in_once(nobody, app, person, server):
+def test_an_attempt_signs_in_once(signed_out, app, user, server):
     """A finished attempt takes nothing more, and its state is spent."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     login.finish(address)
 
     with pytest.raises(ExpiredError, match="finished"):
@@ -128,10 +128,10 @@ def test_an_attempt_signs_in_once(nobody, app, person, server):
     assert asked(server) == 1
 
 
-def test_many_threads_make_one_exchange(nobody, app, person, server):
+def test_many_threads_make_one_exchange(signed_out, app, user, server):
     """However many finish at once, the code is sent once."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     outcomes = []
 
     def finish():
@@ -151,10 +151,10 @@ def test_many_threads_make_one_exchange(nobody, app, person, server):
 
 
 @pytest.mark.parametrize("seconds", [601, -60])
-def test_after_ten_minutes_there_is_a_new_link(nobody, app, person, server, monkeypatch, seconds):
+def test_after_ten_minutes_there_is_a_new_link(signed_out, app, user, server, monkeypatch, seconds):
     """An old state is refused (and one from the future); the attempt goes on with a new link."""
-    login = nobody.login(app)
-    old, address = login.url, person.answers(login.url)
+    login = signed_out.login(app)
+    old, address = login.url, user.authorize(login.url)
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + seconds)
     with pytest.raises(ExpiredError, match="more than ten minutes"):
@@ -164,7 +164,7 @@ def test_after_ten_minutes_there_is_a_new_link(nobody, app, person, server, monk
     assert asked(server) == 0
 
 
-def test_a_wrong_secret_corrected_sends_the_same_code_again(server, person, monkeypatch):
+def test_a_wrong_secret_corrected_sends_the_same_code_again(server, user, monkeypatch):
     """The code is kept, and the setting is read anew."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
@@ -172,7 +172,7 @@ def test_a_wrong_secret_corrected_sends_the_same_code_again(server, person, monk
     with Gyazo() as gyazo:
         login = gyazo.login()
         with pytest.raises(InvalidClientError, match="GYAZO_CLIENT_SECRET"):
-            login.finish(person.answers(login.url))
+            login.finish(user.authorize(login.url))
         assert login.can_retry
 
         monkeypatch.setenv("GYAZO_CLIENT_SECRET", server.variables["GYAZO_CLIENT_SECRET"])
@@ -190,10 +190,10 @@ def test_a_wrong_secret_corrected_sends_the_same_code_again(server, person, monk
         Fault(cut="request", path="/api/users/me"),
     ],
 )
-def test_trouble_on_the_way_loses_nothing(nobody, app, person, server, fault):
+def test_trouble_on_the_way_loses_nothing(signed_out, app, user, server, fault):
     """After a fault of the server or the network, the same code or token is tried again."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
     with pytest.raises(GyazoError, match="try again|broke off|check the URL"):
         login.finish(address)
@@ -202,24 +202,24 @@ def test_trouble_on_the_way_loses_nothing(nobody, app, person, server, fault):
     assert login.finish().name == "Sandy Box"
 
 
-def test_a_token_that_may_not_ask_its_name_is_still_a_token(nobody, app, person, server):
+def test_a_token_that_may_not_ask_its_name_is_still_a_token(signed_out, app, user, server):
     """users/me may be closed to a scope: the sign-in holds, unnamed."""
     server.sandbox.faults.append(Fault(status=403, path="/api/users/me"))
-    login = nobody.login(app)
+    login = signed_out.login(app)
 
-    assert login.finish(person.answers(login.url)).uid == ""
-    assert nobody.images().total == 0
+    assert login.finish(user.authorize(login.url)).uid == ""
+    assert signed_out.images().total == 0
 
 
-def test_a_token_that_is_refused_at_once_is_not_kept(nobody, app, person, server):
+def test_a_token_that_is_refused_at_once_is_not_kept(signed_out, app, user, server):
     """A 401 of users/me means that the token is no good."""
     server.sandbox.faults.append(Fault(status=401, path="/api/users/me"))
-    login = nobody.login(app)
+    login = signed_out.login(app)
 
     with pytest.raises(UnauthorizedError):
-        login.finish(person.answers(login.url))
+        login.finish(user.authorize(login.url))
 
-    assert nobody.account is None
+    assert signed_out.account is None
     assert not login.can_retry
 
 
@@ -232,13 +232,13 @@ def test_an_unreachable_server_is_one_sentence(app):
         assert caught.value.__context__ is None
 
 
-def test_changed_settings_make_a_new_link(server, person, monkeypatch):
+def test_changed_settings_make_a_new_link(server, user, monkeypatch):
     """A code of the old application is not sent to the new one."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     with Gyazo() as gyazo:
         login = gyazo.login()
-        address = person.answers(login.url)
+        address = user.authorize(login.url)
         monkeypatch.setenv("GYAZO_CLIENT_ID", "another")
 
         with pytest.raises(ExpiredError, match="settings have changed"):
@@ -325,10 +325,10 @@ def test_a_token_in_use_is_not_sent_as_a_code(gyazo, app, server):
     assert asked(server) == 0
 
 
-def test_a_new_paste_is_checked_even_when_a_token_waits(nobody, app, person, server, monkeypatch):
+def test_a_new_paste_is_checked_even_when_a_token_waits(signed_out, app, user, server, monkeypatch):
     """Only the question for the name may come after ten minutes, not another address."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     server.sandbox.faults.append(Fault(status=500, path="/api/users/me"))
     with pytest.raises(ServerError):
         login.finish(address)
@@ -349,38 +349,38 @@ def test_a_new_paste_is_checked_even_when_a_token_waits(nobody, app, person, ser
         (Fault(status=400, body={"error": "invalid_scope"}), "invalid_scope"),
     ],
 )
-def test_the_token_endpoint_has_its_own_sentences(nobody, app, person, server, fault, words):
+def test_the_token_endpoint_has_its_own_sentences(signed_out, app, user, server, fault, words):
     """A wrong address is not a missing image, and a refusal with 200 is a refusal."""
-    login = nobody.login(app)
+    login = signed_out.login(app)
     fault = dataclasses.replace(fault, path="/oauth/token")
     server.sandbox.faults.append(fault)
 
     with pytest.raises(TokenRequestError, match=words):
-        login.finish(person.answers(login.url))
+        login.finish(user.authorize(login.url))
 
 
-def test_no_secret_of_a_sign_in_is_shown(nobody, app, person, server, caplog):
+def test_no_secret_of_a_sign_in_is_shown(signed_out, app, user, server, caplog):
     """Code, state, verifier, secret and token appear in no repr and no log at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    login = nobody.login(app)
+    login = signed_out.login(app)
     attempt = login._authorization
-    address = person.answers(login.url)
+    address = user.authorize(login.url)
     caplog.clear()  # the person's browser is not ours
     secrets = [attempt.state.reveal(), attempt.verifier.reveal(), code_of(address)]
     shown = [repr(login), repr(vars(login)), repr(attempt)]
     login.finish(address)
-    secrets += [app.secret.reveal(), nobody.account.token.reveal()]
-    shown += [repr(login), repr(vars(login)), repr(nobody), caplog.text]
+    secrets += [app.secret.reveal(), signed_out.account.token.reveal()]
+    shown += [repr(login), repr(vars(login)), repr(signed_out), caplog.text]
 
     assert "/oauth/token" in caplog.text
     assert not [(s, text) for s in secrets for text in shown if s in text]
 
 
-def test_the_person_helper_ends_on_the_redirect_uri(nobody, app, server):
+def test_the_person_helper_ends_on_the_redirect_uri(signed_out, app, server):
     """The tests' own person goes the documented way: code, then state."""
-    login = nobody.login(app)
+    login = signed_out.login(app)
 
-    address = Person(server.url).answers(login.url)
+    address = BrowserUser(server.url).authorize(login.url)
 
     assert address.startswith(f"{app.redirect_uri}?code=")
     assert "&state=" in address
@@ -403,14 +403,14 @@ def test_a_dead_sign_in_is_not_replaced_by_the_environments_account(two_accounts
         assert gyazo.me().name == "One"
 
 
-def test_a_cancelled_attempt_signs_nobody_in(nobody, app, person, server):
+def test_a_cancelled_attempt_signs_nobody_in(signed_out, app, user, server):
     """Closed while Gyazo is being asked, as by %unload_ext: what comes back is not taken."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     server.sandbox.faults.append(Fault(status=None, delay=0.5, path="/api/users/me"))
     threading.Timer(0.2, login.cancel).start()
 
     with pytest.raises(ExpiredError, match="closed"):
         login.finish(address)
 
-    assert nobody.account is None
+    assert signed_out.account is None

@@ -18,8 +18,8 @@ from gyazo_nb import (
     TokenRequestError,
     UnreadableReplyError,
 )
-from gyazo_nb.auth.oauth import begin, exchange
 from gyazo_nb.api.operation import Reply
+from gyazo_nb.auth.oauth import begin, exchange
 
 APP = App("the id", "the secret", "http://127.0.0.1:8765/callback?a=b")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.helpers import PNG
 from PIL import Image as Pillow
+from support.helpers import PNG
 
 from gyazo_nb import (
     ArgumentError,
@@ -379,10 +379,10 @@ def test_an_unknown_field_is_pythons_own_error(gyazo):
         gyazo.upload_all([], titel="a")
 
 
-def test_nobody_signed_in_is_said_before_anything_is_read(call, nobody):
+def test_nobody_signed_in_is_said_before_anything_is_read(call, signed_out):
     """The next step stands in the sentence."""
     with pytest.raises(NotLoggedInError, match="%gyazo_login"):
-        call(nobody, "upload_all", pytest.fail)
+        call(signed_out, "upload_all", pytest.fail)
 
 
 def test_an_async_iterable_is_read_as_it_comes(gyazo):

@@ -9,8 +9,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from support.jupyterlab_driver import CHROMIUM, SECONDS, Lab, Notebook
 from playwright.sync_api import sync_playwright
+from support.jupyterlab_driver import CHROMIUM, SECONDS, Lab, Notebook
 
 from gyazo_nb.sandbox import Sandbox, serve
 

@@ -201,7 +201,7 @@ def test_what_is_no_picture_gets_a_sentence(call, gyazo, server, thing, words):
     assert server.sandbox.requests == []
 
 
-def test_before_the_sign_in_every_call_says_what_to_run(call, nobody, server):
+def test_before_the_sign_in_every_call_says_what_to_run(call, signed_out, server):
     """The next step, and no request."""
     for name, *arguments in (
         ("me",),
@@ -214,7 +214,7 @@ def test_before_the_sign_in_every_call_says_what_to_run(call, nobody, server):
         ("delete", "a"),
     ):
         with pytest.raises(NotLoggedInError, match="%gyazo_login"):
-            call(nobody, name, *arguments)
+            call(signed_out, name, *arguments)
 
     assert server.sandbox.requests == []
 
@@ -232,14 +232,14 @@ def test_update_changes_texts(call, gyazo, server):
         call(gyazo, "update", image)
 
 
-def test_easy_upload_needs_no_sign_in(call, nobody, server, monkeypatch, tmp_path):
+def test_easy_upload_needs_no_sign_in(call, signed_out, server, monkeypatch, tmp_path):
     """The client id alone; the link that comes back makes the picture the browser's."""
     monkeypatch.setenv("GYAZO_CLIENT_ID", server.variables["GYAZO_CLIENT_ID"])
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
 
     for thing in (PNG, path, io.BytesIO(PNG)):
-        easy = call(nobody, "easy_upload", thing, title="T", desc="D", referer_url="http://x/")
+        easy = call(signed_out, "easy_upload", thing, title="T", desc="D", referer_url="http://x/")
         httpx.get(easy.url)
 
         assert easy.expires_at > datetime.now(UTC)

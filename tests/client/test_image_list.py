@@ -19,7 +19,7 @@ def many(server):
     return [image.image_id for image in server.sandbox.images]
 
 
-@pytest.fixture(params=["blocking", "awaited"])
+@pytest.fixture(params=["blocking", "async"])
 def ids(request):
     """The ids of a part of the list, iterated in either colour."""
     if request.param == "blocking":
@@ -213,9 +213,9 @@ def test_a_page_out_of_range_is_refused(gyazo, arguments):
         gyazo.images(**arguments)
 
 
-def test_before_the_sign_in_it_says_so_at_once(nobody):
+def test_before_the_sign_in_it_says_so_at_once(signed_out):
     """And not at the first image."""
     with pytest.raises(NotLoggedInError):
-        nobody.images()
+        signed_out.images()
     with pytest.raises(NotLoggedInError):
-        nobody.aimages()
+        signed_out.aimages()

@@ -7,9 +7,9 @@ import sys
 
 import PIL.Image
 import pytest
-from support.helpers import PNG
 from IPython.core.completer import IPCompleter, provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from support.helpers import PNG
 
 from gyazo_nb import (
     Account,
@@ -71,12 +71,12 @@ def test_a_query_out_of_bounds_is_not_sent(call, gyazo, server, query, options):
     assert server.sandbox.requests == []
 
 
-def test_oembed_needs_no_sign_in(call, nobody, gyazo, server):
+def test_oembed_needs_no_sign_in(call, signed_out, gyazo, server):
     """By image or address; no token travels, signed in or not."""
     image = gyazo.upload(drawn())
     server.sandbox.requests.clear()
 
-    assert call(nobody, "oembed", image.permalink_url).width == 4
+    assert call(signed_out, "oembed", image.permalink_url).width == 4
     assert call(gyazo, "oembed", image).url == image.url
 
     for asked in server.sandbox.requests:
@@ -84,12 +84,12 @@ def test_oembed_needs_no_sign_in(call, nobody, gyazo, server):
         assert "access_token" not in asked.query
 
 
-def test_oembed_of_what_nobody_may_see(call, nobody):
+def test_oembed_of_what_nobody_may_see(call, signed_out):
     """NotFound, and a thing that is no address is refused."""
     with pytest.raises(NotFoundError):
-        call(nobody, "oembed", f"https://gyazo.com/{'0' * 32}")
+        call(signed_out, "oembed", f"https://gyazo.com/{'0' * 32}")
     with pytest.raises(ArgumentError, match="no address"):
-        call(nobody, "oembed", "0" * 32)
+        call(signed_out, "oembed", "0" * 32)
 
 
 def test_an_image_gives_its_bytes(call, gyazo, server):
@@ -134,9 +134,9 @@ def test_without_pillow_there_is_a_sentence(gyazo, monkeypatch):
         image.open()
 
 
-def test_a_session_shows_who_is_signed_in_and_asks_nobody(gyazo, nobody, server, monkeypatch):
+def test_a_session_shows_who_is_signed_in_and_asks_nobody(gyazo, signed_out, server, monkeypatch):
     """Named, unnamed, nobody, and with a setting that is wrong; the name is text."""
-    shown = nobody._repr_html_()
+    shown = signed_out._repr_html_()
     assert "%gyazo_login" in shown
 
     shown = gyazo._repr_html_()

@@ -204,10 +204,10 @@ def test_refused_for_good(call):
     assert 0.9 < time.monotonic() - began < 6
 
 
-def test_signing_in_tells_trouble_at_once(nobody, app, person, server):
+def test_signing_in_tells_trouble_at_once(signed_out, app, user, server):
     """Neither the exchange nor the question whose token it is are repeated by themselves."""
-    login = nobody.login(app)
-    address = person.answers(login.url)
+    login = signed_out.login(app)
+    address = user.authorize(login.url)
     order(server, Fault(status=429, headers={"Retry-After": "1"}, path="/oauth/token"))
     with pytest.raises(TooManyRequestsError):
         login.finish(address)

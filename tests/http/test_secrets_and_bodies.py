@@ -114,11 +114,11 @@ def test_the_setting_has_its_three_places(server, monkeypatch):
         Site(token_in="cookie")
 
 
-def test_signing_in_uses_the_chosen_way_too(server, app, person, urls):
+def test_signing_in_uses_the_chosen_way_too(server, app, user, urls):
     """users/me right after the exchange."""
     with Gyazo(**urls, token_in="parameter") as gyazo:
         login = gyazo.login(app)
-        login.finish(person.answers(login.url))
+        login.finish(user.authorize(login.url))
         assert "access_token" in server.sandbox.requests[-1].query
 
 

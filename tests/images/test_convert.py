@@ -9,12 +9,12 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from support.helpers import PNG
 from PIL import Image as Pillow
 from PIL import ImageSequence
+from support.helpers import PNG
 
 from gyazo_nb import PictureError
-from gyazo_nb.images.convert import picture_url, file_part, detect_format
+from gyazo_nb.images.convert import detect_format, file_part, picture_url
 
 mpl.use("agg")
 

@@ -13,13 +13,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import seaborn as sns
-from support.helpers import PNG, missing
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
+from support.helpers import PNG, missing
 
 from gyazo_nb import PictureError
-from gyazo_nb.images.render import from_mime_bundle
 from gyazo_nb.images.convert import file_part
+from gyazo_nb.images.render import from_mime_bundle
 
 mpl.use("agg")
 import matplotlib.pyplot as plt

@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 from support.helpers import missing
 from support.jupyterlab_driver import CHROMIUM, SECONDS, Lab, Notebook
-from playwright.sync_api import sync_playwright
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
 

@@ -7,9 +7,9 @@ import sys
 import threading
 
 import pytest
-from support.helpers import PNG
 from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
+from support.helpers import PNG
 
 from gyazo_nb import (
     ArgumentError,
@@ -247,7 +247,7 @@ def test_a_logout_that_cannot_reach_the_keyring_says_what_it_did(login, server, 
 
 
 def test_an_unreadable_variable_is_named_and_blocks_nothing_else(
-    login, server, person, shell, monkeypatch
+    login, server, user, shell, monkeypatch
 ):
     """A sign-in by the panel's way, a logout and a repr go on; what needs the variable names it."""
     bad = "two words"
@@ -258,7 +258,7 @@ def test_an_unreadable_variable_is_named_and_blocks_nothing_else(
         gyazo.me()
 
     attempt = gyazo.login()
-    attempt.finish(person.answers(attempt.url))
+    attempt.finish(user.authorize(attempt.url))
 
     assert named(shell) == "One"
     assert "Forgot the token of One" in login("%gyazo_logout", bad, fresh=False)

@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
-from support.helpers import PNG
 from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
 from ipywidgets.widgets import widget
+from support.helpers import PNG
 
 from gyazo_nb import ConfigError, Gyazo, NotLoggedInError, Secret
 from gyazo_nb.sandbox import Fault
@@ -185,7 +185,7 @@ def test_a_verbose_traceback_shows_no_secret(shell, server, monkeypatch, tmp_pat
 
 
 def test_a_verbose_traceback_around_a_sign_in_shows_no_secret(
-    shell, server, app, person, monkeypatch
+    shell, server, app, user, monkeypatch
 ):
     """Somebody's own error, raised from one of ours, prints our frames too: with masks in them."""
     for name, value in server.variables.items():
@@ -193,7 +193,7 @@ def test_a_verbose_traceback_around_a_sign_in_shows_no_secret(
     shell.run_line_magic("load_ext", "gyazo_nb")
     shell.run_line_magic("xmode", "Verbose")
     login = shell.user_ns["login"] = shell.user_ns["gyazo"].login()
-    shell.user_ns["address"] = Secret(person.answers(login.url))
+    shell.user_ns["address"] = Secret(user.authorize(login.url))
     attempt = login._authorization
     server.sandbox.faults += [
         Fault(status=200, body={"access_token": "t0ken", "token_type": "mac"}, path="/oauth/token"),
@@ -245,14 +245,14 @@ def test_traits_win_over_the_environment(shell, monkeypatch):
     assert (app.client_id, app.secret.reveal()) == ("from a trait", "s3cr3t")
 
 
-def test_logout_forgets_and_says_what_it_could_not_do(shell, server, app, person, monkeypatch):
+def test_logout_forgets_and_says_what_it_could_not_do(shell, server, app, user, monkeypatch):
     """The token is forgotten; a variable that still signs in and Gyazo's own page are named."""
     for name, text in server.variables.items():
         monkeypatch.setenv(name, text)
     shell.run_line_magic("load_ext", "gyazo_nb")
     gyazo = shell.user_ns["gyazo"]
     login = gyazo.login()
-    login.finish(person.answers(login.url))
+    login.finish(user.authorize(login.url))
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", "another")
     with capture_output() as captured:
         shell.run_line_magic("gyazo_logout", "")

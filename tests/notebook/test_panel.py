@@ -9,8 +9,8 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from support.helpers import Person
 from IPython.utils.capture import capture_output
+from support.helpers import BrowserUser
 
 from gyazo_nb import Gyazo, StoreError
 from gyazo_nb.auth import callback_server
@@ -95,7 +95,7 @@ def test_trouble_after_the_sign_in_does_not_undo_it(make_panel, gyazo, server):
 def test_a_redirect_that_arrives_twice_says_signed_in_twice(make_panel, gyazo, server):
     """A tab that is loaded again during a slow exchange shows what came of the first."""
     panel = make_panel()
-    address = Person(server.url).answers(panel._login.url)
+    address = BrowserUser(server.url).authorize(panel._login.url)
     server.sandbox.faults.append(Fault(status=None, delay=1.0, path="/oauth/token"))
     pages = []
     threads = [threading.Thread(target=lambda: pages.append(get(address))) for _ in range(2)]

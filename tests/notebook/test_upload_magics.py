@@ -9,12 +9,12 @@ import threading
 import nbformat
 import numpy as np
 import pytest
-from support.helpers import PNG, missing
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
+from support.helpers import PNG, missing
 
 from gyazo_nb import (
     ArgumentError,
@@ -25,8 +25,8 @@ from gyazo_nb import (
     PictureError,
     UnauthorizedError,
 )
-from gyazo_nb.sandbox import Fault
 from gyazo_nb.notebook.line_parser import split
+from gyazo_nb.sandbox import Fault
 
 
 def png(colour):

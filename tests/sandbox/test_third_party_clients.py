@@ -7,8 +7,8 @@ from pathlib import Path
 import gyazo as python_gyazo
 import httpx
 import pytest
-from support.helpers import PNG
 from requests_oauthlib import OAuth2Session
+from support.helpers import PNG
 
 from gyazo_nb.sandbox import Account, Sandbox, serve
 
@@ -46,12 +46,12 @@ def test_python_gyazo_stumbles_where_it_stumbles_at_gyazo(stranger, server):
     assert server.sandbox.images == []
 
 
-def test_requests_oauthlib_signs_in(server, person, app, monkeypatch):
+def test_requests_oauthlib_signs_in(server, user, app, monkeypatch):
     """A stranger's OAuth, state and PKCE and all, gets a token that opens the API."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # its word for http on loopback
     with OAuth2Session(app.client_id, redirect_uri=app.redirect_uri, pkce="S256") as session:
         link, state = session.authorization_url(f"{server.url}/oauth/authorize")
-        address = person.answers(link)
+        address = user.authorize(link)
         token = session.fetch_token(
             f"{server.url}/oauth/token",
             authorization_response=address,

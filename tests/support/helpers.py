@@ -17,13 +17,13 @@ PNG = bytes.fromhex(
 )
 
 
-class Person:
+class BrowserUser:
     """Somebody with a browser: opens the link, presses a button, reads the address bar."""
 
     def __init__(self, url):
         self.url = url
 
-    def answers(self, link, button="Allow"):
+    def authorize(self, link, button="Allow"):
         """The address on which the browser ends."""
         with httpx.Client(follow_redirects=False) as browser:
             page = browser.get(link)

@@ -8,8 +8,8 @@ import time
 import uuid
 
 import nbformat
-from support.helpers import jupyter_environment, write_kernelspecs
 from playwright.sync_api import TimeoutError as TookTooLong
+from support.helpers import jupyter_environment, write_kernelspecs
 
 SECONDS = 1000  # Playwright counts milliseconds
 CHROMIUM = [

@@ -1,8 +1,8 @@
 """Run All and the doors in a real JupyterLab: what waits, waits; what is caught, is caught."""
 
 import pytest
-from support.helpers import KERNELS
 from playwright.sync_api import expect
+from support.helpers import KERNELS
 
 LOAD = "%load_ext gyazo_nb"
 LATER = "print('later:', gyazo.account.user.name)"

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from support.helpers import KERNELS
 from playwright.sync_api import expect
+from support.helpers import KERNELS
 
 from gyazo_nb.sandbox import Fault, Sandbox, serve
 
@@ -115,12 +115,12 @@ def test_a_batch_is_seen_to_move(sandbox, lab, make_page, open_notebook, kernel)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("colour", ["blocking", "awaited"])
+@pytest.mark.parametrize("colour", ["blocking", "async"])
 def test_stop_leaves_a_report(sandbox, lab, make_page, open_notebook, kernel, colour):
     """Stop ends the cell at once, the cells behind it do not run, and a retry takes up the rest."""
     sandbox.sandbox.faults.append(Fault(path="/api/upload", delay=0.4, times=1000))
     batch, again = BATCH, "report = gyazo.report.retry(); report"
-    if colour == "awaited":
+    if colour == "async":
         batch = batch.replace("gyazo.upload", "await gyazo.aupload")
         again = "report = await gyazo.report.aretry(); report"
     cells = [LOAD, batch, "behind = 1", "gyazo.report, 'behind' in globals()", again]
@@ -137,7 +137,7 @@ def test_stop_leaves_a_report(sandbox, lab, make_page, open_notebook, kernel, co
         "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()"
     )
 
-    advice = "await gyazo.report.aretry()" if colour == "awaited" else "gyazo.report.retry()"
+    advice = "await gyazo.report.aretry()" if colour == "async" else "gyazo.report.retry()"
     expect(notebook.output(1)).to_contain_text(f"{advice} takes up the rest", timeout=EXPECT)
     keep(notebook, f"stopped-{colour}-{kernel}")
     done = len(sandbox.sandbox.images)

@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 from support.helpers import KERNELS
 from support.jupyterlab_driver import Notebook
-from playwright.sync_api import expect
 
 from gyazo_nb.sandbox import Sandbox, serve
 

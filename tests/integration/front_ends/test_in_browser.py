@@ -9,9 +9,9 @@ import urllib.error
 import urllib.request
 
 import pytest
+from playwright.sync_api import expect
 from support.helpers import KERNELS
 from support.jupyterlab_driver import Notebook
-from playwright.sync_api import expect
 
 EXPECT = 30_000
 

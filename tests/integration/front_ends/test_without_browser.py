@@ -11,9 +11,9 @@ import urllib.request
 import nbformat
 import pexpect
 import pytest
-from support.helpers import KERNELS, Person, jupyter_environment, write_kernelspecs
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from support.helpers import KERNELS, BrowserUser, jupyter_environment, write_kernelspecs
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
 
@@ -199,7 +199,7 @@ def terminal(home, server):
 
 def sign_in_at(terminal, server, magic):
     """Go through a prompt: a denial, then nonsense, then the right address."""
-    person = Person(server.url)
+    user = BrowserUser(server.url)
     terminal.until(r"In \[1\]: ")
     terminal.say(LOAD)
     terminal.until(r"In \[2\]: ")
@@ -207,13 +207,13 @@ def sign_in_at(terminal, server, magic):
     link = terminal.until(r"(http://127\.0\.0\.1:\d+/oauth/authorize\?\S+)")[1]
     terminal.until("It stays hidden")
     terminal.until("Paste the whole address.*: ")
-    terminal.say(person.answers(link, "Deny"))
+    terminal.say(user.authorize(link, "Deny"))
     terminal.until("Access was denied")
     terminal.until("Paste the whole address.*: ")
     terminal.say("{nonsense}")
     terminal.until("no code")
     terminal.until("Paste the whole address.*: ")
-    address = person.answers(link)
+    address = user.authorize(link)
     terminal.say(address)
     terminal.until("Signed in as Sandy Box")
     terminal.until(r"In \[3\]: ")
@@ -272,7 +272,7 @@ def test_a_console_catches_the_redirect(home, terminal, monkeypatch, place, wait
         if not wait:
             window.until(r"In \[3\]: ")
 
-        with urllib.request.urlopen(Person(server.url).answers(link), timeout=20) as page:
+        with urllib.request.urlopen(BrowserUser(server.url).authorize(link), timeout=20) as page:
             assert "Signed in" in page.read().decode()
 
         if wait:

@@ -5,8 +5,8 @@ import queue
 import time
 
 import pytest
-from support.helpers import KERNELS, jupyter_environment, write_kernelspecs
 from jupyter_client import KernelManager
+from support.helpers import KERNELS, jupyter_environment, write_kernelspecs
 
 from gyazo_nb.sandbox import Fault
 

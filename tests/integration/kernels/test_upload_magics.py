@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import nbformat
 import pytest
-from support.helpers import KERNELS, jupyter_environment, kernel_environment
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
+from support.helpers import KERNELS, jupyter_environment, kernel_environment
 
 from gyazo_nb.sandbox import Fault
 
