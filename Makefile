@@ -1,50 +1,59 @@
-# Everything that this project can do. Nothing is needed beforehand but Python >= 3.11, make and git.
+# Every task of this project. You need Python 3.11 or later, make and git.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python -m
-# The generations of the kernel that behave differently; the tests run on each of them.
+# The ipykernel versions that behave differently. The tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 
-.PHONY: help demo test test-matrix bench check fix clean
+# The tests that need no browser, no kernel and no installation.
+UNIT := --ignore tests/integration --ignore tests/test_packaging.py
+
+.PHONY: help demo test unit coverage test-matrix bench check fix clean
 .DEFAULT_GOAL := help
 
-help: ## What there is
+help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/demo ## JupyterLab on the first notebook, with the sandbox running
-	@# A profile of its own: settings of the real Gyazo in the user's would be sent to the pretend one.
+demo: $(VENV)/demo ## Open the first demo notebook in JupyterLab, with the sandbox
+	@# An IPython profile for the demo: settings in your own profile would win over those of the sandbox.
 	IPYTHONDIR=$(abspath $(VENV))/ipython $(RUN) gyazo_nb.sandbox -- $(abspath $(VENV))/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_login.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
-test: $(VENV)/dev ## Every test (ARGS="-k paste" for some)
+test: $(VENV)/dev ## Run all tests (ARGS="-k paste" for some)
 	$(RUN) pytest $(ARGS)
 
-# The Pythons of the matrix: those on the PATH, and those that pyenv keeps.
+unit: $(VENV)/dev ## Run the tests that need no browser and no kernel
+	$(RUN) pytest $(UNIT) $(ARGS)
+
+coverage: $(VENV)/dev ## Run the unit tests, and list the lines and branches that they miss
+	$(RUN) pytest $(UNIT) --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+# The Python versions of test-matrix. They are searched on the PATH and in pyenv.
 MATRIX ?= 3.11 3.12 3.13
 
-test-matrix: ## All tests but the browser's, on each Python of the matrix that is here
+test-matrix: ## Run all tests except the browser tests on each installed Python version
 	@for version in $(MATRIX); do \
 	    python=$$(ls -d "$$HOME"/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
-	    [ -n "$$python" ] || python=$$(command -v python$$version) || { echo "Python $$version is not here"; continue; }; \
+	    [ -n "$$python" ] || python=$$(command -v python$$version) || { echo "Python $$version is not installed"; continue; }; \
 	    echo "== Python $$version"; \
-	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="--ignore tests/browser --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
+	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="--ignore tests/integration/browser --ignore tests/integration/front_ends/test_in_browser.py --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
 	done
 
-bench: $(VENV)/dev ## The numbers that are promised, each beside its peer (ARGS="batches loading" for some)
+bench: $(VENV)/dev ## Run the benchmarks, each beside its peer (ARGS="batches loading" for some)
 	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
-check: $(VENV)/dev ## What CI runs: format, lint, types, layers, tests
+check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, tests
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) pytest $(ARGS)
 
-fix: $(VENV)/dev ## Format, and mend what can be mended by itself
+fix: $(VENV)/dev ## Format, and apply automatic fixes
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-clean: ## Forget the environment and what was built
-	rm -rf $(VENV) dist
+clean: ## Delete the environment and all build results
+	rm -rf $(VENV) dist .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
@@ -57,6 +66,6 @@ $(VENV)/demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	$(RUN) pip install --quiet --editable '.[sandbox]' --group dev
-	@# Beside the environment, not in it: a kernel finds its own generation through PYTHONPATH.
+	@# Beside the environment, not in it: a kernel finds its own ipykernel version through PYTHONPATH.
 	$(foreach version,$(KERNELS),$(RUN) pip install --quiet --upgrade --no-deps --target $(VENV)/kernels/$(version) ipykernel==$(version) nest-asyncio &&) true
 	@touch $@ $(VENV)/demo
