@@ -35,7 +35,7 @@ test-matrix: ## Run all tests except the browser tests on each installed Python 
 	    python=$$(ls -d "$$HOME"/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
 	    [ -n "$$python" ] || python=$$(command -v python$$version) || { echo "Python $$version is not installed"; continue; }; \
 	    echo "== Python $$version"; \
-	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="--ignore tests/integration/browser --ignore tests/integration/front_ends/test_in_browser.py --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
+	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="-m 'not browser' --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
 	done
 
 bench: $(VENV)/dev ## Run the benchmarks, each beside its peer (ARGS="batches loading" for some)
