@@ -1,41 +1,41 @@
 """Every error that this package raises on purpose.
 
     GyazoError
-    ├── ConfigError              a setting is missing or wrong, and which
-    ├── NotLoggedInError         there is no token yet
-    ├── PasteError               the pasted text holds no code for this sign-in
-    │   ├── DeniedError            it says that access was denied
-    │   └── ExpiredError           this sign-in is too old, or was used already
-    ├── OtherAccountError        somebody else is signed in already
-    ├── ArgumentError            an argument cannot be right; nothing was sent
-    ├── StoreError               the token could not be kept or fetched
-    │   └── StoreLateError         the keyring did not answer in time
-    ├── PromptError              nobody answered, or nobody can be asked
-    ├── PictureError             this object is no picture to be sent, or fetched
-    ├── BatchError               some things of a batch were not uploaded            (.report)
-    ├── JournalError             the file that takes up a batch cannot be read or written
-    ├── ConnectionFailedError    no answer came
-    └── ResponseError            an answer came, and it was no       (.status, .message)
+    ├── ConfigError              a setting is missing or wrong
+    ├── NotLoggedInError         the call needs a signed-in account
+    ├── PasteError               the pasted text contains no code for this sign-in
+    │   ├── DeniedError            access was denied
+    │   └── ExpiredError           this sign-in is too old, or was used before
+    ├── OtherAccountError        another account is already signed in
+    ├── ArgumentError            an argument is wrong; nothing was sent
+    ├── StoreError               the token could not be saved or read
+    │   └── StoreLateError         the keyring did not respond in time
+    ├── PromptError              the prompt got no input, or no prompt is possible
+    ├── PictureError             the object cannot be read, rendered or fetched as a picture
+    ├── BatchError               some items of a batch were not uploaded                (.report)
+    ├── JournalError             the resume file of a batch cannot be read or written
+    ├── ConnectionFailedError    no reply arrived
+    └── ResponseError            the server replied with an error         (.status, .message)
         ├── InvalidRequestError    400, 422: a value is not accepted
-        ├── UnauthorizedError      401: the token is gone or revoked
-        ├── PlanError              402: the account's plan does not include it
-        ├── ForbiddenError         403: not yours
+        ├── UnauthorizedError      401: the token was deleted or revoked
+        ├── PlanError              402: the plan of the account does not include this call
+        ├── ForbiddenError         403: the account is not allowed to do this
         ├── NotFoundError          404
-        ├── TooManyRequestsError   429  (.retry_after)
+        ├── TooManyRequestsError   429                                            (.retry_after)
         ├── ServerError            5xx
-        ├── UnreadableReplyError   it said yes in a form that we do not understand
-        └── TokenRequestError      the token endpoint refused  (.error, RFC 6749 §5.2)
-            ├── InvalidGrantError    the code is expired, used, or for another redirect URI
-            └── InvalidClientError   the client id or secret is wrong
+        ├── UnreadableReplyError   the reply is not in the documented form
+        └── TokenRequestError      the token endpoint reported an error  (.error, RFC 6749 §5.2)
+            ├── InvalidGrantError    the code expired, was used, or has another redirect URI
+            └── InvalidClientError   the client id or the client secret is wrong
 
     KeyboardInterrupt
-    └── StoppedError             somebody pressed Stop
+    └── StoppedError             the user pressed Stop
         ├── WaitInterruptedError   while a cell waited for a sign-in
-        └── BatchInterruptedError  a batch, and what is done is kept               (.report)
+        └── BatchInterruptedError  during a batch; finished uploads are kept            (.report)
 
-The law: the class says who must act, the message is one sentence that says what to do next, and no
-message ever holds a token, a code, a secret or a URL that carries one. In a notebook an error shows
-that sentence alone: the frames beneath would show the values that travelled through them.
+Guarantees: the class says who must act, and the message says what to do next. A message never contains
+a token, a code, a secret, or a URL that carries one. A notebook shows only the message of an error:
+a traceback could show the secrets in the frames.
 """
 
 from __future__ import annotations
@@ -44,59 +44,59 @@ from typing import Any
 
 
 class GyazoError(Exception):
-    """Something did not work; the message says what to do next. Never raised as itself."""
+    """Base class of the errors. The message says what happened and what to do next."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython prints instead of a traceback: the name and the sentence."""
+        """The lines that IPython prints instead of a traceback: the class and the message."""
         return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
 
 
 class ConfigError(GyazoError):
-    """A setting is missing or wrong. The message names it, and where it can be set."""
+    """A setting is missing or wrong. The message names the setting and how to set it."""
 
 
 class NotLoggedInError(GyazoError):
-    """A call needs an account, and nobody is signed in yet."""
+    """The call needs a signed-in account."""
 
 
 class PasteError(GyazoError):
-    """The pasted text holds no authorization code for this sign-in. Nothing was sent anywhere."""
+    """The pasted text contains no authorization code for this sign-in. Nothing was sent."""
 
 
 class DeniedError(PasteError):
-    """The pasted address says that access was denied."""
+    """The pasted address reports that access was denied."""
 
 
 class ExpiredError(PasteError):
-    """This sign-in is more than ten minutes old, or has been used. A new link is needed."""
+    """This sign-in is more than ten minutes old, or was used before. It needs a new link."""
 
 
 class OtherAccountError(GyazoError):
-    """Another account is signed in already, and nobody asked to change to this one."""
+    """Another account is already signed in, and the call did not ask to replace it."""
 
 
 class ArgumentError(GyazoError, ValueError):
-    """An argument of a call cannot be right. Nothing was sent anywhere."""
+    """An argument of a call is wrong. Nothing was sent."""
 
 
 class StoreError(GyazoError):
-    """The token could not be kept or fetched. The one in use is not lost."""
+    """The token could not be saved or read. The session keeps the token that it uses."""
 
 
 class StoreLateError(StoreError):
-    """The keyring did not answer in time: it may still do what it was asked."""
+    """The keyring did not respond in time. It may still complete the operation."""
 
 
 class PromptError(GyazoError):
-    """Nobody answered, or nobody can be asked here."""
+    """The prompt got no input, or this environment does not support prompts."""
 
 
 class PictureError(GyazoError):
-    """This object cannot be sent, or fetched, as a picture. The message says what can."""
+    """The object cannot be read, rendered or fetched as a picture. The message names an alternative."""
 
 
 class BatchError(GyazoError):
-    """Some things of a batch were not uploaded. `report` says which and why, and can repeat them."""
+    """Some items of a batch were not uploaded. `report` lists them with reasons, and can retry them."""
 
     def __init__(self, sentence: str, report: Any) -> None:
         super().__init__(sentence)
@@ -104,26 +104,26 @@ class BatchError(GyazoError):
 
 
 class JournalError(GyazoError):
-    """The journal of a batch cannot be read or written, or is no journal."""
+    """The resume file of a batch cannot be read or written, or has another format."""
 
 
 class StoppedError(KeyboardInterrupt):
-    """Somebody pressed Stop, and one sentence says what is left. Never raised as itself.
+    """Base class of the interrupts: the user pressed Stop. The message says what remains to do.
 
-    No `GyazoError`: `except Exception` must not swallow a Ctrl-C.
+    Not a `GyazoError`: `except Exception` must not catch Ctrl-C.
     """
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython prints instead of a traceback: the sentence."""
+        """The line that IPython prints instead of a traceback: the message."""
         return [f"\x1b[31mKeyboardInterrupt\x1b[0m: {self}"]
 
 
 class WaitInterruptedError(StoppedError):
-    """The waiting for a sign-in was stopped, by a panel (which is still there) or a prompt."""
+    """The wait for a sign-in was interrupted. A panel stays usable; a prompt is closed."""
 
 
 class BatchInterruptedError(StoppedError):
-    """A batch was stopped. `report` holds what is done, and can take up the rest."""
+    """A batch was interrupted. `report` has the finished uploads, and can upload the rest."""
 
     def __init__(self, sentence: str, report: Any) -> None:
         super().__init__(sentence)
@@ -131,17 +131,17 @@ class BatchInterruptedError(StoppedError):
 
 
 class ConnectionFailedError(GyazoError):
-    """No answer came: refused, timed out, cut off, or a name that does not exist."""
+    """No reply arrived: connection refused, timeout, connection closed, or unknown host name."""
 
 
 class ResponseError(GyazoError):
-    """An answer came, and it was no.
+    """The server replied with an error.
 
-    `status` is the HTTP status; `message` what the service said about it, possibly empty.
+    `status` is the HTTP status, `message` the server's own message, which may be empty.
     Source: https://gyazo.com/api/docs/errors
     """
 
-    # Defaults, since pickling (a process pool does it) makes an error from its sentence alone.
+    # The defaults are for pickling (as in a process pool), which passes only the sentence.
     def __init__(self, sentence: str, *, status: int = 0, message: str = "") -> None:
         super().__init__(sentence)
         self.status = status
@@ -149,27 +149,27 @@ class ResponseError(GyazoError):
 
 
 class InvalidRequestError(ResponseError):
-    """400 or 422: the service does not accept one of the values."""
+    """400 or 422: the server does not accept one of the values."""
 
 
 class UnauthorizedError(ResponseError):
-    """401: the token was deleted or revoked, or never was one. Gyazo's tokens do not expire."""
+    """401: the token was deleted or revoked, or was never valid. Tokens of Gyazo do not expire."""
 
 
 class PlanError(ResponseError):
-    """402: this call needs a paid plan."""
+    """402: the call needs a paid plan."""
 
 
 class ForbiddenError(ResponseError):
-    """403: the account may not do this, most often because the image is somebody else's."""
+    """403: the account is not allowed to do this, often because it does not own the image."""
 
 
 class NotFoundError(ResponseError):
-    """404: there is no such image, or no such address."""
+    """404: the image or the address does not exist."""
 
 
 class TooManyRequestsError(ResponseError):
-    """429: too many requests. `retry_after` is in seconds, if the service said how long."""
+    """429: too many requests. `retry_after` is the requested delay in seconds, or None."""
 
     def __init__(
         self, sentence: str, *, status: int = 0, message: str = "", retry_after: float | None = None
@@ -179,15 +179,15 @@ class TooManyRequestsError(ResponseError):
 
 
 class ServerError(ResponseError):
-    """5xx: the service is in trouble. Trying again later may work."""
+    """5xx: the server has a problem. A later retry may work."""
 
 
 class UnreadableReplyError(ResponseError):
-    """The answer is not what this call is documented to give: HTML, nothing, or another shape."""
+    """The reply does not have the documented form: it is a web page, empty, or other JSON."""
 
 
 class TokenRequestError(ResponseError):
-    """The token endpoint refused the exchange. `error` is its code (RFC 6749 §5.2)."""
+    """The token endpoint reported an error. `error` is its code (RFC 6749 §5.2)."""
 
     def __init__(
         self, sentence: str, *, status: int = 0, message: str = "", error: str = ""
@@ -197,8 +197,8 @@ class TokenRequestError(ResponseError):
 
 
 class InvalidGrantError(TokenRequestError):
-    """`invalid_grant`: the code is expired, was used, or belongs to another redirect URI or app."""
+    """`invalid_grant`: the code expired, was used, or belongs to another redirect URI or app."""
 
 
 class InvalidClientError(TokenRequestError):
-    """`invalid_client`: the client id or the client secret is wrong. The code is still good."""
+    """`invalid_client`: the client id or the client secret is wrong. The code is still valid."""

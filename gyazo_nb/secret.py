@@ -1,7 +1,7 @@
-"""Text that is used and never shown: tokens, codes, the client secret, `state`, the verifier.
+"""`Secret` holds text that must not be shown: tokens, codes, the client secret, `state`, the verifier.
 
-The law: `reveal()` is the only way out, and it is called where the text leaves the process.
-Printing, formatting, logging, `vars()`, pickling and `%store` give a mask or an error.
+Guarantees: only `reveal()` returns the text. It is called where the text leaves the process. Printing,
+formatting, logging, `vars()`, pickling and `%store` produce a mask or an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NoReturn, Self, SupportsIndex
 
 
 class Secret:
-    """Text that hides itself.
+    """Text with a masked repr.
 
     >>> Secret("s3cr3t")
     Secret('***')
@@ -20,7 +20,7 @@ class Secret:
     's3cr3t'
     """
 
-    # A closure, not an attribute: debuggers and variable inspectors list attributes with values.
+    # The text is in a closure: debuggers and variable inspectors show the values of attributes.
     __slots__ = ("_read",)
 
     def __init__(self, text: str) -> None:
@@ -28,11 +28,11 @@ class Secret:
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
-        """Hide `text`, unless it is hidden already."""
+        """Wrap `text` in a `Secret`, unless it already is one."""
         return text if isinstance(text, Secret) else cls(text)
 
     def reveal(self) -> str:
-        """Give the text itself. Search the code for this word to see where secrets leave."""
+        """Return the text. Search the code for `reveal` to find each place that uses a secret."""
         return self._read()
 
     def __repr__(self) -> str:
@@ -49,13 +49,13 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # In constant time: how far a guess was right must not show.
+        # In constant time: the duration must not show how many characters of a guess are right.
         return hmac.compare_digest(
             self._read().encode("utf-8", "surrogatepass"),
             other.reveal().encode("utf-8", "surrogatepass"),
         )
 
-    # A hash would be a fingerprint of the text that a program could show by accident.
+    # A hash would be a fingerprint of the text, which a program could show by accident.
     __hash__ = None  # type: ignore[assignment]
 
     def __copy__(self) -> Self:
@@ -65,4 +65,6 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("a Secret is not written anywhere: it cannot be pickled or %store'd")
+        raise TypeError(
+            "a Secret cannot be pickled or saved with %store: that would write it to a file"
+        )

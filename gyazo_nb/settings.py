@@ -203,7 +203,7 @@ def _split(setting: str, url: str) -> SplitResult:
 
 
 def _checked_url(setting: str, url: str) -> str:
-    """Return an address without its trailing slash, or raise `ConfigError` with what is wrong."""
+    """Return an address without its trailing slash. Raises `ConfigError` if the address is wrong."""
     url = url.strip()
     parts = _split(setting, url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
@@ -222,7 +222,7 @@ def _checked_url(setting: str, url: str) -> str:
 
 
 def _check_redirect_uri(uri: str) -> None:
-    """Refuse a redirect URI to which no browser could return. Schemes other than http are allowed."""
+    """Raise `ConfigError` for a redirect URI that no browser could open. Any scheme is allowed."""
     parts = _split("redirect_uri", uri)
     if (
         not parts.scheme

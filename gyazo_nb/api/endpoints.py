@@ -71,7 +71,7 @@ def update(
     for name, value in body.items():
         check_text(name, value)
     if not body:
-        raise ArgumentError("There is nothing to change: give desc or alt_text.")
+        raise ArgumentError("There is nothing to change: pass desc or alt_text.")
     request = Request(
         "PATCH",
         f"{site.api_url}/api/images/{image_id_of(image_id)}",
@@ -99,7 +99,7 @@ def search(
     site: Site, token: Secret, query: str, *, page: int = 1, per: int = 20
 ) -> Operation[Page]:
     """The account's images that match a query. The page size is called `per` here."""
-    check_text("query", query, needed=True)
+    check_text("query", query, required=True)
     if not query.strip() or len(query) > MAX_QUERY_LENGTH:
         raise ArgumentError(f"A query has 1 to {MAX_QUERY_LENGTH} characters, not {len(query)}.")
     check_range("page", page, 1, None)
@@ -112,13 +112,13 @@ def search(
 
 # https://gyazo.com/api/docs/image#oembed
 def oembed(site: Site, url: str | Image) -> Operation[Embed]:
-    """What a web page needs to embed an image, by the address of its page. Needs no token."""
+    """The data to embed an image in a web page, by the address of its page. Needs no token."""
     if isinstance(url, Image):
         url = url.permalink_url or ""
-    check_text("url", url, needed=True)
+    check_text("url", url, required=True)
     if not re.match(r"https?://[^/]", url):
         raise ArgumentError(
-            f"{url[:80]!r} is not an address: give the address of the image's page."
+            f"{url[:80]!r} is not a web address: pass the address of the image's page."
         )
     request = Request("GET", f"{site.api_url}/api/oembed", params={"url": url})
     return Operation(request, _embed)
@@ -235,7 +235,7 @@ def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
     """
     data = reply.json()
     if not isinstance(data, dict):
-        raise TypeError("an image is an object")
+        raise TypeError("the reply is not an image object")
     sent = {
         "app": fields.app,
         "title": fields.title,
@@ -250,9 +250,9 @@ def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
 
 
 def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> bool:
-    """Whether this upload made the image, as far as the server's clock tells."""
+    """Whether this upload created the image, as far as the clock of the server shows."""
     if reply.after_uncertain_attempt or fields.created_at is not None or created_at is None:
-        return True  # an attempt without a reply may have made it; more is not known
+        return True  # an earlier attempt without a reply may have created it
     try:
         age = (parsedate_to_datetime(reply.headers["date"]) - created_at).total_seconds()
     except (KeyError, ValueError, TypeError):  # TypeError: one of the two has no time zone
@@ -288,14 +288,14 @@ def _image(reply: Reply) -> Image:
 
 def _identified(image: Image) -> Image:
     if not image.image_id:
-        raise ValueError("an image without an id")
+        raise ValueError("the image has no id")
     return image
 
 
 def _page(page: int, per_page: int, reply: Reply) -> Page:
     entries = reply.json()
     if not isinstance(entries, list):
-        raise TypeError("a list of images is a list")
+        raise TypeError("the reply is not a list of images")
     return Page(
         images=tuple(Image.from_json(entry, reply.source) for entry in entries),
         page=page,
@@ -323,29 +323,29 @@ def image_id_of(image: str | Image) -> str:
     )
     if not match or not isinstance(image, str | Image):
         raise ArgumentError(
-            f"{text[:80]!r} is not an image id: give the 32 characters at the end of its URL."
+            f"{text[:80]!r} is not an image id: pass the 32 characters at the end of its URL."
         )
     return match[1]
 
 
 def bool_param(value: Any) -> str:
-    """Spell True or False as the API does. A text is refused: Python would count "false" as true."""
+    """Convert True or False for the API. A text is an error: Python would count "false" as true."""
     if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}:  # numpy's too
         return "true" if value else "false"
     raise ArgumentError("metadata_is_public must be True or False.")
 
 
 def timestamp_param(moment: Any) -> str:
-    """Unix seconds as the API takes them. A datetime without a time zone is local, as in Python."""
+    """Convert a time to Unix seconds. A datetime without a time zone is local time, as in Python."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
-        timestamp_param = moment.timestamp() if isinstance(moment, datetime) else float(moment)
-        if math.isfinite(timestamp_param) and not isinstance(moment, str):
-            return repr(timestamp_param)
+        seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
+        if math.isfinite(seconds) and not isinstance(moment, str):
+            return repr(seconds)
     raise ArgumentError("created_at must be a datetime or Unix seconds.")
 
 
 def check_range(name: str, value: Any, low: int, high: int | None) -> None:
-    """Refuse anything but a whole number in the range that the API takes."""
+    """Raise `ArgumentError` unless `value` is a whole number in the range that the API accepts."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int)
@@ -357,10 +357,10 @@ def check_range(name: str, value: Any, low: int, high: int | None) -> None:
         )
 
 
-def check_text(name: str, value: Any, *, needed: bool = False) -> None:
-    """Refuse what a form cannot carry: a number, a date, half a surrogate pair."""
+def check_text(name: str, value: Any, *, required: bool = False) -> None:
+    """Raise `ArgumentError` unless a form can carry `value`: it must be a text in valid Unicode."""
     try:
-        if (value is None and not needed) or value.encode("utf-8") is not None:
+        if (value is None and not required) or value.encode("utf-8") is not None:
             return
     except (AttributeError, UnicodeEncodeError):
         raise ArgumentError(f"{name} must be a text, not {type(value).__name__}.") from None

@@ -1,8 +1,11 @@
-"""What Gyazo sends back, as values: `Image`, `Page`, `Deleted`.
+"""The replies about images as values: `Image`, `Page`, `Deleted`.
 
-The law: tolerant in what is read, exact in what is given. A field that is null, empty or missing is
-one and the same `None`; a field that nobody documented stays reachable in `extra`; a reply that is
-no such thing at all raises `ValueError`, `TypeError` or `KeyError` for `Operation.read` to translate.
+Guarantees:
+
+- A field that is null, empty or missing is `None`. A field of an unexpected type is ignored.
+- Undocumented fields stay reachable in `extra`.
+- JSON of another shape raises `ValueError`, `TypeError` or `KeyError`, which `Operation.read` translates.
+
 Source: https://gyazo.com/api/docs/image
 """
 
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from gyazo_nb import html
 from gyazo_nb.errors import PictureError
 
-from .models import Annotation, Location, Metadata, Ocr, date, flag, number, page_address, text
+from .models import Annotation, Location, Metadata, Ocr, boolean, date, number, page_url, text
 from .operation import FileSource
 
 if TYPE_CHECKING:  # Pillow is not a dependency
@@ -27,13 +30,16 @@ if TYPE_CHECKING:  # Pillow is not a dependency
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Image:
-    """One image on Gyazo. In a notebook it shows itself as a card.
+    """One image on Gyazo. A notebook shows it as a card.
 
-    `image_id` is empty for a locked entry (older images on a free plan), see `locked`. `url` is the
-    picture itself, `permalink_url` its page, `thumb_url` a small version; an `mp4_url` lasts
-    `video_length` seconds. `created_at` has its own time zone. What was recognised in it: `ocr_text`,
-    `objects`, `location`. `was_there` says of an upload, as far as it can be told, that Gyazo had these
-    bytes already: it keeps its old title and access. `extra` holds every field that is not named here.
+    - `image_id` is empty for a locked entry (older images on a free plan), see `locked`.
+    - `url` is the address of the picture, `permalink_url` of its page, `thumb_url` of a small version.
+    - `mp4_url` is the address of a video of `video_length` seconds.
+    - `created_at` has a time zone.
+    - `ocr_text`, `objects` and `location` are what Gyazo recognized in the picture.
+    - `was_there`, of an upload: Gyazo already had these bytes, as far as this can be determined. The
+      image keeps its old title and access policy.
+    - `extra` contains all other fields of the reply.
     """
 
     image_id: str
@@ -58,16 +64,16 @@ class Image:
 
     @classmethod
     def from_json(cls, data: Any, source: FileSource | None = None) -> Self:
-        """Read an image object of the list, the detail, the search, the upload or the update.
+        """Read an image from a reply of list, detail, search, upload or update.
 
-        `source` is who can bring the picture itself.
+        `source` can fetch the picture.
         """
         if not isinstance(data, dict):
-            raise TypeError("an image is an object")
+            raise TypeError("the value is not an image object")
         rest = dict(data)
         about = rest.pop("metadata", None)
         about = dict(about) if isinstance(about, dict) else {}
-        # Seen in a detail and in the answer to an update: these two one level deeper.
+        # In some replies (detail, update) these two are inside the metadata.
         inner_ocr, inner_alt_text = about.pop("ocr", None), about.pop("alt_text", None)
         ocr, alt_text = rest.pop("ocr", None), rest.pop("alt_text", None)
         url = text(rest.pop("url", None))
@@ -77,8 +83,8 @@ class Image:
         comments = rest.pop("comments", None)
         return cls(
             image_id=image_id,
-            permalink_url=page_address(
-                text(rest.pop("permalink_url", None)) or _page_of(image_id), url
+            permalink_url=page_url(
+                text(rest.pop("permalink_url", None)) or _page_of_id(image_id), url
             ),
             thumb_url=text(rest.pop("thumb_url", None)),
             url=url,
@@ -92,7 +98,7 @@ class Image:
             objects=Annotation.all_from_json(annotations or snake),
             video_length=number(rest.pop("video_length", None)),
             mp4_url=text(rest.pop("mp4_url", None)),
-            star=flag(rest.pop("star", None)),
+            star=boolean(rest.pop("star", None)),
             comments=tuple(comments) if isinstance(comments, list) else (),
             extra=rest,
             source=source,
@@ -110,7 +116,7 @@ class Image:
 
     @property
     def locked(self) -> bool:
-        """Whether the plan keeps this entry's page and picture from being reached."""
+        """Whether the plan of the account locks the page and the picture of this entry."""
         return not self.image_id
 
     def download(self) -> bytes:
@@ -118,14 +124,14 @@ class Image:
 
         >>> Path("plot.png").write_bytes(image.download())  # doctest: +SKIP
 
-        The token is not sent along. Raises `PictureError` for an entry without the address of its
-        picture, as locked ones are, else what every call may raise.
+        The token is not sent. Raises `PictureError` for an entry without the address of its picture, like
+        a locked entry, and the errors that every call may raise.
         """
         source, url = self._picture()
         return source.fetch(url)
 
     async def adownload(self) -> bytes:
-        """Same as `download`, awaited."""
+        """Same as `download`, async."""
         source, url = self._picture()
         return await source.afetch(url)
 
@@ -135,23 +141,23 @@ class Image:
         >>> image.open().size                               # doctest: +SKIP
         (640, 480)
 
-        Raises `PictureError` if Pillow is not installed or cannot read it, else what `download` may.
+        Raises `PictureError` if Pillow is not installed or cannot read it, and the errors of `download`.
         """
-        return _opened(self.download())
+        return _open_with_pillow(self.download())
 
     async def aopen(self) -> PIL.Image.Image:
-        """Same as `open`, awaited."""
-        return _opened(await self.adownload())
+        """Same as `open`, async."""
+        return _open_with_pillow(await self.adownload())
 
     @property
     def markdown(self) -> str:
         """The picture and its link, to paste into Markdown."""
-        return html.markdown(self.title, self.url or "", self.permalink_url or "")
+        return html.markdown_embed(self.title, self.url or "", self.permalink_url or "")
 
     @property
     def html(self) -> str:
         """The picture and its link, to paste into a web page."""
-        return html.html(self.title, self.url or "", self.permalink_url or "")
+        return html.html_embed(self.title, self.url or "", self.permalink_url or "")
 
     @property
     def cosense(self) -> str:
@@ -160,26 +166,34 @@ class Image:
         return f"[{address.replace('[', '%5B').replace(']', '%5D')}]"
 
     @property
-    def _shown(self) -> str | None:
-        """What a browser can show: of a video its thumbnail."""
-        known = self.type in {None, "png", "jpg", "jpeg", "gif", "webp"}
-        return self.url if known and self.url else self.thumb_url or self.url
+    def _preview_url(self) -> str | None:
+        """The address of a picture that a browser can show: the thumbnail, for a video."""
+        showable = self.type in {None, "png", "jpg", "jpeg", "gif", "webp"}
+        return self.url if showable and self.url else self.thumb_url or self.url
 
     @property
-    def _note(self) -> str:
+    def _card_note(self) -> str:
         if self.was_there:
-            return "was there already: its title and access are as before"
+            return "existed before this upload: its title and access policy are unchanged"
         return "only you can see it" if self.access_policy == "only_me" else ""
 
     def _picture(self) -> tuple[FileSource, str]:
         if self.source is None or not html.web_address(self.url or ""):
-            raise PictureError(
-                "This entry came without the address of its picture: "
-                + ("your plan keeps it locked." if self.locked else "find it in gyazo.images().")
-                if self.source is not None
-                else "This image no longer belongs to a session: ask gyazo.image(it) anew."
-            )
+            raise PictureError(self._download_problem())
         return self.source, self.url or ""
+
+    def _download_problem(self) -> str:
+        if self.source is None:
+            return (
+                "This image does not belong to a session (it was unpickled, or created directly). Get it "
+                "again with gyazo.image(image)."
+            )
+        if self.locked:
+            return (
+                "Gyazo sent no web address for this picture, because your plan locks it. See "
+                "https://gyazo.com/pricing."
+            )
+        return "Gyazo sent no web address for this picture. Find the image in gyazo.images()."
 
     def __repr__(self) -> str:
         where = self.permalink_url or ("locked" if self.locked else self.image_id)
@@ -191,16 +205,16 @@ class Image:
                 picture=self.thumb_url or "",
                 link="",
                 title=self.title,
-                details="Locked: Gyazo's plans say how many images stay reachable"
+                details="Locked: your plan limits how many images can be opened"
                 if self.locked
                 else self.image_id,
                 notations={},
             )
         return html.image_card(
-            picture=self._shown or "",
+            picture=self._preview_url or "",
             link=self.permalink_url,
             title=self.title,
-            details=self._note,
+            details=self._card_note,
             notations={
                 "URL": self.permalink_url,
                 "Markdown": self.markdown,
@@ -212,9 +226,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Page(Sequence[Image]):
-    """Some of the account's images, newest first. In a notebook it shows a gallery.
+    """Some images of the account, newest first. A notebook shows them as a gallery.
 
-    `total` counts all the images of the account, where Gyazo says so.
+    `total` is the number of all images of the account, or None if Gyazo does not send it.
     """
 
     images: tuple[Image, ...]
@@ -253,38 +267,38 @@ class Page(Sequence[Image]):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What is left of a deleted image. Gyazo says no more than these two."""
+    """A deleted image. Gyazo returns only these two fields."""
 
     image_id: str
     type: str | None = None
 
     @classmethod
     def from_json(cls, data: Any, image_id: str = "") -> Self:
-        """Read the answer of the delete call. `image_id` is what was asked for."""
+        """Read the reply to a delete call. `image_id` is the id in the request."""
         return cls(text(data.get("image_id")) or image_id, text(data.get("type")))
 
 
-def _page_of(image_id: str) -> str | None:
-    """The page of an image whose detail does not name it, as in the documentation's own example."""
-    known = re.fullmatch(r"[0-9a-f]{32}", image_id)
-    return f"https://gyazo.com/{image_id}" if known else None
+def _page_of_id(image_id: str) -> str | None:
+    """The page of an image, for a reply without it, like the example in Gyazo's documentation."""
+    is_id = re.fullmatch(r"[0-9a-f]{32}", image_id)
+    return f"https://gyazo.com/{image_id}" if is_id else None
 
 
-def _opened(data: bytes) -> PIL.Image.Image:
+def _open_with_pillow(data: bytes) -> PIL.Image.Image:
     try:
-        from PIL import Image as pil  # noqa: PLC0415, N813 -- not a dependency; only this needs it
+        from PIL import Image as pil  # noqa: PLC0415, N813 -- not a dependency
     except ImportError:
         raise PictureError(
-            "Opening a picture needs Pillow: run  %pip install pillow  first."
+            "To open a picture, install Pillow: run  %pip install pillow  first."
         ) from None
     try:
         return pil.open(BytesIO(data))
     except OSError:
         raise PictureError(
-            "Pillow cannot read this picture: take its bytes with download()."
+            "Pillow cannot read this picture. Get its bytes with download()."
         ) from None
     except pil.DecompressionBombError:
         raise PictureError(
-            "This picture is larger than Pillow opens: raise PIL.Image.MAX_IMAGE_PIXELS, or take its "
-            "bytes with download()."
+            "This picture is larger than the limit of Pillow. Raise PIL.Image.MAX_IMAGE_PIXELS, or get "
+            "its bytes with download()."
         ) from None

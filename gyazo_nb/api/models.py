@@ -1,7 +1,8 @@
-"""The parts of an image, and how single values of Gyazo's JSON are read.
+"""The parts of an image, the other replies of Gyazo, and the functions that read single JSON values.
 
-The law: a value of another kind than the documented one is no value. It never breaks the reading of
-the image around it, and `text`, `line`, `number` and `date` are the only places where JSON's `Any` ends.
+Guarantees: a value of an undocumented type is read as None, and never breaks the object around it. Only
+`text`, `single_line`, `number`, `boolean` and `date` turn `Any` from JSON into types.
+
 Source: https://gyazo.com/api/docs/image
 """
 
@@ -19,66 +20,67 @@ from gyazo_nb import html
 
 
 def text(value: Any) -> str | None:
-    """A text that says something; an empty one is none."""
+    """Read a text. An empty text is None."""
     if not isinstance(value, str) or not value:
         return None
     if value.isascii():
         return value
-    return value.encode("utf-8", "replace").decode()  # JSON may hold half a character
+    return value.encode("utf-8", "replace").decode()  # JSON may contain half a surrogate pair
 
 
-def line(value: Any) -> str | None:
-    """A text that is printed in the middle of a line: without ends of lines and a terminal's codes."""
+def single_line(value: Any) -> str | None:
+    """Read a text as one line, without line breaks and terminal control codes."""
     words = re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text(value) or "").strip()
     return words or None
 
 
 def number(value: Any) -> float | None:
-    """A number. True and false are none, though Python counts with them; nor is infinity."""
+    """Read a finite number. True and false are None, although Python counts them as numbers."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
         return float(value) if isfinite(value) else None
-    except OverflowError:  # a whole number that is no float
+    except OverflowError:  # an integer that is too large for a float
         return None
 
 
-def flag(value: Any) -> bool | None:
-    """True or false, where it is said."""
+def boolean(value: Any) -> bool | None:
+    """Read true or false."""
     return value if isinstance(value, bool) else None
 
 
 def date(value: Any) -> datetime | None:
-    """Read any of the four forms that Gyazo has been seen to send. Another form is no date."""
+    """Read a date in any of the four formats that Gyazo sends. Another format is None."""
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
 
 
-def page_address(page: str | None, picture: str | None) -> str | None:
-    """Give the address of an image's page; for a team's image the team's own.
+def page_url(page: str | None, picture: str | None) -> str | None:
+    """Return the address of the page of an image. The page of a team's image is at the team's host.
 
-    The API names gyazo.com for these too, where there is nothing; the picture's address has the team.
+    For these images the API names a page at gyazo.com, which does not exist. The address of the picture
+    contains the name of the team.
     """
     team = re.fullmatch(r"https://t\.gyazo\.com/teams/([A-Za-z0-9-]+)/[^/]+", picture or "")
     if not team:
         return page
     try:
-        at = urlsplit(page or "")
+        parts = urlsplit(page or "")
     except ValueError:
         return page
-    if at.hostname not in {"gyazo.com", "www.gyazo.com"}:
+    if parts.hostname not in {"gyazo.com", "www.gyazo.com"}:
         return page
-    return urlunsplit(("https", f"{team[1]}.gyazo.com", at.path, "", ""))
+    return urlunsplit(("https", f"{team[1]}.gyazo.com", parts.path, "", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What an image says about where it came from.
+    """The metadata of an image, mostly about its origin.
 
-    `original_title` and `original_url` come with a search; `exif_address` is a text, or a mapping by
-    language; `links` are tags.
+    `original_title` and `original_url` are part of search results. `exif_address` is a text, or a mapping
+    by language. `links` are tags.
     """
 
     app: str | None = None
@@ -93,7 +95,7 @@ class Metadata:
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Read `metadata`, which may be missing altogether."""
+        """Read `metadata`, which may be missing."""
         rest = dict(data) if isinstance(data, dict) else {}
         address, links = rest.pop("exif_address", None), rest.pop("links", None)
         return cls(
@@ -111,7 +113,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Ocr:
-    """The text that Gyazo read in a picture, and its language. It is filled in after the upload."""
+    """The text that Gyazo recognized in a picture, and its language. It appears after the upload."""
 
     locale: str | None = None
     description: str | None = None
@@ -125,7 +127,7 @@ class Ocr:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a photograph was taken, in degrees."""
+    """The place where a photograph was taken, in degrees."""
 
     latitude: float
     longitude: float
@@ -140,7 +142,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A thing that was recognised in a picture, and how surely: `score` goes from 0 to 1."""
+    """An object that Gyazo recognized in a picture. `score` is the confidence, from 0 to 1."""
 
     name: str
     name_ja: str | None = None
@@ -149,16 +151,16 @@ class Annotation:
     @classmethod
     def all_from_json(cls, data: Any) -> tuple[Self, ...]:
         """Read `localizedObjectAnnotations`."""
-        found = []
-        for entry in data if isinstance(data, list) else ():
-            if isinstance(entry, dict) and (name := text(entry.get("name"))):
-                found.append(cls(name, text(entry.get("name_ja")), number(entry.get("score"))))
-        return tuple(found)
+        return tuple(
+            cls(name, text(entry.get("name_ja")), number(entry.get("score")))
+            for entry in (data if isinstance(data, list) else ())
+            if isinstance(entry, dict) and (name := text(entry.get("name")))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `name` may be empty; `uid` tells accounts apart.
+    """A Gyazo user. `name` may be empty; `uid` identifies the account.
 
     Source: https://gyazo.com/api/docs/user
     """
@@ -176,21 +178,21 @@ class User:
         """Read `{"user": {…}}`."""
         user = dict(data["user"])
         picture = text(user.pop("profile_image", None))
-        if picture and picture.startswith("//"):  # seen in the wild: protocol-relative
+        if picture and picture.startswith("//"):  # real replies contain protocol-relative URLs
             picture = f"https:{picture}"
         return cls(
-            uid=_identity(user.pop("uid")),
-            name=line(user.pop("name", None)) or "",
-            email=line(user.pop("email", None)) or "",
+            uid=_user_id(user.pop("uid")),
+            name=single_line(user.pop("name", None)) or "",
+            email=single_line(user.pop("email", None)) or "",
             profile_image=picture,
-            is_pro=flag(user.pop("is_pro", None)),
-            is_team=flag(user.pop("is_team", None)),
+            is_pro=boolean(user.pop("is_pro", None)),
+            is_team=boolean(user.pop("is_team", None)),
             extra=user,
         )
 
     @property
     def called(self) -> str:
-        """The name alone, to stand in a notebook that other people will read."""
+        """The name without the email address, for notebooks that others will read."""
         return self.name or self.email or self.uid
 
     def __str__(self) -> str:
@@ -199,8 +201,8 @@ class User:
         return self.name or self.email or self.uid
 
 
-def _identity(value: Any) -> str:
-    """What tells accounts apart: an id that says nothing is no id."""
+def _user_id(value: Any) -> str:
+    """Read the id of a user. An empty id is an error, since it could match another account."""
     if isinstance(value, str | int) and str(value):
         return str(value)
     raise ValueError("a user without an id")
@@ -208,9 +210,9 @@ def _identity(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EasyUpload:
-    """A picture that waits for its owner: open `url` in a browser that is signed in to Gyazo.
+    """An uploaded picture without an owner: open `url` in a browser that is signed in to Gyazo.
 
-    Until then it belongs to nobody; after `expires_at` it is gone. Whoever opens the link first has it.
+    The first account that opens the link becomes the owner. The link expires at `expires_at`.
     Source: https://gyazo.com/api/docs/image#easy_auth
     """
 
@@ -224,9 +226,9 @@ class EasyUpload:
         rest = dict(data)
         url = text(rest.pop("get_image_url"))
         if url is None or not html.web_address(url):
-            raise ValueError("get_image_url is no address")
+            raise ValueError("get_image_url is not a web address")
         seconds = number(rest.pop("expires_at", None))
-        return cls(url, _moment(seconds), rest)
+        return cls(url, _utc_datetime(seconds), rest)
 
     def __str__(self) -> str:
         return (
@@ -234,15 +236,15 @@ class EasyUpload:
         )
 
     def _until(self) -> str:
-        # In the reader's own time zone: it is a person who has to hurry.
+        # In the time zone of the user, who must open the link before.
         return f" (until {self.expires_at.astimezone():%Y-%m-%d %H:%M})" if self.expires_at else ""
 
     def _repr_html_(self) -> str:
         return html.link_card(self.url, "Open this link to make the picture yours", self._until())
 
 
-def _moment(seconds: float | None) -> datetime | None:
-    """A moment, unless the number is none that a calendar has."""
+def _utc_datetime(seconds: float | None) -> datetime | None:
+    """Convert Unix seconds. None if the number is outside of the range of `datetime`."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -251,7 +253,7 @@ def _moment(seconds: float | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """What another page needs to embed a picture: its address and size in pixels.
+    """The data to embed a picture in a web page: its address and its size in pixels.
 
     Source: https://gyazo.com/api/docs/image#oembed, https://oembed.com
     """
@@ -267,11 +269,11 @@ class Embed:
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Read an answer of the oEmbed call."""
+        """Read the reply to an oEmbed call."""
         rest = dict(data)
         url = text(rest.pop("url"))
         if url is None:
-            raise ValueError("an embedding without an address")
+            raise ValueError("an oEmbed reply without an address")
         width, height = (number(rest.pop(name, None)) for name in ("width", "height"))
         return cls(
             url=url,

@@ -1,9 +1,10 @@
-"""One exchange with Gyazo as a value: what to send, and how to read the reply.
+"""One exchange with Gyazo as a value: the request to send, and how to read the reply.
 
-The law: nothing here or in the modules that build on it does any I/O, and nothing here knows an
-HTTP library. A `Request` can be compared and printed (its secrets stay `Secret` until `transport`
-sends them), a `Reply` can be made by hand, and `Operation.read` turns the one into a result or into
-the one error that it means.
+Guarantees:
+
+- This module does no I/O, and uses no HTTP library: `http.transport` sends requests.
+- A `Request` can be compared and printed: its secrets stay `Secret` until they are sent.
+- `Operation.read` returns the result of a reply, or raises exactly one `ResponseError`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Literal, Protocol, TypeVar
 from urllib.parse import quote
@@ -34,24 +36,25 @@ from gyazo_nb.settings import TokenIn
 
 T = TypeVar("T")
 
-# May a request be sent again? "always": also if the first may have been carried out already;
-# "if_not_processed": only if it certainly was not; "never": not even then.
+# When a request may be sent again: "always", even if the server may have processed it;
+# "if_not_processed", only if the server certainly did not process it; or "never".
 RetrySafety = Literal["always", "if_not_processed", "never"]
 
-# Of a request that got no reply: see `Failure`.
+# How far a request without a reply got: see `NoReply`.
 Delivery = Literal["not_sent", "unknown", "permanent"]
 
 JSON = "application/json"
 
-# RFC 9110 §9.2.2: what these methods ask for is the same, however often it is asked.
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+# RFC 9110 §9.2.2: these methods have the same effect once and several times.
+_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """The file of a multipart body.
 
-    A `Path` is opened and streamed when it is sent, an open file streamed from where it stands.
+    A `Path` is opened for each attempt. An open file is read from its current position. Both are
+    streamed.
     """
 
     name: str
@@ -62,12 +65,12 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. `body` is sent as JSON, unless it is None; `accept` is the kind of answer wanted.
+    """One request. `body` is sent as JSON, unless it is None. `accept` is the expected content type.
 
-    A parameter or a field with several values is a tuple. `multipart` sends a form that holds no file as
-    one that could hold some.
+    A parameter or a form field with several values is a tuple. With `multipart`, a form without a file
+    is sent as multipart/form-data, too.
 
-    `token` becomes `Authorization: Bearer`, or where `token_in` says so the parameter `access_token`
+    `token` is sent as `Authorization: Bearer`, or as the parameter `access_token` if `token_in` says so
     (RFC 6750 §2.1 to §2.3, https://gyazo.com/api/docs/auth).
     """
 
@@ -78,18 +81,20 @@ class Request:
     file: FilePart | None = None
     body: Any = None
     token: Secret | None = None
-    token_in: TokenIn = "header"  # noqa: S105 -- where, not which
+    token_in: TokenIn = "header"  # noqa: S105 -- the place of the token, not a token
     retry: RetrySafety | None = None
     accept: str = JSON
     multipart: bool = False
 
     @property
     def retry_safety(self) -> RetrySafety:
-        """Whether this may be sent again: as it says itself, else by its method."""
-        return self.retry or ("always" if self.method in _IDEMPOTENT else "if_not_processed")
+        """When this request may be sent again: `retry` if it is set, else by the method."""
+        return self.retry or (
+            "always" if self.method in _IDEMPOTENT_METHODS else "if_not_processed"
+        )
 
     def mask(self, text: str) -> str:
-        """Give `text` without the secrets that were sent: a server may repeat what it got."""
+        """Replace the secrets of this request in `text`: a server may repeat them in its reply."""
         for value in (self.token, *self.form.values()):
             if isinstance(value, Secret) and value:
                 plain = value.reveal()
@@ -99,25 +104,25 @@ class Request:
 
 
 class FileSource(Protocol):
-    """Whoever brought a reply, and can bring the files that it points to, without any token."""
+    """Fetches the files that a reply names, without a token: the transport that received the reply."""
 
     def fetch(self, url: str) -> bytes:
-        """Bring a file."""
+        """Fetch a file."""
 
     async def afetch(self, url: str) -> bytes:
-        """Same as `fetch`, awaited."""
+        """Same as `fetch`, async."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. Header names are in lower case."""
+    """The reply of the server. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)  # it may hold an access token
+    body: bytes = field(repr=False)  # may contain an access token
     source: FileSource | None = field(default=None, repr=False, compare=False)
     after_uncertain_attempt: bool = False
-    """An attempt went before whose fate nobody knows."""
+    """Whether the server may have processed an earlier attempt, whose reply was lost."""
 
     @property
     def is_success(self) -> bool:
@@ -125,19 +130,18 @@ class Reply:
         return self.status // 100 == 2  # noqa: PLR2004
 
     def json(self) -> Any:
-        """Read the body as JSON, whatever its Content-Type claims. `ValueError` if it is none."""
+        """Parse the body as JSON, whatever the Content-Type. Raises `ValueError` if it is not JSON."""
         return json.loads(self.body)
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before asking again, where the service says so (RFC 9110 §10.2.3).
+        """The `Retry-After` header in seconds, or None (RFC 9110 §10.2.3).
 
-        A date is taken relative to the reply's own `Date`: the two clocks need not agree.
+        A date is compared with the reply's own `Date`: the clocks of client and server may differ.
         """
         text = self.headers.get("retry-after", "").strip()
-        if re.fullmatch(
-            r"[0-9]{1,9}(?:\.[0-9]*)?", text
-        ):  # a fraction is against the rule, and clear
+        # The RFC allows whole seconds only, but the meaning of a fraction is clear.
+        if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]*)?", text):
             return float(text)
         try:
             until = parsedate_to_datetime(text)
@@ -148,10 +152,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """No reply came, and why.
+    """No reply arrived: the error to raise, and how far the request got.
 
-    `fate` is that of the request: "not_sent" for certain, "unknown", or "permanent": it was not sent, and
-    the next attempt would end as this one did.
+    `delivery` is "not_sent": the server certainly did not process the request; "unknown": it may have
+    processed it; or "permanent": every further attempt would fail in the same way.
     """
 
     error: ConnectionFailedError
@@ -160,12 +164,15 @@ class NoReply:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
-    """A request, and the way to read its reply as a `T`.
+    """A request, and how to read its reply as a `T`.
 
-    `parse` is called with a reply of status 2xx and raises `ValueError`, `KeyError`, `TypeError` or
-    `AttributeError` where the shape is not the documented one (or `OverflowError`, for its numbers). `refuse` may know better than the
-    general table which error another status means; it gives None where it does not. `already` is the
-    result where a refusal means that an earlier attempt was carried out after all.
+    `parse` reads a reply of status 2xx. For a reply that is not in the documented form it raises
+    `ValueError`, `KeyError`, `TypeError`, `AttributeError` or `ArithmeticError`.
+
+    `error_for` returns a more exact error for another status than the general table, or None.
+
+    `success_on_retry` is called for an error status after an attempt without a reply. It returns the
+    result if this status means that the earlier attempt succeeded, or None.
     """
 
     request: Request
@@ -174,9 +181,9 @@ class Operation(Generic[T]):
     success_on_retry: Callable[[Reply], T | None] = lambda _: None
 
     def read(self, reply: Reply, *, after_uncertain_attempt: bool = False) -> T:
-        """Turn the reply into a `T`, or raise the `ResponseError` that it means.
+        """Return the result of the reply, or raise its `ResponseError`.
 
-        `again` says that an attempt went before whose fate nobody knows.
+        `after_uncertain_attempt`: see `Reply`.
         """
         if not reply.is_success:
             if after_uncertain_attempt and (done := self.success_on_retry(reply)) is not None:
@@ -187,81 +194,84 @@ class Operation(Generic[T]):
                 replace(reply, after_uncertain_attempt=True) if after_uncertain_attempt else reply
             )
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
-            pass  # said below
-        # Outside of the handler: what was raised in there has the body in its frames.
+            pass
+        # Raised outside of the handler: the frames of the caught exception contain the body.
         raise unreadable_reply_error(self.request, reply)
 
 
 # https://gyazo.com/api/docs/errors
-_REFUSALS: dict[int, tuple[type[ResponseError], str]] = {
-    400: (InvalidRequestError, "does not accept one of the values"),
+_ERRORS: dict[int, tuple[type[ResponseError], str]] = {
+    400: (InvalidRequestError, "Gyazo rejected one of the values. Correct it, then try again"),
     401: (
         UnauthorizedError,
-        "no longer accepts the token: it was deleted or revoked. Run %gyazo_login to sign in again",
+        "the token was deleted or revoked. Run %gyazo_login to sign in again",
     ),
-    402: (PlanError, "offers this to paid plans only: see https://gyazo.com/pricing"),
-    403: (ForbiddenError, "does not allow this account to do that: only an image's owner may"),
-    404: (NotFoundError, "has nothing there: look at it again, the image may have been deleted"),
-    422: (InvalidRequestError, "cannot do anything with these values"),
-    429: (TooManyRequestsError, "has had too many requests from you for now: wait, then try again"),
+    402: (PlanError, "this call is for paid plans only. See https://gyazo.com/pricing"),
+    403: (
+        ForbiddenError,
+        "this account is not allowed to do that. Sign in as the owner of the image",
+    ),
+    404: (NotFoundError, "the image does not exist or was deleted. Check its id or address"),
+    422: (InvalidRequestError, "Gyazo rejected these values. Correct them, then try again"),
+    429: (TooManyRequestsError, "you sent too many requests. Wait a while, then try again"),
 }
 
 
 def error_for_reply(request: Request, reply: Reply) -> ResponseError:
-    """The error that a reply outside 2xx means."""
+    """Return the error of a reply whose status is not 2xx."""
     message = server_message(request, reply)
-    kind: type[ResponseError]
-    if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
-        # Not followed: the token would go along to wherever it points.
-        kind, advice = (
-            UnreadableReplyError,
-            "points elsewhere, which is not followed: check the URL",
-        )
-    elif reply.status // 100 == 5:  # noqa: PLR2004 -- 5xx
-        kind, advice = ServerError, "is in trouble: try again in a minute"
-    elif reply.status == 401 and request.token is None:  # noqa: PLR2004
-        # No token was sent, so none has died.
-        kind, advice = ForbiddenError, "does not give this to everybody"
-    else:
-        kind, advice = _REFUSALS.get(reply.status, (InvalidRequestError, "refuses this"))
-    sentence = f"{describe(request)} {advice} ({reply.status}{': ' + message if message else ''})."
+    kind, advice = _error_of_status(reply.status, with_token=request.token is not None)
+    said = f" ({message})" if message else ""
+    sentence = f"{describe(request)} returned {reply.status}{said}: {advice}."
     if kind is TooManyRequestsError:
         return TooManyRequestsError(
-            sentence,
-            status=reply.status,
-            message=message,
-            retry_after=reply.retry_after,
+            sentence, status=reply.status, message=message, retry_after=reply.retry_after
         )
     return kind(sentence, status=reply.status, message=message)
 
 
+def _error_of_status(status: int, *, with_token: bool) -> tuple[type[ResponseError], str]:
+    """Return the class of the error and the advice in its sentence."""
+    if status // 100 == 3:  # noqa: PLR2004 -- 3xx
+        # A redirect is not followed: the token would go to any address that the reply names.
+        return UnreadableReplyError, "a redirect, which is not followed. Check the URL"
+    if status // 100 == 5:  # noqa: PLR2004 -- 5xx
+        return ServerError, "the server has a problem. Try again in a minute"
+    if status == HTTPStatus.UNAUTHORIZED and not with_token:
+        # The request had no token, so this does not mean that a token was revoked.
+        return ForbiddenError, "this is not public. Check the address in a browser"
+    return _ERRORS.get(
+        status, (InvalidRequestError, "Gyazo rejected the request. Check its values")
+    )
+
+
 def unreadable_reply_error(request: Request, reply: Reply) -> UnreadableReplyError:
-    """The error of a reply that says yes and is not what was promised."""
+    """Return the error of a 2xx reply that is not in the documented form."""
     body = reply.body.lstrip()
     if not body:
-        what = "nothing"
+        found = "empty"
     elif body.startswith(b"<"):
-        what = "a web page"
+        found = "a web page"
     else:
-        what = "JSON of another shape" if body[:1] in b'[{"' else "another thing"
+        found = "JSON of another shape" if body[:1] in b'[{"' else "another format"
     return UnreadableReplyError(
-        f"{describe(request)} answered {reply.status} with {what}, which is not the answer that was "
-        f"promised: check the URL in the settings, and whether a proxy stands in between.",
+        f"{describe(request)} returned {reply.status} with an unexpected body ({found}). Check the URL "
+        f"in the settings and whether a proxy is in the way.",
         status=reply.status,
     )
 
 
 def describe(request: Request) -> str:
-    """Name an exchange without its query or a password: `POST upload.gyazo.com/api/upload`."""
+    """Name a request without its query or a password: `POST upload.gyazo.com/api/upload`."""
     address = re.split(r"[?#]", request.url.partition("://")[2])[0]
     return f"{request.method} {re.sub('^[^/]*@', '', address)}"
 
 
 def server_message(request: Request, reply: Reply) -> str:
-    """What the service itself says about a refusal: one short line, or nothing.
+    """Return the server's own error message as one short line, or an empty text.
 
-    JSON's `message`, then `error_description` and `error`, then a plain text; never a web page, and
-    never a secret that it was sent.
+    This is `message`, `error_description` or `error` of a JSON body, or a plain text. It is never a web
+    page, and never contains a secret of the request.
     """
     try:
         body = reply.json()
@@ -277,5 +287,5 @@ def server_message(request: Request, reply: Reply) -> str:
 
 
 def _one_line(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()  # JSON may hold half a character
+    text = text.encode("utf-8", "replace").decode()  # JSON may contain half a surrogate pair
     return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()[:200].rstrip(" .")

@@ -1,7 +1,7 @@
 """Timeouts, and the retry policy: how long to wait before the next attempt.
 
-Guarantees: pure arithmetic. The outcome of an attempt, the elapsed time and a random number are arguments;
-nothing sleeps here. Which requests may be sent again is stated by `Request.retry_safety`:
+Guarantees: only arithmetic. The outcome of an attempt, the elapsed time and a random number are arguments;
+no function sleeps. `Request.retry_safety` states which requests may be sent again:
 
 - After 429 and "could not connect", nothing was processed: everything but the token exchange may be
   sent again.

@@ -1,8 +1,10 @@
-"""The connections: one pool for blocking calls, and one for each event loop that awaits.
+"""The connections of a session: one httpx client for blocking calls, and one for each event loop.
 
-The law: they are opened by the first call and belong to the process that opened them. Redirects are not
-followed unless it is asked for, no cookie is kept, certificates are verified, and whatever is opened is
-closed: by hand, with the session, or by the loop's end.
+Guarantees:
+
+- A client is opened by the first call that needs it. It is never shared with a forked process.
+- Redirects are not followed by default, cookies are not stored, and certificates are verified.
+- Every client is closed: by `close`, with the session, or at the end of its event loop.
 """
 
 from __future__ import annotations
@@ -21,42 +23,43 @@ import httpx
 
 from gyazo_nb.api.retry import Timeouts
 
-_LOOPBACK: dict[str, None] = {  # a proxy cannot reach this machine's own servers
-    f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
-}
+# Requests to this machine use no proxy, since a proxy cannot reach it.
+_NO_PROXY: dict[str, None] = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 
 
 class ClientPool:
-    """Opens httpx's clients when they are needed, safe from any thread and any loop."""
+    """Opens httpx clients on demand. Safe to use from any thread and any event loop."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
-        self._closing: finalize[[], ClientPool] | None = None
+        self._close_client: finalize[[], ClientPool] | None = None
         self._discarded: list[httpx.Client] = []
         self._leases: _Leases = {}
-        finalize(self, _drop, self._leases).atexit = False  # a session that nobody closed
-        _all.add(self)
+        # For a session that is dropped without `close`.
+        finalize(self, _close_leases, self._leases).atexit = False
+        _pools.add(self)
 
     def sync_client(self) -> httpx.Client:
-        """The one for blocking calls."""
+        """Return the client for blocking calls."""
         with self._lock:
             if self._client is None:
                 self._client = httpx.Client(**self._options())
-                self._closing = finalize(self, self._client.close)  # also if nobody closes
+                # Closes the client also when the session is dropped without `close`.
+                self._close_client = finalize(self, self._client.close)
             return self._client
 
     async def async_client(self) -> httpx.AsyncClient:
-        """The one of the running loop."""
+        """Return the client of the running event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             client, _ = self._leases.get(loop, (None, None))
         if client is None:
             client = httpx.AsyncClient(**self._options())
-            lease = _lease(client, self._leases, loop)
+            lease = _hold_open(client, self._leases, loop)
             _open_leases[client] = lease
-            await anext(lease)  # it does not suspend: no other task of this loop comes between
+            await anext(lease)  # this does not suspend, so no other task of this loop can run here
             with self._lock:
                 for closed in [other for other in self._leases if other.is_closed()]:
                     _open_leases.pop(self._leases.pop(closed)[0], None)
@@ -64,36 +67,36 @@ class ClientPool:
         return client
 
     def discard_sync_client(self) -> None:
-        """Open another client for the next call.
+        """Make the next call open another client.
 
-        An interrupt may strike httpcore between the taking of a lock of its pool and what gives it back,
-        and then the next call would wait for ever. Calls of other threads go on with the old one.
+        An interrupt may stop httpcore after it acquired the lock of its pool and before it releases the
+        lock; then the next call would wait forever. Calls in other threads continue with the old client.
         """
         with self._lock:
-            if self._closing is not None and self._client is not None:
-                self._closing.detach()  # else the end of Python would wait for that lock
+            if self._close_client is not None and self._client is not None:
+                self._close_client.detach()  # otherwise the exit of Python could wait for that lock
                 self._discarded.append(self._client)
-            self._closing = self._client = None
+            self._close_client = self._client = None
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones.
 
-        Those of an event loop are closed by that loop: at once if it runs, else at its end.
+        An event loop closes its own connections: immediately if it is running, otherwise at its end.
         """
         with self._lock:
-            closing, self._closing, self._client = self._closing, None, None
+            close_client, self._close_client, self._client = self._close_client, None, None
             discarded, self._discarded = self._discarded, []
             running = [loop for loop in tuple(self._leases) if loop.is_running()]
             leases = {loop: self._leases.pop(loop)[1] for loop in running}
         for loop, lease in leases.items():
-            _end(loop, lease)
-        if closing is not None:
-            closing()
-        for client in discarded:  # on a thread: it may wait for ever
-            threading.Thread(target=client.close, name="gyazo_nb closes", daemon=True).start()
+            _close_in_loop(loop, lease)
+        if close_client is not None:
+            close_client()
+        for client in discarded:  # in a thread, because this may wait forever
+            threading.Thread(target=client.close, name="gyazo_nb close", daemon=True).start()
 
     async def aclose(self) -> None:
-        """Close the connections of the running loop, and the rest as `close` does."""
+        """Close the connections of the running event loop, and the others as `close` does."""
         with self._lock:
             _, lease = self._leases.pop(asyncio.get_running_loop(), (None, None))
         if lease is not None:
@@ -101,94 +104,94 @@ class ClientPool:
         self.close()
 
     def reset_after_fork(self) -> None:
-        """Begin anew in a process that was forked: two that share a socket read each other's answers."""
+        """Forget all clients in a forked process: with a shared socket, it could read foreign replies."""
         self._lock = threading.Lock()
-        if self._closing is not None:
-            self._closing.detach()
-        self._closing = self._client = None
+        if self._close_client is not None:
+            self._close_client.detach()
+        self._close_client = self._client = None
         self._discarded, self._leases = [], {}
 
     def _options(self) -> dict[str, Any]:
-        times = self._timeouts
+        limits = self._timeouts
         return {
-            # Nobody waits for a place in the pool: it has no limit.
+            # The pool has no limit, so a call never waits for a free connection.
             "timeout": httpx.Timeout(
-                connect=times.connect, read=times.read, write=times.write, pool=None
+                connect=limits.connect, read=limits.read, write=limits.write, pool=None
             ),
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=32),
             "follow_redirects": False,
-            "verify": _certificates(
-                os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-            ),
-            "mounts": _LOOPBACK,
+            "verify": _ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
+            "mounts": _NO_PROXY,
             "cookies": _NoCookies(),
         }
 
 
 class _NoCookies(CookieJar):
-    """Keeps none: a cookie would be a second identity, kept beyond a sign-out."""
+    """Stores no cookies: a cookie would identify the account even after a sign-out."""
 
     def extract_cookies(self, *_: Any) -> None:
-        """Leave the cookies where they are."""
+        """Ignore the cookies of a reply."""
 
 
-# ── the life of an awaited client ───────────────────────────────────────────────────────────────────
-# A connection can be closed by its own event loop only, and asyncio.run ends a loop without asking
-# anybody. But it finishes the loop's asynchronous generators first (PEP 525), so the client lives in one.
+# ── closing the client of an event loop ─────────────────────────────────────────────────────────────
+# A connection must be closed in its own event loop, and asyncio.run has no hook for the end of a loop.
+# But it closes the asynchronous generators of the loop first (PEP 525). So each async client has a lease:
+# a generator that closes the client at its end.
 
 _Lease = AsyncGenerator[None, None]
 _Leases = dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, _Lease]]
-# Whatever becomes of the session: a generator that nobody holds is not finished, but dropped.
+# A reference to each open lease, independent of its session: a generator without a reference is
+# garbage-collected without running its `finally`.
 _open_leases: dict[httpx.AsyncClient, _Lease] = {}
 
 
-async def _lease(
+async def _hold_open(
     client: httpx.AsyncClient, leases: _Leases, loop: asyncio.AbstractEventLoop
 ) -> _Lease:
     try:
         yield
     finally:
-        if leases.get(loop, (None, None))[0] is client:  # not one that was opened since
+        if leases.get(loop, (None, None))[0] is client:  # not a client that was opened later
             del leases[loop]
         _open_leases.pop(client, None)
         await client.aclose()
 
 
-def _end(loop: asyncio.AbstractEventLoop, lease: _Lease) -> None:
-    """Have a loop close its connections now, if it runs; else it does so at its end."""
+def _close_in_loop(loop: asyncio.AbstractEventLoop, lease: _Lease) -> None:
+    """Close the connections of a running loop now. A loop that does not run closes them at its end."""
     if loop.is_running():
-        closing = _closed(lease)
+        closing = _close(lease)
         try:
             asyncio.run_coroutine_threadsafe(closing, loop)
-        except RuntimeError:  # it ended at this moment
+        except RuntimeError:  # the loop was closed at this moment
             closing.close()
 
 
-async def _closed(lease: _Lease) -> None:
+async def _close(lease: _Lease) -> None:
     await lease.aclose()
 
 
-def _drop(leases: _Leases) -> None:
+def _close_leases(leases: _Leases) -> None:
     for loop, (_, lease) in tuple(leases.items()):
-        _end(loop, lease)
+        _close_in_loop(loop, lease)
 
 
 @cache
-def _certificates(*where: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the cache's key
-    """Read the certificates to trust: once, since that takes longer than a request on this machine.
+def _ssl_context(*variables: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the key of the cache
+    """Read the trusted certificates once, since this takes longer than a request to a local server.
 
-    The two variables are those that httpx looks at; with others there is something else to read.
+    `variables` are the values of the environment variables that httpx reads: a change reads them again.
     """
     return httpx.create_ssl_context()
 
 
-_all: WeakSet[ClientPool] = WeakSet()
+_pools: WeakSet[ClientPool] = WeakSet()
 
 
-def _forked() -> None:
-    for pool in _all:
+def _reset_pools() -> None:
+    for pool in _pools:
         pool.reset_after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_forked)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_reset_pools)

@@ -22,7 +22,7 @@ _STALL_TIMEOUT = 15.0  # seconds without a byte
 
 
 def download(url: str) -> bytes:
-    """Return what is at an http or https address. Redirects are followed: no token is sent."""
+    """Return the content of an http or https address. Redirects are followed, since no token is sent."""
     host = urlsplit(url).hostname or "this address"
     deadline = time.monotonic() + TIMEOUT
     data = bytearray()

@@ -284,7 +284,7 @@ _url = lru_cache(maxsize=64)(httpx.URL)
 
 
 def _content(part: FilePart, files: ExitStack | AsyncExitStack) -> bytes | IO[bytes] | _FileWindow:
-    """The file of a form, streamed. httpx finds its length first: Gyazo answers 411 to a body without."""
+    """The file of a form, streamed. httpx determines its length first, since Gyazo requires one (411)."""
     if isinstance(part.content, bytes):
         return part.content
     if isinstance(part.content, Path):
@@ -297,7 +297,7 @@ def _content(part: FilePart, files: ExitStack | AsyncExitStack) -> bytes | IO[by
 class _FileWindow:
     """An open file from its current position to its current end, for any number of attempts.
 
-    httpx alone would send the file from its beginning, and ask the system for its whole length.
+    Without it, httpx would send the file from its beginning, and use the length of the whole file.
     """
 
     def __init__(self, file: BinaryIO, start: int) -> None:
