@@ -1,5 +1,5 @@
-"""Makes a picture file from any object: a figure, an array, a PIL image, bytes, a path.
+"""Turns an object into a picture file for upload: a figure, chart, array, PIL image, bytes, or path.
 
-Guarantees: the picture keeps its pixels, or an error says why it cannot. No picture library is imported
-unless an object of it is given.
+Guarantees: the picture keeps its pixels, or an error says why that is impossible. Importing this package
+imports no picture library.
 """

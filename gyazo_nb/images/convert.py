@@ -1,7 +1,8 @@
-"""Anything that a notebook calls a picture, as a file part that can be sent.
+"""Converts any object that contains a picture to the file part of an upload.
 
-The law: nothing is encoded again without need, a path is not read before it is sent, and what a
-picture is, its first bytes say. What is no picture yet is drawn by `drawing`.
+Guarantees: an encoded picture (bytes, a file, a path) is sent unchanged, except an SVG, which is
+rendered. A path and a seekable file are streamed when they are sent; only their first bytes are read
+here. The format is detected from these bytes, not from the name of the file.
 """
 
 from __future__ import annotations
@@ -24,74 +25,72 @@ SUPPORTED = (
     "a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, an IPython Image, bytes, an "
     "open binary file, a path or a web address"
 )
-_HEAD = 512  # bytes that tell the kind
-_AS_TEXT = "This file is open as text: open it with mode 'rb'."
-_WEB = ("http://", "https://")
+_HEAD_BYTES = 512  # enough to detect the format
+_TEXT_FILE_MESSAGE = "This file is open as text: open it with mode 'rb'."
+_WEB_SCHEMES = ("http://", "https://")
 
-# An SVG, after any declarations and comments. Atomic: nothing is looked at twice.
+# An SVG, possibly after declarations and comments. The atomic groups keep the time linear.
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+"
     rb"<(?:\w+:)?svg[\s/>]",
     re.DOTALL,
 )
 
-# How each kind begins; `None` stands for any byte. What Gyazo lists: png, jpg, gif, webp, heic, mp4.
-_KINDS: tuple[tuple[str, str, tuple[tuple[int, bytes], ...]], ...] = (
-    ("png", "image/png", ((0, b"\x89PNG\r\n\x1a\n"),)),
-    ("jpg", "image/jpeg", ((0, b"\xff\xd8\xff"),)),
-    ("gif", "image/gif", ((0, b"GIF8"),)),
-    ("webp", "image/webp", ((0, b"RIFF"), (8, b"WEBP"))),
-    ("heic", "image/heic", ((4, b"ftyphei"),)),
-    ("heic", "image/heic", ((4, b"ftyphev"),)),  # several in a row
-    ("heic", "image/heic", ((4, b"ftypmif1"),)),
-    ("heic", "image/heic", ((4, b"ftypmsf1"),)),
-    ("avif", "image/avif", ((4, b"ftypavi"),)),
-    ("mov", "video/quicktime", ((4, b"ftypqt  "),)),
-    ("mp4", "video/mp4", ((4, b"ftyp"),)),
+# Format, content type, and a pattern of the first bytes. Gyazo lists png, jpg, gif, webp, heic and mp4.
+# The order matters: HEIC, AVIF and QuickTime files are variants of the container of MP4.
+_FORMATS = (
+    ("png", "image/png", rb"\x89PNG\r\n\x1a\n"),
+    ("jpg", "image/jpeg", rb"\xff\xd8\xff"),
+    ("gif", "image/gif", rb"GIF8"),
+    ("webp", "image/webp", rb"RIFF.{4}WEBP"),
+    ("heic", "image/heic", rb".{4}ftyp(?:hei|hev|mif1|msf1)"),
+    ("avif", "image/avif", rb".{4}ftypavi"),
+    ("mov", "video/quicktime", rb".{4}ftypqt  "),
+    ("mp4", "video/mp4", rb".{4}ftyp"),
 )
-_TYPES = {kind: content_type for kind, content_type, _ in _KINDS} | {"jpeg": "image/jpeg"}
+_CONTENT_TYPES = {name: content_type for name, content_type, _ in _FORMATS}
 
 
-def file_part(thing: Any) -> FilePart:
-    """Make the `imagedata` part of an upload from anything in `TAKES`, except a web address.
+def file_part(item: Any) -> FilePart:
+    """Make the file part of an upload from any item in `SUPPORTED`, except a web address.
 
-    The local file's name is not sent: Gyazo does not need it, and it may say more than its owner
-    wants. `PictureError` says what is wrong with a thing that is no picture.
+    The name of a local file is not sent: Gyazo does not need it, and it may be private. For an item
+    that is not a picture this raises `PictureError`.
     """
-    if isinstance(thing, str):
-        return _from_path(_path(thing))
-    if isinstance(thing, os.PathLike):
-        return _from_path(_home(os.fsdecode(thing)))
-    if isinstance(thing, bytes | bytearray | memoryview):
-        return from_bytes(bytes(thing))
-    if (data := render(thing)) is not None:
-        return from_bytes(data, f"This {type(thing).__name__}")
-    if callable(getattr(thing, "read", None)):
-        return _from_file(thing)
-    raise PictureError(f"This {type(thing).__name__} is not a picture: give {SUPPORTED}.")
+    if isinstance(item, str):
+        return _from_path(_parse_path(item))
+    if isinstance(item, os.PathLike):
+        return _from_path(_expand_home(os.fsdecode(item)))
+    if isinstance(item, bytes | bytearray | memoryview):
+        return from_bytes(bytes(item))
+    if (data := render(item)) is not None:
+        return from_bytes(data, f"This {type(item).__name__}")
+    if callable(getattr(item, "read", None)):
+        return _from_file(item)
+    raise _not_a_picture(item)
 
 
-def picture_url(thing: Any) -> str | None:
-    """The web address of a picture that has to be fetched first; None for anything else.
+def picture_url(item: Any) -> str | None:
+    """Return the web address of a picture that has to be downloaded first, or None for other items.
 
-    >>> address("https://example.com/a.png")
+    >>> picture_url("https://example.com/a.png")
     'https://example.com/a.png'
     """
-    if not isinstance(thing, str):
-        # An IPython Image that only points somewhere.
-        url, data = getattr(thing, "url", None), getattr(thing, "data", b"")
-        thing = url if data is None and hasattr(thing, "_repr_mimebundle_") else None
-    if not isinstance(thing, str) or not thing[:99].lstrip().lower().startswith(_WEB):
+    if not isinstance(item, str):
+        # An IPython Image that contains an address and no data.
+        url, data = getattr(item, "url", None), getattr(item, "data", b"")
+        item = url if data is None and hasattr(item, "_repr_mimebundle_") else None
+    if not isinstance(item, str) or not item[:99].lstrip().lower().startswith(_WEB_SCHEMES):
         return None
     try:
-        urlsplit(thing.strip())
-    except ValueError:  # brackets around what is no number of a host
-        raise PictureError("This web address is none: copy it once more.") from None
-    return thing.strip()
+        urlsplit(item.strip())
+    except ValueError:  # for example an unclosed bracket around the host
+        raise PictureError("This is not a valid web address. Copy it again.") from None
+    return item.strip()
 
 
 def data_url(part: FilePart) -> str:
-    """Write a whole picture into an address, as the upload without a token wants it (RFC 2397)."""
+    """Encode a picture as a data URL (RFC 2397), the format of an upload without a token."""
     content = part.content
     if isinstance(content, Path):
         content = content.read_bytes()
@@ -100,110 +99,117 @@ def data_url(part: FilePart) -> str:
 
 
 def detect_format(head: bytes) -> str | None:
-    """Tell the kind of a picture by its first bytes.
+    """Detect the format of a picture from its first bytes.
 
-    >>> kind_of(b"GIF89a...")
+    >>> detect_format(b"GIF89a...")
     'gif'
     """
-    for kind, _, marks in _KINDS:
-        for position, mark in marks:
-            if not head.startswith(mark, position):
-                break
-        else:
-            return kind
+    for name, _, pattern in _FORMATS:
+        if re.match(pattern, head, re.DOTALL):
+            return name
     return None
 
 
-def from_bytes(data: bytes, what: str = "These bytes") -> FilePart:
-    """Make the part from the bytes of a picture."""
+def from_bytes(data: bytes, what: str = "The data") -> FilePart:
+    """Make the file part from the bytes of a picture. `what` names the bytes in an error."""
     if _SVG.match(data):
         data = render_svg(data)
-    return _part(data, _kind(data[:_HEAD], what))
+    return _part(data, _checked_format(data[:_HEAD_BYTES], what))
 
 
-def _path(text: str) -> Path:
+def _parse_path(text: str) -> Path:
     if "\0" in text or "\n" in text or not text.strip() or text.startswith("data:"):
         raise PictureError(f"This text is not the path of a picture: give {SUPPORTED}.")
-    return _home(text)
+    return _expand_home(text)
 
 
-def _home(text: str) -> Path:
-    # Path's own raises for a user whom nobody knows; this leaves the name as it is.
-    return Path(os.path.expanduser(text))  # noqa: PTH111
+def _expand_home(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # noqa: PTH111 -- Path's raises for an unknown user
 
 
 def _from_path(path: Path) -> FilePart:
+    what = f"The file {path.name!r}"
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
-            if _is_markup(head):
-                return from_bytes(head + file.read(), f"The file {path.name!r}")
+            head = file.read(_HEAD_BYTES)
+            if _may_be_svg(head):
+                return from_bytes(head + file.read(), what)
     except FileNotFoundError:
-        raise PictureError(f"There is no file {str(path)!r}: look at the path again.") from None
+        raise PictureError(f"The file {str(path)!r} does not exist: check the path.") from None
     except IsADirectoryError:
-        raise PictureError(f"{str(path)!r} is a folder: name a file in it.") from None
-    except (OSError, ValueError) as error:  # ValueError: a zero in the name
+        raise PictureError(f"{str(path)!r} is a folder: give the path of a file in it.") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{str(path)!r} cannot be read: {reason}.") from None
-    kind = _kind(head, f"The file {path.name!r}")
-    return _part(path, kind)
+    return _part(path, _checked_format(head, what))
 
 
 def _from_file(file: Any) -> FilePart:
-    """Leave a file that can be read twice where it is, to be streamed; read any other whole."""
-    if isinstance(file, io.TextIOBase):  # before it stumbles over what is no text
-        raise PictureError(_AS_TEXT)
+    """Leave a seekable file at its position, to be streamed later; read any other file completely."""
+    if isinstance(file, io.TextIOBase):  # checked first: reading a picture as text may fail
+        raise PictureError(_TEXT_FILE_MESSAGE)
     try:
-        again = callable(getattr(file, "seekable", None)) and file.seekable()
-        start = file.tell() if again else 0
-        data = file.read(_HEAD) if again else file.read()
-        if again and isinstance(data, bytes) and _is_markup(data):
-            again, data = False, data + file.read()
-        if again:
-            file.seek(start)
+        data, complete = _read_file(file)
     except (OSError, ValueError) as error:  # closed, or open for writing
         reason = str(error).rstrip(".")
         raise PictureError(
             f"This file cannot be read ({reason}): open it with mode 'rb'."
         ) from None
     if isinstance(data, str):
-        raise PictureError(_AS_TEXT)
+        raise PictureError(_TEXT_FILE_MESSAGE)
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise PictureError(f"This {type(file).__name__} is not a picture: give {SUPPORTED}.")
-    what = "This file (read from where it stood)"
-    if not again:
+        raise _not_a_picture(file)
+    what = "This file (read from its current position)"
+    if complete:
         return from_bytes(bytes(data), what)
-    return _part(file, _kind(bytes(data), what))
+    return _part(file, _checked_format(bytes(data), what))
 
 
-def _kind(head: bytes, what: str) -> str:
-    """Tell the kind, refusing what is empty or plainly text. Of the rest the service is the judge."""
+def _read_file(file: Any) -> tuple[Any, bool]:
+    """Return the whole content and True, or the first bytes and False if the file can be streamed."""
+    if not callable(getattr(file, "seekable", None)) or not file.seekable():
+        return file.read(), True
+    start = file.tell()
+    head = file.read(_HEAD_BYTES)
+    if isinstance(head, bytes) and _may_be_svg(head):
+        return head + file.read(), True
+    file.seek(start)
+    return head, False
+
+
+def _checked_format(head: bytes, what: str) -> str:
+    """Detect the format, and refuse empty data and text. Gyazo decides about unknown binary data."""
     if not head:
-        raise PictureError(f"{what} held nothing: give {SUPPORTED}.")
-    kind = detect_format(head)
-    if kind is None and b"\0" not in head and _is_text(head):
-        raise PictureError(f"{what} held text, not a picture: Gyazo takes PNG, JPEG and GIF.")
-    return kind or "bin"
+        raise PictureError(f"{what} is empty: give {SUPPORTED}.")
+    name = detect_format(head)
+    if name is None and b"\0" not in head and _is_text(head):
+        raise PictureError(f"{what} is text, not a picture: Gyazo accepts PNG, JPEG and GIF.")
+    return name or "bin"
 
 
-def _is_markup(head: bytes) -> bool:
-    """Whether this may be an SVG: how long its comments are, only the whole says."""
+def _may_be_svg(head: bytes) -> bool:
+    """Whether the whole data must be read to detect an SVG: comments before it can be long."""
     return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
 
 
 def _is_text(head: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # forgives a character cut at the end
+        # An incremental decoder accepts an incomplete character at the end.
+        codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _part(content: bytes | Path | BinaryIO, kind: str) -> FilePart:
-    # Gyazo requires a file name and takes any.
+def _not_a_picture(item: Any) -> PictureError:
+    return PictureError(f"This {type(item).__name__} is not a picture: give {SUPPORTED}.")
+
+
+def _part(content: bytes | Path | BinaryIO, extension: str) -> FilePart:
+    # Gyazo requires a file name and accepts any.
     return FilePart(
         name="imagedata",
-        filename=f"image.{kind}",
+        filename=f"image.{extension}",
         content=content,
-        content_type=_TYPES.get(kind, "application/octet-stream"),
+        content_type=_CONTENT_TYPES.get(extension, "application/octet-stream"),
     )

@@ -1,51 +1,56 @@
-"""A PIL image as a file, in the format that loses nothing.
+"""Encodes a PIL image without loss: in its own format where that is lossless, else as PNG.
 
-The law: no pixel, frame or colour profile is changed without need, and the image itself stays as it
-was. Pillow is not imported: whoever has an image of it has it already.
+Guarantees: pixels, frames and the color profile are kept; the image object stays unchanged. Of the EXIF
+data only the orientation is sent. Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
+from contextlib import suppress
 from typing import Any
 
 from gyazo_nb.errors import PictureError
 
-_MOVING = {"GIF", "PNG", "WEBP"}  # a TIFF has pages, and a phone's MPO views: only one is meant
-_ORIENTATION = 0x0112  # the tag of EXIF that says which side is up
-_HELD = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # modes that PNG holds as they are
-_SAME = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}  # modes that another holds as well
-_NUMBERS = {"I": "I;16", "F": "L"}  # modes whose numbers may fit into another, or not
+# The frames of a TIFF are pages, and those of an MPO are views: there, only the current one is sent.
+_ANIMATED_FORMATS = {"GIF", "PNG", "WEBP"}
+_ORIENTATION = 0x0112  # an EXIF tag
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # modes that PNG can store
+_EQUIVALENT_MODES = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
+_NUMBER_MODES = {"I": "I;16", "F": "L"}  # lossless only if the values fit
 
 
 def encode(image: Any) -> bytes:
-    """Write an image in its own format if that loses nothing, as PNG otherwise.
+    """Encode an image in its own format if that is lossless, as PNG otherwise.
 
-    >>> encoded(PIL.Image.open("moving.gif"))[:6]      # doctest: +SKIP
+    >>> encode(PIL.Image.open("animation.gif"))[:6]      # doctest: +SKIP
     b'GIF89a'
 
-    All of a moving image that stands at its first frame; at a later one, that frame is meant.
+    An animation at its first frame is encoded completely; at a later frame, only that frame is.
     """
-    moves = image.format in _MOVING and getattr(image, "is_animated", False) and image.tell() == 0
+    animated = (
+        image.format in _ANIMATED_FORMATS
+        and getattr(image, "is_animated", False)
+        and image.tell() == 0
+    )
     out = io.BytesIO()
     try:
         if image.format == "GIF" and image.mode in {"1", "L", "P"}:
-            image.save(out, "GIF", save_all=moves)
+            image.save(out, "GIF", save_all=animated)
         elif image.format in {"JPEG", "MPO"} and image.mode in {"L", "RGB", "CMYK"}:
-            image.save(out, "JPEG", **_as_read(image), **_upright(image))
+            image.save(out, "JPEG", **_original_jpeg_options(image), **_orientation(image))
         else:
-            _as_png(image).save(out, "PNG", save_all=moves, **_upright(image))
+            _to_png_mode(image).save(out, "PNG", save_all=animated, **_orientation(image))
     finally:
-        if moves:
+        if animated:
             image.seek(0)
     return out.getvalue()
 
 
-def _as_read(image: Any) -> dict[str, Any]:
-    """The tables that a JPEG was read with: written by the same, it is not made worse."""
-    plugin = importlib.import_module("PIL.JpegImagePlugin")  # which has read it
+def _original_jpeg_options(image: Any) -> dict[str, Any]:
+    """The options that the JPEG was written with: they add the least loss."""
+    plugin = importlib.import_module("PIL.JpegImagePlugin")
     return {
         "qtables": image.quantization,
         "subsampling": plugin.get_sampling(image),
@@ -53,33 +58,34 @@ def _as_read(image: Any) -> dict[str, Any]:
     }
 
 
-def _upright(image: Any) -> dict[str, Any]:
-    """Which side is up, and nothing else of EXIF: that may say where the picture was taken."""
-    with contextlib.suppress(Exception):  # what nobody can read turns nothing
+def _orientation(image: Any) -> dict[str, Any]:
+    """The orientation and no other EXIF data, which may contain the location of the camera."""
+    with suppress(Exception):  # unreadable EXIF data cannot rotate the image
         exif = image.getexif()
         if exif.get(_ORIENTATION, 1) != 1:
-            kept = type(exif)()
-            kept[_ORIENTATION] = exif[_ORIENTATION]
-            return {"exif": kept}
+            orientation = type(exif)()
+            orientation[_ORIENTATION] = exif[_ORIENTATION]
+            return {"exif": orientation}
     return {}
 
 
-def _as_png(image: Any) -> Any:
-    """The image in a mode that PNG holds."""
-    if image.mode in _HELD:
+def _to_png_mode(image: Any) -> Any:
+    """Return the image in a mode that PNG can store."""
+    if image.mode in _PNG_MODES:
         return image
-    if image.mode in _SAME:
-        return image.convert(_SAME[image.mode])
-    if image.mode.startswith("I;16"):  # another order of the bytes; straight, Pillow would cut them
+    if image.mode in _EQUIVALENT_MODES:
+        return image.convert(_EQUIVALENT_MODES[image.mode])
+    if image.mode.startswith("I;16"):
+        # Another byte order. By way of "I", because a direct conversion cuts the values.
         image = image.convert("I")
-    if image.mode in _NUMBERS:
-        held = image.convert(_NUMBERS[image.mode])
-        if held.convert(image.mode).tobytes() == image.tobytes():
-            return held
+    if image.mode in _NUMBER_MODES:
+        converted = image.convert(_NUMBER_MODES[image.mode])
+        if converted.convert(image.mode).tobytes() == image.tobytes():
+            return converted
         raise PictureError(
-            f"An image of mode {image.mode} does not say how bright its values are: give "
-            f"image.convert('L') for values of 0 to 255, or an array of floats from 0 to 1."
+            f"The mode {image.mode} of this image does not define which value is white: give "
+            f"image.convert('L') for values from 0 to 255, or an array of floats from 0 to 1."
         )
-    colours = image.convert("RGB")  # PNG knows no CMYK, LAB or HSV
-    colours.info.pop("icc_profile", None)  # it told of the other colours
-    return colours
+    rgb = image.convert("RGB")  # from CMYK, LAB or HSV, which PNG cannot store
+    rgb.info.pop("icc_profile", None)  # it describes the colors of the other mode
+    return rgb

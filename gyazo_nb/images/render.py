@@ -1,8 +1,12 @@
-"""Things that are no picture yet: figures, charts, arrays and whatever can show itself, drawn.
+"""Renders figures, charts, SVG and other displayable objects as picture data.
 
-The law: no picture library is imported for recognising a thing. An object is known by what it can do,
-or by the module that its class comes from; what draws it (kaleido, vl-convert, cairosvg) is loaded
-only when there is something of its own to draw, and what is missing is named in one sentence.
+An object is recognized by its methods and attributes, or by the library that defines its class: the
+Matplotlib figure that it belongs to (`figures_of`), a PIL image, an array, a Plotly or Altair chart, and
+finally the picture that IPython would display for it.
+
+Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert, cairosvg)
+is imported only to render an object that needs it; if it is missing, the error says how to install it.
+An error inside of another library becomes one `PictureError`.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ import base64
 import importlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any
 
 from gyazo_nb.errors import PictureError
@@ -20,265 +24,281 @@ from gyazo_nb.errors import PictureError
 from .pil_images import encode
 from .png_encoder import encode_array
 
-# Seaborn's grids know their figure, scikit-learn's displays theirs; a Colorbar knows its Axes, and
-# what `pie` and `streamplot` return knows nothing but the artists.
-_LEADS = ("figure", "fig", "figure_", "ax", "wedges", "lines")
-_NO_MEMBERS = (str, bytes, bytearray, memoryview, range)
-_DEEP = 8  # steps from a thing to its figure; a list may hold itself
+# Where an object keeps its figure: Artists and seaborn's grids, scikit-learn's displays (`figure_`),
+# a Colorbar (`ax`). The results of `pie` and `streamplot` keep only their Artists (`wedges`, `lines`).
+_FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "wedges", "lines")
+_NOT_CONTAINERS = (str, bytes, bytearray, memoryview, range)
+_MAX_DEPTH = 8  # steps from an object to its figure; a list may contain itself
+
+_PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_SVG_TYPE = "image/svg+xml"
+_PLOTLY_TYPE = "application/vnd.plotly.v1+json"
+_VEGALITE_PREFIX = "application/vnd.vegalite."  # a version follows
+
+# The methods by which an object displays itself, in IPython's order. Each of the last three returns
+# data of one type.
+_REPR_METHODS = (
+    ("_repr_mimebundle_", None),
+    ("_repr_png_", "image/png"),
+    ("_repr_jpeg_", "image/jpeg"),
+    ("_repr_svg_", _SVG_TYPE),
+)
 
 
-def figure_of(thing: Any) -> Any:
-    """The figure that a thing belongs to; None without one.
+# ── the figure of an object ──────────────────────────────────────────────────────────────────────
+
+
+def figure_of(item: Any) -> Any:
+    """Return the figure that an item belongs to, or None.
 
     >>> figure_of(figure.axes) is figure               # doctest: +SKIP
     True
     """
-    figures = figures_of(thing)
+    figures = figures_of(item)
     if len(figures) > 1:
         raise PictureError(
-            f"There are {len(figures)} figures in this {type(thing).__name__}: give one of them, or all "
-            f"to upload_all."
+            f"This {type(item).__name__} belongs to {len(figures)} figures: give one of them, or give "
+            f"all to upload_all."
         )
     return figures[0] if figures else None
 
 
-def figures_of(thing: Any) -> list[Any]:
-    """All figures that a thing or its members belong to, each once.
+def figures_of(item: Any) -> list[Any]:
+    """Return all figures that an item or its members belong to, each once.
 
     >>> figures_of([figure, figure.axes[0], 5]) == [figure]    # doctest: +SKIP
     True
     """
-    return list({id(figure): figure for figure in _figures(thing, _DEEP)}.values())
+    found: dict[int, Any] = {}
+    _collect_figures(item, _MAX_DEPTH, found)
+    return list(found.values())
 
 
-def _figures(thing: Any, steps: int) -> Iterator[Any]:
-    if not steps:
+def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
+    """Add the figures of an item to `found`, by their `id`: a figure may not be hashable."""
+    if not depth:
         return
-    if getattr(getattr(thing, "dtype", None), "kind", "") == "O" and hasattr(thing, "tolist"):
-        thing = thing.tolist()  # an array of Axes, a Series of them
-    if isinstance(thing, Mapping):  # what `boxplot` and `subplot_mosaic` return
-        thing = list(thing.values())
-    if isinstance(thing, Sequence) and not isinstance(thing, _NO_MEMBERS):
-        for one in thing:
-            yield from _figures(one, steps - 1)
+    if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
+        item = item.tolist()  # an array or a Series of Axes
+    if isinstance(item, Mapping):  # the result of `boxplot` or `subplot_mosaic`
+        item = list(item.values())
+    if isinstance(item, Sequence) and not isinstance(item, _NOT_CONTAINERS):
+        for member in item:
+            _collect_figures(member, depth - 1, found)
         return
-    inner = _next(thing)
-    if inner is not None and inner is not thing:
-        yield from _figures(inner, steps - 1)
-    elif callable(getattr(thing, "savefig", None)):
-        yield thing
+    owner = _owner(item)
+    if owner is not None and owner is not item:
+        _collect_figures(owner, depth - 1, found)
+    elif callable(getattr(item, "savefig", None)):
+        found[id(item)] = item
 
 
-def _next(thing: Any) -> Any:
-    for name in _LEADS:
-        inner = None
-        with suppress(Exception):  # a property of somebody's that fails leads to no figure
-            inner = getattr(thing, name, None)
-        if inner is not None and not callable(inner):  # pyplot.figure is a function
-            return inner
-    if callable(getattr(thing, "get_figure", None)) and not isinstance(thing, type):
-        return thing.get_figure()
+def _owner(item: Any) -> Any:
+    """Return the object that leads from an item to its figure, or None."""
+    for name in _FIGURE_ATTRIBUTES:
+        value = None
+        with suppress(Exception):  # a property may raise any error
+            value = getattr(item, name, None)
+        if value is not None and not callable(value):  # pyplot.figure is a function
+            return value
+    if callable(getattr(item, "get_figure", None)) and not isinstance(item, type):
+        return item.get_figure()
     return None
 
 
-_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-_SVG = "image/svg+xml"
-_PLOTLY = "application/vnd.plotly.v1+json"
-_VEGALITE = "application/vnd.vegalite."
+# ── objects ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(thing: Any) -> bytes | None:
-    """Draw a thing; None if nothing here knows how."""
-    if isinstance(thing, type):  # what its objects can do, a class only names
+def render(item: Any) -> bytes | None:
+    """Render an item as picture data, or return None if it is not recognized."""
+    if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
-    for draw in (_matplotlib, _pil, _array, _plotly, _altair, _display_data):
-        if (data := draw(thing)) is not None:
+    for renderer in (
+        _render_figure,
+        _encode_pil_image,
+        _encode_array,
+        _render_plotly,
+        _render_altair,
+        _ipython_image_data,
+        _render_repr,
+    ):
+        if (data := renderer(item)) is not None:
             return data
-    return _shown(thing)
+    return None
 
 
-def render_chart(thing: Any) -> bytes | None:
-    """Draw a chart that shows itself as a script, not as a picture; None for anything else."""
-    return _plotly(thing) or _altair(thing)
+def render_chart(item: Any) -> bytes | None:
+    """Render a Plotly or Altair chart, which may display only a script; return None for other items."""
+    return _render_plotly(item) or _render_altair(item)
+
+
+def _render_figure(item: Any) -> bytes | None:
+    """Render the Matplotlib figure of an item as the notebook displays it."""
+    figure = figure_of(item)
+    if figure is None:
+        return None
+    out = io.BytesIO()
+    with _picture_errors("figure"):
+        figure.savefig(out, format="png", bbox_inches="tight")
+    return out.getvalue()
+
+
+def _encode_pil_image(item: Any) -> bytes | None:
+    if not callable(getattr(item, "save", None)) or not hasattr(item, "mode"):
+        return None
+    with _picture_errors("image"):
+        return encode(item)
+
+
+def _encode_array(item: Any) -> bytes | None:
+    """Encode a numpy array, or a tensor that numpy can read. A table has `dtypes`, not `dtype`."""
+    if all(hasattr(item, name) for name in ("__array__", "shape", "dtype")):
+        return encode_array(item)
+    return None
+
+
+def _render_plotly(item: Any) -> bytes | None:
+    # The library is checked because other objects have a `to_image`, too, such as a page of a PDF.
+    if not _is_from("plotly", item) or not callable(getattr(item, "to_image", None)):
+        return None
+    _import_exporter("kaleido", "kaleido", "A Plotly figure")
+    with _picture_errors("Plotly figure"):
+        return _to_bytes(item.to_image(format="png"))
+
+
+def _render_altair(item: Any) -> bytes | None:
+    if not _is_from("altair", item):
+        return None
+    _import_exporter("vl_convert", "vl-convert-python", "An Altair chart")
+    out = io.BytesIO()
+    with _picture_errors("chart"):
+        item.save(out, format="png")
+    return out.getvalue()
+
+
+def _is_from(library: str, item: Any) -> bool:
+    return any(kind.__module__.startswith(f"{library}.") for kind in type(item).__mro__)
+
+
+def _ipython_image_data(item: Any) -> bytes | None:
+    """Return the data of an IPython `Image`. Its mimebundle would have to be decoded from base64."""
+    data = getattr(item, "data", None)
+    return data if isinstance(data, bytes) and hasattr(item, "_repr_mimebundle_") else None
+
+
+def _render_repr(item: Any) -> bytes | None:
+    """Return the picture that IPython would display. If one method fails, the next is tried."""
+    first_error: PictureError | None = None
+    for name, mime_type in _REPR_METHODS:
+        method = getattr(item, name, None)
+        if not callable(method):
+            continue
+        try:
+            with _picture_errors(type(item).__name__):
+                if data := from_mime_bundle(_call_repr(method, mime_type)):
+                    return data
+        except PictureError as error:
+            # NotImplementedError means that the item has no picture of this type.
+            if not isinstance(error.__cause__, NotImplementedError):
+                first_error = first_error or error
+    if first_error is not None:
+        raise first_error
+    return None
+
+
+def _call_repr(method: Callable[..., Any], mime_type: str | None) -> Mapping[str, Any]:
+    """Call a method of `_REPR_METHODS`, and return its result as a MIME bundle."""
+    result = method() if mime_type else method(include=None, exclude=None)
+    if isinstance(result, tuple):  # data and metadata
+        result = result[0]
+    if not result:
+        return {}
+    if mime_type:
+        return {mime_type: result}
+    if not isinstance(result, Mapping):
+        raise TypeError(f"it displays itself as a {type(result).__name__}")
+    return result
+
+
+# ── displayed data ───────────────────────────────────────────────────────────────────────────────
 
 
 def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
-    """Take the picture out of what a thing shows itself as (the message of Jupyter's display)."""
-    for kind in _PICTURES:
-        if data := bundle.get(kind):
-            return _decoded(data)
-    if plotly := bundle.get(_PLOTLY):
-        return _by_plotly(plotly)
-    for kind, spec in bundle.items():
-        if kind.startswith(_VEGALITE):
-            return _by_vega(spec)
-    if svg := bundle.get(_SVG):
+    """Return the picture of a MIME bundle (the data of Jupyter's `display_data`), or None."""
+    for mime_type in _PICTURE_TYPES:
+        if data := bundle.get(mime_type):
+            with _picture_errors("picture"):
+                return base64.b64decode(data) if isinstance(data, str) else _to_bytes(data)
+    if plotly := bundle.get(_PLOTLY_TYPE):
+        return _render_plotly_spec(plotly)
+    for mime_type, spec in bundle.items():
+        if mime_type.startswith(_VEGALITE_PREFIX):
+            return _render_vegalite_spec(spec)
+    if svg := bundle.get(_SVG_TYPE):
         return render_svg(svg)
     return None
 
 
+def _render_plotly_spec(spec: Any) -> bytes:
+    plotly_io = importlib.import_module("plotly.io")
+    spec = {"data": spec.get("data"), "layout": spec.get("layout")}
+    _import_exporter("kaleido", "kaleido", "A Plotly figure")
+    with _picture_errors("Plotly figure"):
+        return _to_bytes(plotly_io.to_image(spec, format="png", validate=False))
+
+
+def _render_vegalite_spec(spec: Any) -> bytes:
+    vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
+    with _picture_errors("Vega-Lite chart"):
+        return _to_bytes(vl_convert.vegalite_to_png(spec))
+
+
 def render_svg(svg: str | bytes) -> bytes:
-    """Draw an SVG, which Gyazo does not take, by whatever is installed for that."""
+    """Render an SVG, which Gyazo does not accept, with cairosvg or vl-convert."""
     text = svg.decode("utf-8", "replace") if isinstance(svg, bytes) else svg
-    drawers: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-        ("cairosvg", lambda cairosvg: cairosvg.svg2png(bytestring=text.encode())),
-        ("vl_convert", lambda vl_convert: vl_convert.svg_to_png(text)),
-    )
-    for name, draw in drawers:
+    for name in ("cairosvg", "vl_convert"):
         try:
-            module = importlib.import_module(name)
-        except (ImportError, OSError):  # OSError: cairosvg without the system's cairo
+            library = importlib.import_module(name)
+        except (ImportError, OSError):  # OSError: the cairo library of the system is missing
             continue
-        return guarded(partial(draw, module), "SVG")
+        with _picture_errors("SVG"):
+            if name == "cairosvg":
+                return _to_bytes(library.svg2png(bytestring=text.encode()))
+            return _to_bytes(library.svg_to_png(text))
     raise PictureError(
-        "Gyazo takes no SVG: run  %pip install cairosvg  and it is drawn as PNG, or give a PNG."
+        "Gyazo does not accept SVG: run  %pip install cairosvg  to upload it as PNG, or give a PNG."
     )
 
 
-def guarded(draw: Callable[[], Any], what: str) -> bytes:
-    """Draw, and turn any error of another library's into a sentence."""
+# ── other libraries ──────────────────────────────────────────────────────────────────────────────
+
+
+def _import_exporter(module: str, package: str, what: str) -> ModuleType:
+    """Import the library that renders this kind of picture, or say how to install it."""
     try:
-        return bytes(memoryview(draw()))  # of a number, `bytes` would make that many zeros
+        return importlib.import_module(module)
+    except ImportError:
+        raise PictureError(
+            f"{what} is rendered by {package}, which is not installed: run  %pip install {package}  "
+            f"and upload it again."
+        ) from None
+
+
+@contextmanager
+def _picture_errors(what: str) -> Iterator[None]:
+    """Turn every error of another library into a `PictureError` that contains its reason."""
+    try:
+        yield
     except PictureError:
         raise
-    except Exception as error:  # any of its errors means the same here
+    except Exception as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise PictureError(
-            f"This {what} could not be drawn ({type(error).__name__}: {reason}): "
-            f"see that it shows in the notebook, then upload it again."
+            f"This {what} could not be rendered ({type(error).__name__}: {reason}): "
+            f"check that the notebook can display it, then upload it again."
         ) from error
 
 
-def _written(write: Callable[[io.BytesIO], object], what: str) -> bytes:
-    def draw() -> bytes:
-        out = io.BytesIO()
-        write(out)
-        return out.getvalue()
-
-    return guarded(draw, what)
-
-
-def _matplotlib(thing: Any) -> bytes | None:
-    """Draw a figure as the notebook shows it: tight, on its own ground."""
-    figure = figure_of(thing)
-    if figure is None:
-        return None
-    return _written(lambda out: figure.savefig(out, format="png", bbox_inches="tight"), "figure")
-
-
-def _pil(image: Any) -> bytes | None:
-    if not callable(getattr(image, "save", None)) or not hasattr(image, "mode"):
-        return None
-    return guarded(lambda: encode(image), "image")
-
-
-def _array(thing: Any) -> bytes | None:
-    return encode_array(thing) if _is_array(thing) else None
-
-
-def _is_array(thing: Any) -> bool:
-    """Numpy's arrays, and tensors that can become one; a table has `dtypes` instead."""
-    return all(hasattr(thing, name) for name in ("__array__", "shape", "dtype"))
-
-
-def _plotly(thing: Any) -> bytes | None:
-    # A page of a PDF library has a `to_image`, too.
-    if not _is_of("plotly", thing) or not callable(getattr(thing, "to_image", None)):
-        return None
-    return _exported(lambda: thing.to_image(format="png"), "Plotly figure", "kaleido", "kaleido")
-
-
-def _by_plotly(spec: Any) -> bytes:
-    io_module = importlib.import_module("plotly.io")
-    spec = {"data": spec.get("data"), "layout": spec.get("layout")}
-    return _exported(
-        lambda: io_module.to_image(spec, format="png", validate=False),
-        "Plotly figure",
-        "kaleido",
-        "kaleido",
-    )
-
-
-def _altair(thing: Any) -> bytes | None:
-    if not _is_of("altair", thing):
-        return None
-    return _exported(
-        lambda: _written(lambda out: thing.save(out, format="png"), "chart"),
-        "Altair chart",
-        "vl_convert",
-        "vl-convert-python",
-    )
-
-
-def _is_of(library: str, thing: Any) -> bool:
-    return any(kind.__module__.startswith(f"{library}.") for kind in type(thing).__mro__)
-
-
-def _by_vega(spec: Any) -> bytes:
-    return _exported(
-        lambda: importlib.import_module("vl_convert").vegalite_to_png(spec),
-        "Vega-Lite chart",
-        "vl_convert",
-        "vl-convert-python",
-    )
-
-
-def _exported(draw: Callable[[], Any], what: str, module: str, package: str) -> bytes:
-    """Draw by a library's own exporter, or say what to install for it."""
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        raise PictureError(
-            f"A {what} is drawn by {package}, which is not installed: run  %pip install {package}  "
-            f"and upload it again."
-        ) from None
-    return guarded(draw, what)
-
-
-def _display_data(thing: Any) -> bytes | None:
-    """The bytes inside of an IPython `Image`; its repr would have them in base64."""
-    data = getattr(thing, "data", None)
-    if not isinstance(data, bytes) or not hasattr(thing, "_repr_mimebundle_"):
-        return None
-    return data
-
-
-def _shown(thing: Any) -> bytes | None:
-    """The picture in what a thing shows itself as, asked as IPython does: one failing, the next."""
-    failed: PictureError | None = None
-    for name, kind in (
-        ("_repr_mimebundle_", None),
-        ("_repr_png_", "image/png"),
-        ("_repr_jpeg_", "image/jpeg"),
-        ("_repr_svg_", _SVG),
-    ):
-        method = getattr(thing, name, None)
-        if not callable(method):
-            continue
-        try:
-            if data := guarded(partial(_picture, method, kind), type(thing).__name__):
-                return data
-        except PictureError as error:
-            if not isinstance(error.__cause__, NotImplementedError):  # says: not this way
-                failed = failed or error
-    if failed is not None:
-        raise failed
-    return None
-
-
-def _picture(method: Callable[..., Any], kind: str | None) -> bytes:
-    shown = method() if kind else method(include=None, exclude=None)
-    if isinstance(shown, tuple):  # with its metadata
-        shown = shown[0]
-    if not shown:
-        return b""
-    if kind:
-        shown = {kind: shown}
-    if not isinstance(shown, Mapping):
-        raise TypeError(f"it shows itself as a {type(shown).__name__}")
-    return from_mime_bundle(shown) or b""
-
-
-def _decoded(data: Any) -> bytes:
-    """Give bytes; a picture's text is base64 in a message."""
-    return guarded(lambda: base64.b64decode(data) if isinstance(data, str) else data, "picture")
+def _to_bytes(data: Any) -> bytes:
+    # With a number, `bytes` alone would return that many zeros.
+    return bytes(memoryview(data))
