@@ -1,7 +1,7 @@
-"""`%gyazo_login --wait`: a cell that waits while its widgets keep working.
+"""`%gyazo_login --wait`: the cell waits, and its widgets work meanwhile.
 
 Guarantees: private names of ipykernel are used in this module only, after a check that they exist. An
-interrupt ends the wait, and the queued cells do not run then.
+interrupt ends the wait, and then the queued cells do not run.
 """
 
 from __future__ import annotations
@@ -18,43 +18,41 @@ from .frontend import kernel_version
 
 T = TypeVar("T")
 
-ABORT_WINDOW = 1.0  # seconds for which ipykernel 6 goes on dropping queued cells
-POLL_INTERVAL = (
-    0.1  # seconds between two looks at what is waited for: an interrupt is noticed in between
-)
+ABORT_WINDOW = 1.0  # seconds for which ipykernel 6 drops queued cells after an error
+POLL_INTERVAL = 0.1  # seconds; an interrupt takes effect between two polls
 
 
 class CellWait:
-    """Lets a cell wait while its widgets stay alive, by whatever holds on this kernel.
+    """Lets a cell wait while its widgets keep working. The method depends on the kernel.
 
     Measured on ipykernel 6.31 and 7.0 to 7.4 in JupyterLab and Notebook 7:
 
-    - 6: nothing is handled while a cell runs, so messages are polled by jupyter_ui_poll;
-    - 7.0 to 7.3: callbacks run on a thread of their own;
-    - 7.4: they wait for the cell, unless the widgets' messages are led to a subshell of our own.
+    - 6: the kernel handles no message while a cell runs, so jupyter_ui_poll polls the messages;
+    - 7.0 to 7.3: widget callbacks run on a separate thread;
+    - 7.4: widget messages wait for the cell, unless they are routed to a subshell, made here.
     """
 
     def __init__(self, shell: Any, comms: Iterable[Any], busy: Callable[[], bool]) -> None:
         self._kernel: Any = getattr(shell, "kernel", None)
         self._comms = [comm for comm in comms if comm is not None]
-        self._busy = busy  # whether a widget's message is being handled
+        self._busy = busy  # returns whether a widget callback is running
 
     @property
     def unsupported_reason(self) -> str:
-        """Why a widget cannot end the wait here, or nothing."""
+        """Why a widget cannot end the wait here, or an empty text."""
         if self._kernel is None:
-            return "There is no kernel here to handle a box"
+            return "Without a kernel, the box does not work"
         if kernel_version() < (7, 0) and find_spec("jupyter_ui_poll") is None:
-            return 'ipykernel 6 handles no box while a cell runs, without %pip install "gyazo-nb[wait]"'
-        if self._leads_replies and self._subshell_maker() is None:
-            return "This kernel handles no box while a cell runs"
+            return 'ipykernel 6 needs  %pip install "gyazo-nb[wait]"  to handle the box while a cell runs'
+        if self._routes_replies and self._subshell_manager() is None:
+            return "This kernel cannot handle the box while a cell runs"
         return ""
 
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `done()` or the time is up, and say which. An interrupt ends it at once."""
-        until = time.monotonic() + seconds
-        with self._alive() as poll:
-            while not done() and time.monotonic() < until:
+        """Wait until `done()` or a timeout, and return `done()`. An interrupt ends the wait at once."""
+        deadline = time.monotonic() + seconds
+        with self._handling_messages() as poll:
+            while not done() and time.monotonic() < deadline:
                 poll()
                 time.sleep(POLL_INTERVAL)
         if not done():
@@ -62,26 +60,26 @@ class CellWait:
         return done()
 
     @property
-    def _leads_replies(self) -> bool:
-        """7.4 leads a comm's messages to the shell that last sent on it: to the waiting cell's."""
+    def _routes_replies(self) -> bool:
+        """Whether the kernel sends a comm's messages to the shell that used it last: the waiting cell's."""
         return any(hasattr(comm, "_reply_subshell_for") for comm in self._comms)
 
     @contextmanager
-    def _alive(self) -> Iterator[Callable[[], object]]:
+    def _handling_messages(self) -> Iterator[Callable[[], object]]:
         if self._kernel is None:
             yield lambda: None
         elif kernel_version() < (7, 0) and find_spec("jupyter_ui_poll") is not None:
-            with self._polled() as poll:
+            with self._polling() as poll:
                 yield poll
-        elif self._leads_replies:
+        elif self._routes_replies:
             with self._own_subshell():
                 yield lambda: None
         else:
             yield lambda: None
 
     @contextmanager
-    def _polled(self) -> Iterator[Callable[[], object]]:
-        from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- of use on ipykernel 6 only
+    def _polling(self) -> Iterator[Callable[[], object]]:
+        from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- used on ipykernel 6 only
 
         try:
             with ui_events() as poll:
@@ -91,23 +89,23 @@ class CellWait:
             raise
 
     def abort_later_cells(self) -> None:
-        """Keep the cells that were queued from running, when this one is about to fail.
+        """Prevent the queued cells from running, when this cell is about to fail.
 
-        jupyter_ui_poll holds them back and runs them when the cell has ended; by then a kernel of
-        generation 6 has forgotten that it was aborting, unless it is told to remember for longer.
+        jupyter_ui_poll holds them back, and runs them after the cell. By then ipykernel 6 has stopped
+        dropping cells, unless its timeout is longer.
         """
         if self._kernel is None or kernel_version() >= (7, 0):
             return
         kernel, before = self._kernel, self._kernel.stop_on_error_timeout
         if before >= ABORT_WINDOW:
-            return  # it was told so a moment ago
+            return  # an earlier call has set it
         kernel.stop_on_error_timeout = ABORT_WINDOW
         restore = threading.Timer(2.0, setattr, (kernel, "stop_on_error_timeout", before))
         restore.daemon = True
         restore.start()
 
-    def _subshell_maker(self) -> Any:
-        """The kernel's manager of subshells, if it has the parts that are needed here."""
+    def _subshell_manager(self) -> Any:
+        """The kernel's subshell manager, if it has the methods that are used here."""
         thread = getattr(self._kernel, "shell_channel_thread", None)
         manager = getattr(thread, "manager", None)
         needed = ("_create_subshell", "_delete_subshell")
@@ -115,11 +113,11 @@ class CellWait:
 
     @contextmanager
     def _own_subshell(self) -> Iterator[None]:
-        manager = self._subshell_maker()
-        if manager is None:  # then the widgets are handled after the cell, as the obstacle says
+        manager = self._subshell_manager()
+        if manager is None:  # the widgets work after the cell, as `unsupported_reason` says
             yield
             return
-        subshell = self._on_shell_channel(manager._create_subshell)  # noqa: SLF001 -- probed above
+        subshell = self._on_shell_channel(manager._create_subshell)  # noqa: SLF001 -- checked above
         for comm in self._comms:
             comm._reply_subshell_for = lambda data, default: subshell  # noqa: ARG005, SLF001
         try:
@@ -127,12 +125,14 @@ class CellWait:
         finally:
             for comm in self._comms:
                 del comm._reply_subshell_for  # noqa: SLF001 -- ours, from above
-            threading.Thread(target=self._end, args=(manager, subshell), daemon=True).start()
+            threading.Thread(
+                target=self._end_subshell, args=(manager, subshell), daemon=True
+            ).start()
 
-    def _end(self, manager: Any, subshell: Any) -> None:
-        """End a subshell when nothing is on its way there, and nothing under way.
+    def _end_subshell(self, manager: Any, subshell: Any) -> None:
+        """End a subshell when it handles no message and none is on its way.
 
-        Ending it waits for what it is at, and the whole shell channel waits along.
+        Otherwise the call waits for the message, and blocks the whole shell channel meanwhile.
         """
         time.sleep(2.0)
         while self._busy():
@@ -140,13 +140,13 @@ class CellWait:
         self._on_shell_channel(lambda: manager._delete_subshell(subshell))  # noqa: SLF001
 
     def _on_shell_channel(self, function: Callable[[], T]) -> T:
-        """Call something on the thread that alone may touch subshells."""
+        """Call a function on the shell channel's thread, the only one that may use subshells."""
         result: Future[T] = Future()
 
         def call() -> None:
             try:
                 result.set_result(function())
-            except Exception as error:  # noqa: BLE001 -- handed over to the thread that asked
+            except Exception as error:  # noqa: BLE001 -- passed to the calling thread
                 result.set_exception(error)
 
         self._kernel.shell_channel_thread.io_loop.add_callback(call)

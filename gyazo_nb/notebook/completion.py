@@ -1,6 +1,6 @@
-"""Tab completes the options of the magics.
+"""Tab completion for the options of the magics.
 
-The law: through IPython's own list of matchers, and taken out of it again.
+Guarantees: it uses IPython's own list of matchers, and `unregister` removes it from there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LINE = re.compile(r"^\s*%{1,2}(gyazo\w*)\s(?:.*\s)?(\S*)$")
 
 
 @context_matcher()
-def options(context: CompletionContext) -> SimpleMatcherResult:
+def complete_options(context: CompletionContext) -> SimpleMatcherResult:
     """Complete `--mo` to `--mode`, and `--mode p` to `panel` and `prompt`."""
     line = context.line_with_cursor[: context.cursor_position]
     match = _LINE.match(line)
@@ -31,11 +31,11 @@ def options(context: CompletionContext) -> SimpleMatcherResult:
     parser = getattr(function, "parser", None)
     if parser is None:
         return {"completions": []}
-    known: dict[str, Any] = parser._option_string_actions  # noqa: SLF001 -- argparse offers no other way
+    known: dict[str, Any] = parser._option_string_actions  # noqa: SLF001 -- argparse has no public list
     before = line[: len(line) - len(match[2])].split()
     choices = getattr(known.get(before[-1]) if before else None, "choices", None)
     words = sorted(choices) if choices else sorted(name for name in known if name.startswith("--"))
-    # IPython's splitter may have left dashes out of the token that is being completed.
+    # IPython may split the line after the dashes, so that the token to complete lacks them.
     typed, token = match[2], context.token
     return {
         "completions": [
@@ -48,13 +48,13 @@ def options(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def register(shell: Any) -> None:
-    """Begin to complete."""
+    """Add the matcher to the shell's completer."""
     if getattr(shell, "Completer", None) is not None:
-        shell.Completer.custom_matchers.append(options)
+        shell.Completer.custom_matchers.append(complete_options)
 
 
 def unregister(shell: Any) -> None:
-    """Stop completing."""
+    """Remove the matcher from the shell's completer."""
     completer = getattr(shell, "Completer", None)
-    if completer is not None and options in completer.custom_matchers:
-        completer.custom_matchers.remove(options)
+    if completer is not None and complete_options in completer.custom_matchers:
+        completer.custom_matchers.remove(complete_options)

@@ -1,8 +1,8 @@
-"""Tokens that are there already: the environment's, and those that were saved.
+"""Existing tokens: the token of the environment, and saved ones.
 
-The law: a profile that was named comes before the environment, any other after it. A token is used where
-it is good and nowhere else, so that what was saved at the real Gyazo never speaks for somebody in the
-sandbox. What cannot be read is said, and is no reason to stop where a person can be asked.
+Guarantees: a named profile comes before the environment, and the default profile after it. A saved token is
+used only with the server it was saved for. A token that cannot be used is reported, and the next one is
+tried.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, Settings, Site
 
 from .login_options import LoginOptions
 
-DEFAULT = "default"  # the account that is saved under no other name
+DEFAULT_PROFILE = "default"  # the profile of `--save` without `--profile`
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSignIn:
-    """Whom a token signed in, where it came from, a line to add; and what was wrong with others."""
+    """The result of a sign-in with an existing token: the user, or None if no token was valid.
+
+    `source` is the source of the token, `note` a line to add, and `warnings` say why other tokens were not
+    used.
+    """
 
     user: User | None = None
     source: str = ""
@@ -43,7 +47,7 @@ class TokenSignIn:
 
 @dataclass(frozen=True, slots=True)
 class _Credential:
-    """A token that is there, where it is good, where it came from, and the name it is saved under."""
+    """An existing token with its site, its source, and the name of its profile if it is saved."""
 
     profile: Profile
     source: str
@@ -51,120 +55,130 @@ class _Credential:
 
 
 class CredentialResolver:
-    """Signs in with a token that is there, and keeps and forgets what is saved."""
+    """Signs in with an existing token, saves tokens, and removes saved ones."""
 
     def __init__(self, session: Gyazo, settings: Settings) -> None:
         self._session, self._settings = session, settings
-        self._profile: str | None = None  # the one in use
+        self._profile: str | None = None  # the name of the profile in use
 
     def resolve(self, options: LoginOptions, *, required: bool) -> TokenSignIn:
-        """Sign in with the first token that is good, and say what was wrong with those before it.
+        """Sign in with the first valid token.
 
-        With `required`, a token that is not valid raises: no other way to sign in follows.
+        With `required`, the reasons against the tokens are an error, because no other method follows.
         """
         self._profile = options.profile
         warnings: list[str] = []
         first_error: GyazoError | None = None
         current = self._session.known
-        for key in self._candidates(options, warnings):
-            if options.switch and current is not None and current.token == key.profile.token:
-                continue  # to whom it would not be a change
+        for credential in self._candidates(options, warnings):
+            profile = credential.profile
+            if options.switch and current is not None and current.token == profile.token:
+                continue  # --switch asks for another account
             try:
                 user = self._session.use_token(
-                    key.profile.token,
-                    site=key.profile.site,
+                    profile.token,
+                    site=profile.site,
                     switch=options.switch,
-                    source=key.source,
+                    source=credential.source,
                 )
-            except UnauthorizedError as error:
-                why = (
-                    f"Gyazo does not know the token from {key.source}: it was deleted, revoked or "
-                )
-                warnings.append(f"{why}copied wrong.")
+            except (UnauthorizedError, ConnectionFailedError) as error:
                 first_error = first_error or error
-                continue
-            except ConnectionFailedError as error:
-                warnings.append(str(error))
-                first_error = first_error or error
+                warnings.append(_describe(error, credential.source))
                 continue
             note = self.save(options)
-            self._profile = self._profile or key.name
-            return TokenSignIn(user, key.source, note, tuple(warnings))
+            self._profile = self._profile or credential.name
+            return TokenSignIn(user, credential.source, note, tuple(warnings))
         if required and warnings:
             raise first_error or NotLoggedInError(" ".join(warnings))
         return TokenSignIn(warnings=tuple(warnings))
 
-    def _is_others(self, saved: Profile, account: Account | None) -> bool:
-        if account is None:
-            return not _same_place(saved.site, self._settings.site())
-        return saved.token != account.token
-
     def _candidates(self, options: LoginOptions, warnings: list[str]) -> Iterator[_Credential]:
-        """The tokens that are there, in the order in which they are tried."""
-        named = options.profile is not None
-        if options.profile is not None:
-            yield from self._saved(options.profile, warnings, options.save)
-        token = None if named and options.save is None else self._settings.token()
-        if token is not None:
-            yield _Credential(Profile(token, self._settings.site()), ACCESS_TOKEN_VARIABLE)
-        if not named and options.mode == "auto":
-            yield from self._saved(DEFAULT, warnings, options.save)
+        """The existing tokens, in the order in which they are tried. Each is read when its turn comes."""
+        name = options.profile
+        if name is not None:
+            yield from self._load(name, options, warnings)
+        # With --profile, the token of the environment is used only to save it under that name (--save).
+        if name is None or options.save is not None:
+            token = self._settings.token()
+            if token is not None:
+                yield _Credential(Profile(token, self._settings.site()), ACCESS_TOKEN_VARIABLE)
+        if name is None and options.mode == "auto":
+            yield from self._load(DEFAULT_PROFILE, options, warnings)
 
-    def _saved(self, name: str, warnings: list[str], save: str | None) -> Iterator[_Credential]:
+    def _load(self, name: str, options: LoginOptions, warnings: list[str]) -> Iterator[_Credential]:
+        """The saved token of a profile, if it can be used. Otherwise add the reason to the warnings."""
         try:
             found = Profiles().load(name)
         except StoreError as error:
             warnings.append(str(error))
             return
         if found is None:
-            if name != DEFAULT and save is None:
+            if name != DEFAULT_PROFILE and options.save is None:
                 warnings.append(
-                    f"No account is saved as {name} yet: add --save to keep the one that signs in."
+                    f"No account is saved as {name} yet: add --save to save the account that signs in."
                 )
             return
-        profile, where = found
-        there, here = profile.site, self._settings.site()
-        if not _same_place(there, here):
-            why = f"The token saved as {name} is good at {there.api_url}, and the settings say "
-            warnings.append(f"{why}{here.api_url}: it was not used.")
+        profile, source = found
+        site = self._settings.site()
+        if not _accepts_same_tokens(profile.site, site):
+            warnings.append(
+                f"The token saved as {name} is for {profile.site.api_url}, but the settings name "
+                f"{site.api_url}, so it was not used: correct the settings, or sign in again."
+            )
             return
-        yield _Credential(profile, where if name == DEFAULT else f"{where}, {name}", name)
+        yield _Credential(profile, source if name == DEFAULT_PROFILE else f"{source}, {name}", name)
 
     def save(self, options: LoginOptions) -> str:
-        """Keep the token where the person wanted, and say where. A failure does not end the session."""
+        """Save the current token as the options say, and return a sentence about it.
+
+        If this fails, the sentence is the error, and the session stays signed in.
+        """
         self._profile = options.profile
         account = self._session.account
         if options.save is None or account is None:
             return ""
-        name = options.profile or DEFAULT
+        name = options.profile or DEFAULT_PROFILE
         try:
             where = Profiles().save(options.save, name, Profile(account.token, account.site))
         except (StoreError, ConfigError) as error:
             return str(error)
         self._profile = name
-        return f"The token is kept in {where}, until %gyazo_logout."
+        return f"The token is saved in {where} until you run %gyazo_logout."
 
     def forget(
         self, profile: str | None, account: Account | None
     ) -> tuple[str | None, StoreError | None]:
-        """Forget what is saved: the name under which anything was, and what stood in the way.
+        """Remove a saved token. Return the name of its profile if there was one, and the error if any.
 
-        Without a name it is the one in use, and only if it is that of the `account` that was signed in:
-        the sandbox must not forget the real one's, nor one sign-in another's.
+        Without a name, this is the profile in use, and only if its token is the token of `account`, which
+        was signed in. So a sign-out of the sandbox does not remove the token for the real Gyazo.
         """
-        name, self._profile = profile or self._profile or DEFAULT, None
+        name, self._profile = profile or self._profile or DEFAULT_PROFILE, None
         try:
             profiles = Profiles()
             found = None
-            with contextlib.suppress(StoreError):  # what cannot be read is no reason to keep it
+            with contextlib.suppress(StoreError):  # an unreadable token is removed, too
                 found = profiles.load(name)
-            if profile is None and found is not None and self._is_others(found[0], account):
+            if profile is None and found is not None and not self._belongs_to(account, found[0]):
                 return None, None
             return (name if profiles.clear(name) else None), None
         except StoreError as error:
             return None, error
 
+    def _belongs_to(self, account: Account | None, saved: Profile) -> bool:
+        """Whether a saved token belongs to the account, or without one to the server of the settings."""
+        if account is None:
+            return _accepts_same_tokens(saved.site, self._settings.site())
+        return saved.token == account.token
 
-def _same_place(one: Site, other: Site) -> bool:
-    """Whether a token of the one is good at the other, however it is sent there."""
+
+def _describe(error: GyazoError, source: str) -> str:
+    """Say why a token was not used."""
+    if isinstance(error, UnauthorizedError):
+        return f"Gyazo rejected the token from {source}: it was deleted, revoked or copied incorrectly."
+    return str(error)
+
+
+def _accepts_same_tokens(one: Site, other: Site) -> bool:
+    """Whether two sites accept the same tokens: only the way to send a token may differ."""
     return replace(one, token_in=other.token_in) == other

@@ -1,8 +1,8 @@
-"""Keeps what is typed into one box out of the logs of the layers that carry it.
+"""Keeps the text of the panel's box out of the logs.
 
-The law: while a panel waits, no log line at any level shows what arrives from its box. Measured: at
-DEBUG, `comm` writes every message whole to the logger `Comm`, and a kernel that was started with
-`--debug` writes it to its own.
+Guarantees: while a panel is open, no log line at any level shows the text that arrives from its box.
+Measured: at DEBUG, `comm` logs every message completely to the logger `Comm`, and a kernel that was started
+with `--debug` logs it to its own logger.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class WidgetLogFilter(logging.Filter):
-    """Masks every record about one widget, found by the id of its model."""
+    """Masks the log records about one widget, which it recognizes by the id of the widget's model."""
 
     def __init__(self, model_id: str, *loggers: logging.Logger | None) -> None:
         super().__init__()
@@ -20,24 +20,27 @@ class WidgetLogFilter(logging.Filter):
         self._loggers = [logging.getLogger("Comm"), *(log for log in loggers if log is not None)]
 
     def start(self) -> None:
-        """Begin to mask."""
+        """Add the filter to the loggers."""
         for logger in self._loggers:
             logger.addFilter(self)
 
     def stop(self) -> None:
-        """Leave the loggers as they were."""
+        """Remove the filter from the loggers."""
         for logger in self._loggers:
             logger.removeFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, but this widget's without its content."""
+        """Pass every record, but without the content if it is about this widget."""
         if record.args and self._model_id in repr(record.args):
-            record.msg, record.args = "a message of gyazo_nb's box, not logged", ()
+            record.msg, record.args = (
+                "message of the gyazo_nb panel (not logged: it may contain a secret)",
+                (),
+            )
         return True
 
 
 def kernel_log(shell: Any) -> logging.Logger | None:
-    """The kernel's own logger, where there is a kernel."""
+    """The kernel's own logger, if the shell runs in a kernel."""
     log = getattr(getattr(shell, "kernel", None), "log", None)
     if isinstance(log, logging.LoggerAdapter):
         log = log.logger

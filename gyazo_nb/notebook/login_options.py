@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gyazo_nb.auth.token_store import check_name
+from gyazo_nb.auth.token_store import check_profile_name
 from gyazo_nb.errors import ArgumentError
 
 Mode = Literal["auto", "panel", "prompt", "env"]
@@ -14,7 +14,7 @@ Store = Literal["keyring", "file"]
 
 @dataclass(frozen=True, slots=True)
 class LoginOptions:
-    """What the user wrote behind `%gyazo_login`. A value that was not given is None or False."""
+    """The options after `%gyazo_login`. An option that is not given is None or False."""
 
     mode: Mode = "auto"
     wait: float | None = None  # seconds
@@ -26,21 +26,21 @@ class LoginOptions:
 
     def __post_init__(self) -> None:
         if self.sandbox:
-            self._check_fits_sandbox()
+            self._check_sandbox_options()
         if self.token and self.mode not in {"auto", "prompt"}:
-            raise ArgumentError(f"--token uses a prompt: leave --mode {self.mode} out.")
+            raise ArgumentError(f"--token uses a prompt: leave out --mode {self.mode}.")
         if self.wait is not None and not self.wait > 0:
-            raise ArgumentError("--wait takes a number of seconds above 0.")
+            raise ArgumentError("--wait needs a number of seconds greater than 0, like --wait 60.")
         if self.profile is not None:
-            check_name(self.profile)
+            check_profile_name(self.profile)
 
-    def _check_fits_sandbox(self) -> None:
-        for given, option, reason in (
-            (self.token, "--token", "the sandbox makes its own tokens"),
-            (self.save, "--save", "the tokens of the sandbox end with it"),
-            (self.mode == "env", "--mode env", "the environment has no token of the sandbox"),
+    def _check_sandbox_options(self) -> None:
+        for is_given, option, reason in (
+            (self.token, "--token", "the sandbox creates its own tokens"),
+            (self.save, "--save", "the sandbox and its tokens end with the kernel"),
+            (self.mode == "env", "--mode env", "the environment contains no token for the sandbox"),
         ):
-            if given:
+            if is_given:
                 raise ArgumentError(
-                    f"--sandbox and {option} do not fit together ({reason}): leave one of them out."
+                    f"--sandbox cannot be combined with {option} ({reason}): leave one of them out."
                 )

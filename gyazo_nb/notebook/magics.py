@@ -1,9 +1,9 @@
-"""The magics, and what `%load_ext` and `%unload_ext` do.
+"""The magics, and `load` and `unload` of the extension.
 
-Guarantees: a magic returns immediately unless waiting is requested. It takes no secret as an argument,
-since the line is kept in the history and in the notebook file. Unloading removes everything that loading
-and the magics added: the magics, the traits, the completions, the variable, open panels, listeners,
-connections, the sandbox, the token.
+Guarantees: `%gyazo_login` returns immediately unless the user requests to wait. No magic takes a secret as
+an argument, because the history and the notebook file store the line. `%unload_ext` removes everything
+that `%load_ext` and the magics added: the magics, the traits, the completions, the variable, open panels,
+listeners, connections, the sandbox, the token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from IPython.display import display
 from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError
-from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback, setting_names
 
 from . import completion, messages
 from .traits import GyazoTraits
@@ -30,22 +30,22 @@ if TYPE_CHECKING:  # imported by the first magic that runs
     from .sign_in import SignInFlow
     from .uploads import UploadFlow, UploadOptions
 
-DEFAULT_WAIT = 300.0  # seconds, if --wait names none
+DEFAULT_WAIT_TIMEOUT = 300.0  # seconds, for --wait without a number
 DEFAULT_INTO = "gyazo_images"
 
 
 def _upload_options(function: Any) -> Any:
-    """The options that `%gyazo` and `%%gyazo` have in common."""
+    """Add the options that `%gyazo` and `%%gyazo` share."""
     for option in (
         argument("--title", help="The title of each picture."),
-        argument("--desc", help="A comment; #word becomes a tag."),
+        argument("--desc", help="A description; #word becomes a tag."),
         argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
         argument("--collection", metavar="ID", help="A collection that you own or have joined."),
         argument(
             "--into",
             default=DEFAULT_INTO,
             metavar="NAME",
-            help=f"The variable for the list of images; {DEFAULT_INTO}.",
+            help=f"The variable for the list of images. Default: {DEFAULT_INTO}.",
         ),
     ):
         function = option(function)
@@ -54,18 +54,18 @@ def _upload_options(function: Any) -> Any:
 
 @magics_class
 class GyazoMagics(GyazoTraits, Magics):
-    """Sign in to Gyazo from a notebook."""
+    """Sign in to Gyazo from a notebook, and upload pictures."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self.open_logins = OpenLogins()
         self.session = Gyazo(settings=self.settings, open_logins=self.open_logins)
-        self.variable = ""  # the name of the session in the namespace
+        self.variable = ""  # the variable that holds the session
         self._sign_in_flow: SignInFlow | None = None
 
     @property
     def sign_in(self) -> SignInFlow:
-        """Made by the first magic that signs in or out."""
+        """The sign-in flow, created by the first magic that signs in or out."""
         if self._sign_in_flow is None:
             from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
 
@@ -86,45 +86,48 @@ class GyazoMagics(GyazoTraits, Magics):
         "--mode",
         choices=["auto", "panel", "prompt", "env"],
         default="auto",
-        help="auto (the default) chooses by what this place can do, and says what it chose; panel: a "
-        "link and a box; prompt: a link and a hidden prompt, for terminals, consoles and VS Code on a "
-        "Mac; env: the token in GYAZO_ACCESS_TOKEN.",
+        help="auto (the default): an existing token, else the method that this front end supports; "
+        "panel: a link and a text box; prompt: a link and a hidden prompt, for terminals, consoles and "
+        "VS Code on a Mac; env: the token in GYAZO_ACCESS_TOKEN.",
     )
     @argument(
         "--wait",
         nargs="?",
         type=float,
-        const=DEFAULT_WAIT,
+        const=DEFAULT_WAIT_TIMEOUT,
         metavar="SECONDS",
-        help="Let the cell end when the sign-in does (at most SECONDS, 300 if not given), so that Run "
-        "All works.",
+        help="The cell waits until the sign-in is finished (at most SECONDS; 300 by default), so that "
+        "Run All works.",
     )
     @argument(
         "--token",
         action="store_true",
-        help="Ask for a token of your own, made on your application's page, in a hidden prompt.",
+        help="Enter an access token from your application's page in a hidden prompt.",
     )
     @argument(
         "--save",
         choices=["keyring", "file"],
-        help="Keep the token for later kernels: in the system's keyring, or in a file that only you "
-        "can read. Without it, the token ends with the kernel.",
+        help="Save the token for later kernels: in the system's keyring, or in a file that only you "
+        "can read. Without this option, the token is lost when the kernel ends.",
     )
-    @argument("--profile", metavar="NAME", help="Which saved account, before any other token.")
-    @argument("--switch", action="store_true", help="Allow another account than the one signed in.")
+    @argument("--profile", metavar="NAME", help="The saved account to use, before any other token.")
+    @argument(
+        "--switch", action="store_true", help="Allow another account to replace the signed-in one."
+    )
     @argument(
         "--sandbox",
         action="store_true",
-        help="Start a pretend Gyazo on this machine and sign in to it: no account, no network.",
+        help="Start a sandbox (a local Gyazo look-alike) and sign in to it: needs no account and no "
+        "network.",
     )
     @line_magic
     def gyazo_login(self, line: str) -> None:
-        """Sign in to Gyazo: shows a link to open, and a box to paste its result into.
+        """Sign in to Gyazo: shows a link to open, and a box to paste the result into.
 
-        The cell ends at once; when the panel says who is signed in, use `gyazo.upload(fig)` in the
-        next one. Needs GYAZO_CLIENT_ID, GYAZO_CLIENT_SECRET and GYAZO_REDIRECT_URI of your registered
-        application; without them it says how to get them. A token in GYAZO_ACCESS_TOKEN, or one that
-        was saved, signs in at once. Secrets are never given on this line.
+        The cell ends at once. When the panel shows the signed-in account, use `gyazo.upload(fig)` in
+        the next cell. Needs GYAZO_CLIENT_ID, GYAZO_CLIENT_SECRET and GYAZO_REDIRECT_URI of your
+        registered application; without them, shows how to set them up. A token in GYAZO_ACCESS_TOKEN
+        or a saved token signs in at once. Never write a secret on this line.
 
         Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
@@ -134,35 +137,41 @@ class GyazoMagics(GyazoTraits, Magics):
     @no_var_expand
     @magic_arguments()
     @argument(
-        "--profile", metavar="NAME", help="Which saved account; the one in use, if not given."
+        "--profile", metavar="NAME", help="The saved account to remove. Default: the one in use."
     )
     @line_magic
     def gyazo_logout(self, line: str) -> None:
-        """Forget the access token, here and where it was saved; say what would still sign you in."""
+        """Sign out: forget the access token, and remove it if it was saved.
+
+        Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
+        """
         options = self._parsed(self.gyazo_logout, line)
-        before = self.session.known
-        # An environment's token that nobody signed in with is not ours to forget.
-        mine = before is not None and (before.user or before.source != ACCESS_TOKEN_VARIABLE)
+        account = self.session.known
+        site = account.site if account is not None else None
+        # A token of the environment that was never used to sign in is not forgotten.
+        if account and not account.user and account.source == ACCESS_TOKEN_VARIABLE:
+            account = None
         self.session.logout()
-        saved, complaint = self.sign_in.credentials.forget(
-            options.profile, before if mine else None
-        )
-        still = self.session.known
+        saved, error = self.sign_in.credentials.forget(options.profile, account)
+        remaining = self.session.known
         who = None
-        if before is not None and mine:
-            who = before.user.called if before.user else "this session"
-        site = before.site if before is not None else self.settings.site()
-        real = not is_loopback(site.auth_url)
-        source = still.source if still else None
-        display(messages.logged_out(who, source, saved=saved, real=real), raw=True)
-        if complaint is not None:
-            raise complaint
+        if account is not None:
+            who = account.user.called if account.user else "this session"
+        message = messages.signed_out(
+            who,
+            remaining.source if remaining is not None else None,
+            saved=saved,
+            revocable=not is_loopback((site or self.settings.site()).auth_url),
+        )
+        display(message, raw=True)
+        if error is not None:
+            raise error
 
     @no_var_expand
     @magic_arguments()
     @line_magic
     def gyazo_whoami(self, line: str) -> None:
-        """Say who is signed in, where, and where the token came from."""
+        """Show the signed-in account, its server, and the source of the token."""
         self._parsed(self.gyazo_whoami, line)
         user = self.session.me()
         account = self.session.account
@@ -177,7 +186,7 @@ class GyazoMagics(GyazoTraits, Magics):
     )
     @line_magic
     def gyazo(self, line: str) -> None:
-        """Upload what is named, and show its cards.
+        """Upload the named items, and show their cards.
 
         %gyazo fig
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
@@ -187,17 +196,19 @@ class GyazoMagics(GyazoTraits, Magics):
     @no_var_expand
     @magic_arguments("%%gyazo")
     @_upload_options
-    @argument("--on-error", action="store_true", help="Upload what was shown before an error, too.")
+    @argument(
+        "--on-error", action="store_true", help="If the cell fails, upload what it showed before."
+    )
     @cell_magic("gyazo")  # type: ignore[arg-type]  # its types know no method
     def gyazo_cell(self, line: str, cell: str) -> None:
         """Run the cell, then upload every figure that it showed, in order, and show their cards.
 
-        The list of images is in `gyazo_images`, or the variable named by --into.
+        The list of images is in the variable `gyazo_images`, or in the one that --into names.
         """
         self._uploads.run_cell(self._parsed_upload(self.gyazo_cell, line), cell)
 
     def close(self) -> None:
-        """Let go of everything that the magics opened, and of the token."""
+        """Sign out, and close everything that the magics opened."""
         self.session.logout()
         try:
             if self._sign_in_flow is not None:
@@ -206,15 +217,15 @@ class GyazoMagics(GyazoTraits, Magics):
             self.session.close()
 
     def _parsed(self, magic: Any, line: str) -> Any:
-        """Read the options. Nothing of a wrong line is repeated: it may hold a pasted secret."""
+        """Parse the options. The error does not repeat the line, which may contain a secret."""
         try:
             return parse_argstring(magic, line)
         except (UsageError, ValueError):  # ValueError: a quote that is not closed
-            takes = " ".join(magic.parser.format_usage().split()[2:]) or "no options"
+            options = " ".join(magic.parser.format_usage().split()[2:]) or "no options"
             raise UsageError(
-                f"%{magic.__name__} does not take that. It takes: {takes}. A code, token or secret is "
-                f"never given on the line, which the notebook's file keeps: paste it into the panel, or "
-                f"run %gyazo_login --token."
+                f"%{magic.__name__} does not accept this line. It accepts: {options}. Never write a code, "
+                f"token or secret on the line, because the notebook file stores it: paste it into the "
+                f"panel, or run %gyazo_login --token."
             ) from None
 
     def _parsed_upload(self, magic: Any, line: str) -> UploadOptions:
@@ -224,29 +235,30 @@ class GyazoMagics(GyazoTraits, Magics):
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics, and put one session into the namespace unless the name is taken."""
+    """Register the magics, and add the session to the namespace unless its name is taken."""
     unload(shell)
     magics = GyazoMagics(shell)
-    wanted = magics.settings.text("session_name") or "gyazo"
-    if not wanted.isidentifier() or keyword.iskeyword(wanted):
-        _unlist(shell, magics)
+    name = magics.settings.text("session_name") or "gyazo"
+    if not name.isidentifier() or keyword.iskeyword(name):
+        _remove_traits(shell, magics)
         raise ConfigError(
-            f"The session cannot be named {wanted!r}: set GYAZO_SESSION_NAME to a name."
+            f"The session cannot be named {name!r}: set {setting_names('session_name')} to a valid "
+            f"variable name."
         )
     shell.register_magics(magics)
     completion.register(shell)
-    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
     magics.variable = next(name for name in names if name not in shell.user_ns)
-    if magics.variable != wanted:
-        print(  # noqa: T201 -- %load_ext's own way of speaking
-            f"The name {wanted} is yours already and was left alone: the session is {magics.variable} "
-            f"(GYAZO_SESSION_NAME chooses another name)."
+    if magics.variable != name:
+        print(  # noqa: T201 -- the output of %load_ext
+            f"The variable {name} already exists and was not changed: the session is {magics.variable} "
+            f"(set GYAZO_SESSION_NAME to choose another name)."
         )
     shell.push({magics.variable: magics.session}, interactive=False)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take back everything that `load` and the magics put anywhere."""
+    """Remove everything that `load` and the magics added."""
     manager = shell.magics_manager
     magics = manager.registry.pop("GyazoMagics", None)
     if not isinstance(magics, GyazoMagics):
@@ -254,15 +266,15 @@ def unload(shell: InteractiveShell) -> None:
     for kind, names in magics.magics.items():
         for name in names:
             manager.magics[kind].pop(name, None)
-    _unlist(shell, magics)
+    _remove_traits(shell, magics)
     completion.unregister(shell)
     if magics.variable:
         shell.drop_by_id({magics.variable: magics.session})
     magics.close()
 
 
-def _unlist(shell: InteractiveShell, magics: GyazoMagics) -> None:
-    """Take the traits out of `%config`, where IPython puts every `Magics` that is made."""
+def _remove_traits(shell: InteractiveShell, magics: GyazoMagics) -> None:
+    """Remove the traits from `%config`. IPython adds them for every new `Magics` object."""
     configurables: list[Any] = shell.configurables
     if magics in configurables:
         configurables.remove(magics)

@@ -1,178 +1,180 @@
-"""The words and the HTML of signing in: what the panel, the guide and a saved notebook show.
+"""The texts and the HTML of the sign-in: what the panel, the setup guide and a saved notebook show.
 
-The law: strings in, strings out; everything is escaped; colours are the front end's own. Each page
-comes as HTML and as plain text, so that no front end is left with nothing.
+Guarantees: the functions take strings and return strings. Every text is escaped, and colors are the front
+end's own. Each message exists as HTML and as plain text, so that every front end can show one of them.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-from gyazo_nb.html import message, message_box
+from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, message, message_box
 from gyazo_nb.settings import APPLICATIONS_URL, AUTHORIZED_URL
 
 Bundle = dict[str, str]
 
-_FONT = (
-    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.55;"
-    "white-space:normal;overflow-wrap:anywhere"
-)
-_TEXT = "color:var(--jp-ui-font-color1,inherit)"
-_MUTED = "color:var(--jp-ui-font-color2,inherit)"
 _CODE = (
     "font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));padding:1px 4px;border-radius:3px"
 )
-_LINK = "color:var(--jp-content-link-color,#1976d2);text-decoration:underline"
-# A link that looks like a button: a button widget could not open a tab without a script.
-_ACTION = (
+_LINK = f"{LINK_COLOR};text-decoration:underline"
+# A link that looks like a button. A button widget cannot open a tab without a script.
+_BUTTON = (
     "display:inline-block;padding:6px 14px;border-radius:4px;font-weight:600;text-decoration:none;"
     "background:var(--jp-brand-color1,#1976d2);color:var(--jp-ui-inverse-font-color1,#fff)"
 )
 
 
-def head(url: str, redirect_uri: str, note: str = "", *, listening: bool = False) -> str:
-    """The upper part of the panel: what will happen, and the link."""
+def panel_steps(url: str, redirect_uri: str, note: str = "", *, listening: bool = False) -> str:
+    """The upper part of the panel: the link, and what to do after it."""
     step = (
-        "2. If your browser runs on this machine, that is all. Otherwise it ends on a page that "
-        "cannot be reached, which is expected: copy its <b>whole address</b> and paste it below."
+        "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
+        "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
+        "below."
         if listening
-        else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, "
-        f"that is expected. Copy its <b>whole address</b> and paste it below."
+        else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this "
+        f"is expected: copy its <b>whole address</b> and paste it below."
     )
-    extra = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
+    extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
     return (
-        f'<div style="{_FONT};{_TEXT}">'
+        f'<div style="{PARAGRAPH};{TEXT_COLOR}">'
         f'<div style="font-size:16px;font-weight:600;margin-bottom:2px">Sign in to Gyazo</div>{extra}'
-        f'<div style="margin:8px 0">{_external(url, "1. Open Gyazo and allow access ↗", _ACTION)}</div>'
-        f"<div>{step}</div>"
-        f'<div style="{_MUTED}">No box, or a box that takes no paste? '
+        f'<div style="margin:8px 0">{_external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)}'
+        f"</div><div>{step}</div>"
+        f'<div style="{MUTED_COLOR}">If there is no box, or if you cannot paste into it: '
         f"{_code('%gyazo_login --mode prompt')}</div></div>"
     )
 
 
-def waiting(url: str, redirect_uri: str) -> Bundle:
-    """What stands beside the widget for a front end that cannot show it."""
-    step = "%gyazo_login --mode prompt"
+def panel_fallback(url: str, redirect_uri: str) -> Bundle:
+    """The alternative to the panel, for a front end that cannot show widgets."""
+    command = "%gyazo_login --mode prompt"
     return {
         "text/html": message_box(
-            f"<b>Sign in to Gyazo.</b> {_external(url, 'Open Gyazo and allow access')}. "
-            f"If no box to paste the result into is shown here, this front end has no widgets, or the "
-            f"notebook was opened again: run the cell again, or run {_code(step)}."
+            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access')}. "
+            f"If there is no box here to paste the result into, this front end cannot show widgets, or "
+            f"the notebook was opened again: run the cell again, or run {_code(command)}."
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
             f"then paste the address that begins with {redirect_uri} into the box. If there is no "
-            f"box:\n  {step}"
+            f"box, run:\n  {command}"
         ),
     }
 
 
-def prompt_link(url: str, redirect_uri: str) -> Bundle:
-    """What stands above the hidden prompt."""
+def prompt_steps(url: str, redirect_uri: str) -> Bundle:
+    """The link, and what to do after it, above the hidden prompt."""
     return {
         "text/html": message_box(
-            f"<b>Sign in to Gyazo.</b> {_external(url, 'Open Gyazo and allow access ↗')}. Your browser "
-            f"then ends on {_code(redirect_uri)}; if that page cannot be reached, that is expected. "
-            f"Copy its <b>whole address</b> for the prompt "
-            f'<span style="{_MUTED}">(a panel instead: {_code("%gyazo_login --mode panel")})</span>.'
+            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access ↗')}. Your "
+            f"browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this is "
+            f"expected: copy its <b>whole address</b> and paste it into the prompt "
+            f'<span style="{MUTED_COLOR}">(for a panel instead: {_code("%gyazo_login --mode panel")})</span>.'
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
-            f"Your browser then ends on {redirect_uri}; if that page cannot be reached,\n"
-            f"that is expected. Copy its whole address for the prompt below."
+            f"Your browser then ends on {redirect_uri}. If that page cannot be\n"
+            f"reached, this is expected: copy its whole address and paste it into the prompt below."
         ),
     }
 
 
 def signed_in(who: str, session_name: str, note: str = "") -> Bundle:
-    """What remains in the notebook after the sign-in."""
+    """The text that stays in the notebook after the sign-in."""
     extra = f" {note}" if note else ""
     return {
         "text/html": message_box(
             f'<span style="color:var(--jp-success-color1,#2e7d32)">✓</span> '
             f'<span role="status">Signed in as <b>{escape(who)}</b>.</span> '
             f"Next: {_code(f'{session_name}.upload(fig)')}.{escape(extra)} "
-            f'<span style="{_MUTED}">Not you? Run {_code("%gyazo_logout")}.</span>'
+            f'<span style="{MUTED_COLOR}">Not you? Run {_code("%gyazo_logout")}.</span>'
         ),
         "text/plain": (
-            f"Signed in as {who}. Next: {session_name}.upload(fig).{extra} Not you? %gyazo_logout"
+            f"Signed in as {who}. Next: {session_name}.upload(fig).{extra} Not you? Run %gyazo_logout."
         ),
     }
 
 
-def closed() -> Bundle:
-    """What remains of a panel that nobody finished."""
-    text_message = (
-        "This sign-in was closed before it was finished: run %gyazo_login to begin another."
+def panel_closed() -> Bundle:
+    """The text that stays in the notebook when a panel is closed before the sign-in."""
+    return text_message(
+        "This sign-in was closed before it was finished: run %gyazo_login to start a new one."
     )
-    return {"text/html": message_box(escape(text_message)), "text/plain": text_message}
 
 
 def setup_guide() -> Bundle:
-    """What to do when no application is configured."""
+    """The steps to take when no application is configured."""
     uri = "http://127.0.0.1:8765/callback"
-    settings = f"GYAZO_CLIENT_ID={escape('…')}\nGYAZO_CLIENT_SECRET={escape('…')}\nGYAZO_REDIRECT_URI={uri}"
+    settings = f"GYAZO_CLIENT_ID=…\nGYAZO_CLIENT_SECRET=…\nGYAZO_REDIRECT_URI={uri}"
     return {
         "text/html": message_box(
-            f"<b>Gyazo does not know this notebook yet.</b> Once, and for good:"
+            f"<b>Set up Gyazo (needed once):</b>"
             f'<ol style="margin:6px 0;padding-left:1.6em">'
-            f"<li>Register an application at {_external(APPLICATIONS_URL, APPLICATIONS_URL)}. Any name "
-            f"will do; as <i>Callback URL</i> enter {_code(uri)}. (If you land elsewhere because you "
-            f"had to log in first, open the link again.)</li>"
-            f"<li>Before you start Jupyter, set these variables, the first two from the application's "
-            f'page:<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
+            f"<li>Register an application at {_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}. "
+            f"Choose any name, and enter {_code(uri)} as <i>Callback URL</i>. (If another page opens "
+            f"because you have to log in first, open the link again.)</li>"
+            f"<li>Set these variables before you start Jupyter. The first two values are on the "
+            f"application's page:"
+            f'<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
             f"</pre></li><li>Run {_code('%gyazo_login')} again.</li></ol>"
-            f"<b>Without an application:</b> make a token on the same page "
-            f"(<i>Your access token</i>) and give it to {_code('%gyazo_login --token')}, or set it as "
-            f"{_code('GYAZO_ACCESS_TOKEN')}; or try "
-            f"everything on a pretend Gyazo on this machine with {_code('%gyazo_login --sandbox')}."
+            f"<b>Without an application:</b> create a token on the same page "
+            f"(<i>Your access token</i>) and enter it with {_code('%gyazo_login --token')}, or set it as "
+            f"{_code('GYAZO_ACCESS_TOKEN')}. To try everything without an account, run "
+            f"{_code('%gyazo_login --sandbox')}: it starts a sandbox, a local Gyazo look-alike."
         ),
         "text/plain": (
-            f"Gyazo does not know this notebook yet. Register an application at {APPLICATIONS_URL}\n"
-            f"with the callback URL {uri}, then set these before you start:\n\n{settings}\n\n"
-            f"Without an application: make a token on the same page and give it to\n"
-            f"%gyazo_login --token, or set it as GYAZO_ACCESS_TOKEN; or try everything on a pretend\n"
-            f"Gyazo with  %gyazo_login --sandbox"
+            f"Set up Gyazo (needed once). Register an application at {APPLICATIONS_URL}\n"
+            f"with the callback URL {uri}, then set these variables before you\n"
+            f"start Jupyter:\n\n{settings}\n\n"
+            f"Without an application: create a token on the same page and enter it with\n"
+            f"%gyazo_login --token, or set it as GYAZO_ACCESS_TOKEN. To try everything without an\n"
+            f"account, run  %gyazo_login --sandbox  (a sandbox, a local Gyazo look-alike)."
         ),
     }
 
 
-def logged_out(
-    who: str | None, still: str | None, *, saved: str | None = None, real: bool = True
+def signed_out(
+    who: str | None, remaining: str | None, *, saved: str | None = None, revocable: bool = True
 ) -> Bundle:
-    """What a logout did, and what it could not do."""
-    did = f"Forgot the token of {who}." if who else "Nobody was signed in by %gyazo_login."
-    if saved:
-        did += f" The token saved as {saved} is removed too."
-    left = (
-        f" {still} is still set and still signs you in: unset it to end that too." if still else ""
+    """The results of a sign-out: the account and the profile that are removed, and what remains.
+
+    `remaining` is the source of a token that still signs in. `revocable` tokens stay valid until the
+    user revokes them.
+    """
+    text = (
+        f"Signed out {who}: this kernel no longer holds the token."
+        if who
+        else "You were not signed in with %gyazo_login."
     )
-    revoke = "The token itself lives on until you revoke it at "
-    lives_on = real and bool(who or saved)
-    return {
-        "text/html": message_box(
-            f"{escape(did)}{escape(left)} "
-            + (f"{revoke}{_external(AUTHORIZED_URL, AUTHORIZED_URL)}." if lives_on else "")
-        ),
-        "text/plain": f"{did}{left}" + (f" {revoke}{AUTHORIZED_URL}" if lives_on else ""),
-    }
+    if saved:
+        text += f" The token saved as {saved} was removed, too."
+    if remaining:
+        text += (
+            f" {remaining} is still set and still signs you in: unset it to sign out completely."
+        )
+    html = escape(text)
+    if revocable and (who or saved):
+        revoke = " The token itself stays valid until you revoke it at "
+        html += f"{revoke}{_external_link(AUTHORIZED_URL, AUTHORIZED_URL)}."
+        text += f"{revoke}{AUTHORIZED_URL}"
+    return {"text/html": message_box(html), "text/plain": text}
 
 
 def text_message(text: str) -> Bundle:
-    """One line of plain words."""
+    """One line of plain text."""
     return {"text/html": message(text), "text/plain": text}
 
 
-def hint(text: str) -> str:
-    """A line under the box that asks for nothing urgent."""
-    return f'<div role="status" style="{_FONT};{_MUTED}">{escape(text)}</div>'
+def status_hint(text: str) -> str:
+    """A line under the box with a hint or the progress."""
+    return f'<div role="status" style="{PARAGRAPH};{MUTED_COLOR}">{escape(text)}</div>'
 
 
-def problem(text: str) -> str:
-    """A line under the box that says what went wrong and what to do. Read out at once."""
+def status_error(text: str) -> str:
+    """A line under the box with an error and the next step. A screen reader reads it at once."""
     return (
-        f'<div role="alert" style="{_FONT};{_TEXT};padding:6px 10px;'
+        f'<div role="alert" style="{PARAGRAPH};{TEXT_COLOR};padding:6px 10px;'
         f'border-left:3px solid var(--jp-error-color1,#d32f2f)">{escape(text)}</div>'
     )
 
@@ -181,7 +183,7 @@ def _code(text: str) -> str:
     return f'<code style="{_CODE}">{escape(text)}</code>'
 
 
-def _external(url: str, text: str, style: str = _LINK) -> str:
+def _external_link(url: str, text: str, style: str = _LINK) -> str:
     return (
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer" style="{style}">'
         f"{escape(text)}</a>"

@@ -1,9 +1,11 @@
-"""The panel that `%gyazo_login` shows: the link, the box, the button. A view, nothing more.
+"""The panel of `%gyazo_login`: the link, the text box and the buttons. It contains no sign-in logic.
 
-The law: a callback assumes no thread and no loop. It takes a lock, blocks while the exchange lasts,
-never prints, sets traits and at the end updates its own output by display id. Nothing pasted stays:
-the box is emptied before anything else happens, and at the end the panel becomes static text, which
-still reads well when the saved notebook is opened without a kernel.
+Guarantees:
+
+- A widget callback assumes no thread and no event loop. It takes a lock, blocks during the exchange,
+  never prints, sets traits, and at the end updates its own output by display id.
+- No pasted text stays: the box is emptied first. At the end the panel becomes static text, which a
+  reader of the saved notebook sees without a kernel.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import ipywidgets as widgets
@@ -29,21 +32,21 @@ from gyazo_nb.secret import Secret
 
 from . import log_filter, messages
 
-LONGEST_EXCHANGE = 60.0  # seconds for which a second redirect waits for the first
-SAME_GESTURE = 1.0  # seconds between leaving the box for the button and the button's click
+EXCHANGE_TIMEOUT = 60.0  # seconds for which a second redirect waits for the first
+BLUR_CLICK_WINDOW = 1.0  # seconds: a click on the button first takes the focus from the box
 
 
 class Box(widgets.Text):
-    """A box whose text the kernel does not send back, to this page or to any other that is open."""
+    """A text box whose content the kernel does not send back, to this page or to any other open page."""
 
     value = Unicode("").tag(sync=True, echo_update=False)
 
 
 class Panel:
-    """Shows a `Login` and carries it through, by its box or by the browser's own redirect.
+    """Shows a `Login` and finishes it, with the text from the box or with the browser's redirect.
 
-    `session_name` is the variable that is named at the end; `save_token` is called after the sign-in, and
-    returns a line to add; `on_message_handled` is called after each message of the front end.
+    `session_name` is the variable to name at the end. `save_token` is called after the sign-in, and returns
+    a line to add. `on_message_handled` is called after each message of the front end.
     """
 
     def __init__(
@@ -61,20 +64,22 @@ class Panel:
         self._busy = threading.Lock()
         self._open = True
         self.was_interrupted = False
-        self._answered = -SAME_GESTURE
-        # Kept: a later cell may have led what is displayed elsewhere when the sign-in ends (%%capture).
+        self._last_result_at = -inf
+        # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
         self._publisher = getattr(get_ipython(), "display_pub", None)
-        self._door = callback_server.Subscriber(login.recognises, self._on_redirect)
-        self._watch = callback_server.CallbackSubscription(login.redirect_uri, self._door)
-        self._late: threading.Timer | None = None
+        self._subscriber = callback_server.Subscriber(login.recognises, self._on_redirect)
+        self._subscription = callback_server.CallbackSubscription(
+            login.redirect_uri, self._subscriber
+        )
+        self._listen_timeout: threading.Timer | None = None
 
-        # Controls of ipywidgets itself: they reach every front end. With continuous_update=False the
-        # text travels once, when Enter is pressed or the box is left (by Tab, or by a click on the
-        # button), and cannot arrive cut short; so its arrival is the one signal to begin.
+        # Plain controls of ipywidgets, which work in every front end. With continuous_update=False the
+        # text arrives once and complete: when the user presses Enter or leaves the box (with Tab, or
+        # with a click on the button). So the arrival of the text is the only signal to start.
         self._head = widgets.HTML()
         self._box = Box(
             description="Address or code",
-            placeholder="Paste here; Enter sends it, and so does leaving the box",
+            placeholder="Paste here; pressing Enter or leaving the box sends it",
             continuous_update=False,
             style={"description_width": "initial"},
             layout=widgets.Layout(
@@ -84,15 +89,15 @@ class Panel:
         self._button = widgets.Button(
             description="Sign in",
             button_style="primary",
-            tooltip="Exchange what you pasted for access",
+            tooltip="Sign in with the pasted address or code",
             layout=widgets.Layout(flex="0 0 auto", width="auto", min_width="110px"),
         )
-        # Its own button: a click on the other one arrives after the text that leaving the box sent,
-        # and would otherwise send a code that has just failed once more.
-        self._again = widgets.Button(
+        # A separate button: a click on "Sign in" arrives after the text that it took from the box, and
+        # would send a code again that has just failed.
+        self._retry_button = widgets.Button(
             description="Try again",
             icon="refresh",
-            tooltip="Send the same code once more: it is still good",
+            tooltip="Send the same code again: it is still valid",
             layout=widgets.Layout(width="auto", align_self="flex-start", display="none"),
         )
         self._status = widgets.HTML()
@@ -101,19 +106,19 @@ class Panel:
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, self._row, self._status, self._again],
+            [self._head, self._row, self._status, self._retry_button],
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
-        self._masked = log_filter.WidgetLogFilter(
+        self._log_filter = log_filter.WidgetLogFilter(
             self._box.model_id, log_filter.kernel_log(get_ipython())
         )
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
-        self._again.on_click(self._on_again)
+        self._retry_button.on_click(self._on_retry)
 
     def show(self) -> None:
-        """Put the panel on the page, and listen. HTML and text go along for a page without widgets."""
-        self._masked.start()
+        """Display the panel, and listen. HTML and plain text are added for a page without widgets."""
+        self._log_filter.start()
         self._listen()
         self._show_link()
         display(
@@ -123,7 +128,7 @@ class Panel:
                     "version_minor": 0,
                     "model_id": self._view.model_id,
                 },
-                **messages.waiting(self._login.url, self._login.redirect_uri),
+                **messages.panel_fallback(self._login.url, self._login.redirect_uri),
             },
             raw=True,
             display_id=self._display_id,
@@ -131,168 +136,177 @@ class Panel:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has finished or closed it yet."""
+        """Whether the panel is neither finished nor closed."""
         return self._open
 
     @property
     def is_busy(self) -> bool:
-        """Whether Gyazo is being asked."""
+        """Whether a request to Gyazo is running."""
         return self._busy.locked()
 
     @property
     def is_listening(self) -> bool:
-        """Whether a browser on this machine ends the sign-in by itself."""
-        return self._watch.is_on
+        """Whether the redirect of a browser on this machine finishes the sign-in."""
+        return self._subscription.is_active
 
     @property
     def comms(self) -> list[Any]:
-        """What carries the messages of the controls."""
-        return [control.comm for control in (self._box, self._button, self._again)]
+        """The comms that carry the messages of the controls."""
+        return [control.comm for control in (self._box, self._button, self._retry_button)]
 
     def add_note(self, text: str) -> None:
-        """Say one thing more above the link."""
+        """Add a sentence above the link."""
         self._note = f"{self._note} {text}".strip()
 
     def stop_listening(self) -> None:
-        """Let go of the port. The box stays; what is pasted into it begins the listening again."""
-        self._watch.end()
+        """Release the port. The box stays; a text pasted into it starts the listening again."""
+        self._subscription.stop()
         if self._open:
             self._show_link()
 
     def close(self) -> None:
-        """Let go of everything, at unload. What is on the page stays as static text."""
+        """End the sign-in and release everything, at unload. The output becomes static text."""
         self._login.cancel()
         if self._open:
-            self._become(messages.closed())
+            self._replace_with(messages.panel_closed())
         for widget in (self._view, self._head):
-            _dispose(widget)
+            _close_widget(widget)
 
-    # ── what the person does ──────────────────────────────────────────────────────────────────
+    # ── what the user does ───────────────────────────────────────────────────────────────────────
 
     def _on_text(self, change: Any) -> None:
-        del change  # it holds the text; the box does too, until the next line but one
+        # The change contains the text. The box does, too, until it is emptied below.
+        del change
         text = Secret(self._box.value)
         self._box.value = ""
         if text:
-            self._finish(text)
+            self._submit(text)
 
     def _on_click(self, button: Any) -> None:
         del button
-        # What was in the box has come already: leaving it for the button sent it.
-        # A click that comes right after that text belongs to it, and must not hide what came of it.
-        if self._open and time.monotonic() - self._answered > SAME_GESTURE:
-            self._say(messages.hint("Paste the address that your browser shows into the box."))
+        # The text of the box has already arrived: the click took the focus from the box, which sent it.
+        # A click right after that text belongs to it, and must not hide its result.
+        if self._open and time.monotonic() - self._last_result_at > BLUR_CLICK_WINDOW:
+            self._set_status(
+                messages.status_hint("Paste the address that your browser shows into the box.")
+            )
 
-    def _on_again(self, button: Any) -> None:
+    def _on_retry(self, button: Any) -> None:
         del button
         if self._login.can_retry:
-            self._finish(Secret(""))
+            self._submit(Secret(""))
 
     def _on_redirect(self, address: Secret) -> bool:
-        """Take what the browser brought by itself, and say whether that was the end.
+        """Use the address of the browser's redirect, and return whether the panel is finished.
 
-        A tab that is loaded again while Gyazo is being asked gets the answer of the first.
+        A tab that is reloaded during the exchange gets the result of the first request.
         """
-        if self._busy.acquire(timeout=LONGEST_EXCHANGE):
+        if self._busy.acquire(timeout=EXCHANGE_TIMEOUT):
             self._busy.release()
             if self._open:
-                self._finish(address)
+                self._submit(address)
         return not self._open
 
-    def _finish(self, text: Secret) -> None:
+    def _submit(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
-            # A double click, or the other door was quicker. Nothing is thrown away in silence.
-            self._say(messages.hint("Still asking Gyazo: paste again if this fails."))
+            # A double click, or a redirect during the exchange. The user must see that it is ignored.
+            self._set_status(messages.status_hint("Still asking Gyazo: paste again if this fails."))
             return
         try:
             if self._open:
-                self._exchange(text)
+                self._finish_login(text)
         finally:
-            self._answered = time.monotonic()
+            self._last_result_at = time.monotonic()
             self._busy.release()
             self._on_message_handled()
 
-    def _exchange(self, text: Secret) -> None:
+    def _finish_login(self, text: Secret) -> None:
         self._button.description, self._button.icon = "Signing in…", "spinner"
-        self._again.layout.display = "none"
-        self._say(messages.hint("Asking Gyazo…"))
+        self._retry_button.layout.display = "none"
+        self._set_status(messages.status_hint("Asking Gyazo…"))
         try:
             user = self._login.finish(text)
-            self._signed_in(user)
+            self._show_signed_in(user)
         except GyazoError as error:
-            self._say(messages.problem(str(error)))
-        except BaseException as error:  # noqa: BLE001 -- an interrupt too: this was what it stopped
-            # Shown: elsewhere nobody would see it, and the frames of a traceback show the paste.
+            self._set_status(messages.status_error(str(error)))
+        except BaseException as error:  # noqa: BLE001 -- also an interrupt, which stops this callback only
+            # Shown in the panel: a front end may not show a callback's traceback, and its frames
+            # contain the pasted text.
             self.was_interrupted = isinstance(error, KeyboardInterrupt)
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
-            self._say(messages.problem(f"The sign-in was broken off ({where}): try again."))
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {frame.name}, line {frame.lineno}"
+            self._set_status(
+                messages.status_error(f"The sign-in was interrupted ({where}): try again.")
+            )
         finally:
             if self._open:
-                # The link may have become another one, and there may be something to send again.
+                # The link may be a new one, and there may be a code to send again.
                 self._listen()
                 self._show_link()
                 self._button.description, self._button.icon = "Sign in", ""
-                self._again.layout.display = "" if self._login.can_retry else "none"
+                self._retry_button.layout.display = "" if self._login.can_retry else "none"
 
-    def _signed_in(self, user: User) -> None:
-        """End, whatever becomes of the rest: to try again would say that this sign-in is finished."""
+    def _show_signed_in(self, user: User) -> None:
+        """Finish the panel, also if the token cannot be saved: the sign-in cannot be repeated."""
         try:
             note = self._save_token()
-        except BaseException as error:  # noqa: BLE001 -- an interrupt, above all
-            note = f"(What was to follow was broken off: {type(error).__name__}.)"
-        self._become(messages.signed_in(user.called, self._session_name, note))
+        except BaseException as error:  # noqa: BLE001 -- above all an interrupt
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+            note = f"(The token was not saved: {reason}.)"
+        self._replace_with(messages.signed_in(user.called, self._session_name, note))
 
-    # ── the other door ────────────────────────────────────────────────────────────────────────
+    # ── the browser's redirect ───────────────────────────────────────────────────────────────────
 
     def _listen(self) -> None:
-        """Wait for the browser's redirect too, where that is possible; the box is there anyway."""
-        if self._watch.redirect_uri != self._login.redirect_uri:  # a corrected setting
-            self._watch.end()
-            self._watch = callback_server.CallbackSubscription(self._login.redirect_uri, self._door)
-        self._watch.begin()
-        if not self._open:  # closed meanwhile
-            self._watch.end()
+        """Wait for the browser's redirect, if that is possible. The box works in any case."""
+        if self._subscription.redirect_uri != self._login.redirect_uri:  # a corrected setting
+            self._subscription.stop()
+            self._subscription = callback_server.CallbackSubscription(
+                self._login.redirect_uri, self._subscriber
+            )
+        self._subscription.start()
+        if not self._open:  # closed at the same time, on another thread
+            self._subscription.stop()
             return
-        # Nobody's code is good for longer, and another notebook may want the port.
-        if self._late is not None:
-            self._late.cancel()
-        self._late = threading.Timer(LIFETIME, self.stop_listening)
-        self._late.daemon = True
-        self._late.start()
+        # The link is valid no longer than this, and another notebook may need the port.
+        if self._listen_timeout is not None:
+            self._listen_timeout.cancel()
+        self._listen_timeout = threading.Timer(LIFETIME, self.stop_listening)
+        self._listen_timeout.daemon = True
+        self._listen_timeout.start()
 
-    # ── what the person sees ──────────────────────────────────────────────────────────────────
+    # ── what the user sees ───────────────────────────────────────────────────────────────────────
 
     def _show_link(self) -> None:
-        self._head.value = messages.head(
+        self._head.value = messages.panel_steps(
             self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening
         )
 
-    def _say(self, html: str) -> None:
+    def _set_status(self, html: str) -> None:
         self._status.value = html
 
-    def _become(self, bundle: messages.Bundle) -> None:
-        """Turn into static text: in the widgets for a page that was reloaded, and in the file."""
+    def _replace_with(self, bundle: messages.Bundle) -> None:
+        """Become static text: in the widgets, for a page that is reloaded, and in the notebook file."""
         self._open = False
-        self._watch.end()
-        if self._late is not None:
-            self._late.cancel()
+        self._subscription.stop()
+        if self._listen_timeout is not None:
+            self._listen_timeout.cancel()
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
-        self._masked.stop()
-        # The row too: a page that is loaded again asks for every model that is left, and would wait
-        # for ever for the closed ones in it.
-        for control in (self._row, self._box, self._button, self._again, self._status):
-            _dispose(control)
+        self._log_filter.stop()
+        # The row, too: a page that is reloaded requests every remaining model, and would wait forever
+        # for the closed controls in the row.
+        for control in (self._row, self._box, self._button, self._retry_button, self._status):
+            _close_widget(control)
         if self._publisher is not None:
             self._publisher.publish(
                 data=bundle, transient={"display_id": self._display_id}, update=True
             )
 
 
-def _dispose(widget: Any) -> None:
-    """Close a widget and the models that it brought along."""
+def _close_widget(widget: Any) -> None:
+    """Close a widget and the models that belong to it."""
     for part in (widget.layout, getattr(widget, "style", None), widget):
         if part is not None:
             part.close()

@@ -1,7 +1,7 @@
-"""Signing in by a prompt: for terminals, consoles, and front ends whose boxes take no paste.
+"""Signs in with a prompt: for terminals, consoles, and front ends whose boxes take no paste.
 
-The law: what is typed is hidden. `input()` is never used, since JupyterLab writes its answer into the
-notebook's file. The prompt is never empty, and a line before it says where to type.
+Guarantees: the typed text is hidden. `input()` is never used, because JupyterLab writes its text into the
+notebook file. The prompt is never empty, and a line before it says where to type.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from gyazo_nb.auth.login import Login
 from gyazo_nb.errors import GyazoError, OtherAccountError, PromptError, WaitInterruptedError
 from gyazo_nb.secret import Secret
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 
 
 def sign_in(login: Login, show_link: Callable[[], None]) -> User:
-    """Ask for the address until it signs in. Every mishap is a line, and the prompt comes again.
+    """Read addresses until one signs in. Each error is printed, and the prompt is shown again.
 
-    `show_link` is called when the link has become another one: printed here, its `state` would stay.
+    `show_link` is called when `login` has a new link. It is not printed here, because a printed `state`
+    would stay in the notebook.
     """
     link = login.url
-    for _ in range(TRIES):
-        again = " (or nothing, to send the last one again)" if login.can_retry else ""
-        answer = ask(f"Paste the whole address{again}, then press Enter: ")
-        if not answer and not login.can_retry:
+    for _ in range(MAX_ATTEMPTS):
+        retry = " (or leave it empty to send the last one again)" if login.can_retry else ""
+        pasted = ask(f"Paste the whole address{retry}, then press Enter: ")
+        if not pasted and not login.can_retry:
             raise PromptError(
                 "Nothing was pasted: run %gyazo_login again when you have the address."
             )
         try:
-            return login.finish(answer)
+            return login.finish(pasted)
         except OtherAccountError:
             raise
         except GyazoError as error:
@@ -42,26 +43,26 @@ def sign_in(login: Login, show_link: Callable[[], None]) -> User:
             if login.url != link:
                 link = login.url
                 show_link()
-    raise PromptError(f"That was the try number {TRIES}: run %gyazo_login again.")
+    raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run %gyazo_login again.")
 
 
 def ask(question: str) -> Secret:
-    """Ask for something that is not shown while it is typed."""
+    """Read a text that stays hidden while it is typed."""
     say("Type in the field below (in VS Code: at the top of the window). It stays hidden.")
     try:
         with warnings.catch_warnings():
-            # Without a terminal to hide it on, getpass would show what is typed: refused instead.
+            # Without a terminal that can hide the text, getpass would show it: an error instead.
             warnings.simplefilter("error", getpass.GetPassWarning)
             return Secret(getpass.getpass(question))
     except KeyboardInterrupt:
-        raise WaitInterruptedError("Stopped: nothing was asked of Gyazo.") from None
+        raise WaitInterruptedError("Stopped before the sign-in: run %gyazo_login again.") from None
     except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
         raise PromptError(
-            "Nobody can be asked here: set GYAZO_ACCESS_TOKEN to a token from your application's page "
-            "before this runs."
+            "This environment does not support prompts: set GYAZO_ACCESS_TOKEN to a token from your "
+            "application's page before the notebook runs."
         ) from None
 
 
 def say(text: str) -> None:
-    """Write a line where the prompt will be."""
-    print(text, flush=True)  # noqa: T201 -- a prompt speaks by printing
+    """Print a line above the prompt."""
+    print(text, flush=True)  # noqa: T201 -- a prompt is text in the output

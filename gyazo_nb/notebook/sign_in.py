@@ -1,8 +1,7 @@
-"""`%gyazo_login`: chooses how to sign in, and carries it out.
+"""`%gyazo_login`: chooses a method to sign in, and runs it.
 
-Guarantees: the way is chosen by what the front end can do, and stated in one sentence; the user can always
-ask for another one. Nothing hangs: where a user can neither click nor answer, there is a token or one line
-of error.
+Guarantees: the method depends on the front end, and the user can always choose another one. No cell hangs:
+if the user can neither click nor answer, a token signs in, or the cell fails with one line.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _STOPPED = "Stopped waiting. The panel is still open: finish it, then continue i
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to sign in, if not as the settings say, and a note to show about it."""
+    """The application and the site that replace the settings, and a note to show."""
 
     app: App | None = None
     site: Site | None = None
@@ -47,7 +46,7 @@ class Target:
 
 
 class SignInFlow:
-    """Signs in by a token, a panel or a prompt. One for each loaded extension."""
+    """Signs in with a token, a panel or a prompt. One for each loaded extension."""
 
     def __init__(
         self, shell: Any, session: Gyazo, settings: Settings, open_logins: OpenLogins
@@ -60,7 +59,7 @@ class SignInFlow:
         self._sandbox: Server | None = None
 
     def run(self, parsed: Mapping[str, Any], name: str) -> None:
-        """Sign in as the parsed line says. `name` is the variable that holds the session."""
+        """Sign in with the parsed options. `name` is the variable that holds the session."""
         options = LoginOptions(**parsed)
         frontend = detect_frontend(self._shell)
         target = self._start_sandbox(options) if options.sandbox else Target()
@@ -70,8 +69,9 @@ class SignInFlow:
             return
         elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
             raise NotLoggedInError(
-                f"This front end can show no panel and answer no prompt: set {ACCESS_TOKEN_VARIABLE} to a token "
-                f"from your application's page before the notebook runs, and leave --mode out."
+                f"This front end can neither show a panel nor answer a prompt: set "
+                f"{ACCESS_TOKEN_VARIABLE} to a token from your application's page before the notebook runs, "
+                f"and leave out --mode."
             )
         elif target.app is None and not self._settings.text("client_id"):
             self._show_setup(options)
@@ -82,17 +82,17 @@ class SignInFlow:
 
     def close(self) -> None:
         """Close the panels, their listeners and the sandbox."""
-        with ExitStack() as stack:  # all of them, also if one fails
+        with ExitStack() as stack:  # closes all of them, also if one fails
             for panel in self._panels:
                 stack.callback(panel.close)
             if self._sandbox is not None:
                 stack.callback(self._sandbox.close)
             self._panels, self._sandbox = [], None
 
-    # ── a token that exists ──────────────────────────────────────────────────────────────────────
+    # ── with a token ─────────────────────────────────────────────────────────────────────────────
 
     def _with_existing_token(self, options: LoginOptions, frontend: Frontend, name: str) -> bool:
-        """Sign in with a token of the environment or a saved one, and return whether one was valid."""
+        """Sign in with the environment's token or a saved one. Return whether one was valid."""
         if options.sandbox or options.mode not in {"auto", "env"}:
             return False
         required = frontend.is_headless or options.mode == "env"
@@ -106,7 +106,7 @@ class SignInFlow:
                 )
             return False
         if not frontend.is_headless:
-            note = f"The token came from {result.source} (--mode panel asks for a sign-in)."
+            note = f"The token is from {result.source} (for a panel instead: %gyazo_login --mode panel)."
             self._show_signed_in(result.user, name, f"{note} {result.note}".strip())
         return True
 
@@ -115,7 +115,7 @@ class SignInFlow:
         user = self._session.use_token(typed, switch=options.switch, source="--token")
         self._show_signed_in(user, name, self.credentials.save(options))
 
-    # ── a link and its result ────────────────────────────────────────────────────────────────────
+    # ── with a link ──────────────────────────────────────────────────────────────────────────────
 
     def _with_prompt(
         self, options: LoginOptions, target: Target, name: str, frontend: Frontend
@@ -125,7 +125,7 @@ class SignInFlow:
 
         def show_link() -> None:
             display_ids.append(uuid4().hex)
-            link = messages.prompt_link(login.url, login.redirect_uri)
+            link = messages.prompt_steps(login.url, login.redirect_uri)
             display(link, raw=True, display_id=display_ids[-1])
 
         show_link()
@@ -133,9 +133,9 @@ class SignInFlow:
             user = prompt.sign_in(login, show_link)
         finally:
             login.cancel()
-            # The link contains a state: it does not stay in the notebook after the sign-in.
+            # The link contains a state, so it must not stay in the notebook after the sign-in.
             for display_id in display_ids if frontend.in_kernel else ():
-                removed = messages.text_message("The link to sign in was here.")
+                removed = messages.text_message("The sign-in link was removed.")
                 display(removed, raw=True, display_id=display_id, update=True)
         self._show_signed_in(user, name, self.credentials.save(options))
 
@@ -156,7 +156,8 @@ class SignInFlow:
         wait = CellWait(self._shell, panel.comms, lambda: panel.is_busy)
         if wait.unsupported_reason:
             panel.add_note(
-                f"{wait.unsupported_reason}: until it ends, only the browser's redirect is noticed."
+                f"{wait.unsupported_reason}. Until this cell ends, only the browser's redirect can finish "
+                f"the sign-in."
             )
         panel.show()
         try:
@@ -173,7 +174,7 @@ class SignInFlow:
         before = self._session.account
 
         def is_finished() -> bool:
-            # Another panel, still open from before, may be the one that signs in.
+            # An older panel that is still open may sign in, too.
             return not panel.is_open or panel.was_interrupted or self._session.account != before
 
         try:
@@ -181,7 +182,7 @@ class SignInFlow:
         except KeyboardInterrupt:
             raise WaitInterruptedError(_STOPPED) from None
         if panel.was_interrupted:
-            # On ipykernel 6 the exchange runs in this thread, and Stop reached it instead of the wait.
+            # On ipykernel 6 the exchange runs in this thread, so Stop interrupted it, and not the wait.
             wait.abort_later_cells()
             raise WaitInterruptedError(_STOPPED)
         if not finished:
@@ -191,14 +192,14 @@ class SignInFlow:
             )
 
     def _check_can_await(self) -> None:
-        """Refuse to await a panel on a kernel that handles no widget message meanwhile."""
+        """Raise if a panel is open on a kernel that handles no widget messages while a cell awaits."""
         panels = [panel for panel in self._panels if panel.is_open]
         if not panels or any(panel.is_listening for panel in panels):
             return
         if handles_widgets_while_awaiting(self._shell):
             return
         raise NotLoggedInError(
-            "On this kernel the panel cannot answer while a cell awaits: finish the panel first, or run "
+            "On this kernel the panel does not work while a cell awaits: finish the panel first, or run "
             "%gyazo_login --wait."
         )
 
@@ -206,7 +207,7 @@ class SignInFlow:
         if self._open_logins.awaiting_cells:
             send_idle_status(self._shell)
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────
 
     def _show_setup(self, options: LoginOptions) -> None:
         display(messages.setup_guide(), raw=True)
@@ -223,7 +224,7 @@ class SignInFlow:
     # ── the sandbox ──────────────────────────────────────────────────────────────────────────────
 
     def _start_sandbox(self, options: LoginOptions) -> Target:
-        """Start the sandbox, unless it runs, and return its application and addresses."""
+        """Start the sandbox unless it is running, and return its application and addresses."""
         if self._sandbox is None:
             try:
                 from gyazo_nb.sandbox import Sandbox, serve  # noqa: PLC0415 -- an extra
@@ -232,13 +233,13 @@ class SignInFlow:
                     'The sandbox is not installed: run  %pip install "gyazo-nb[sandbox]"  first.'
                 ) from None
             self._sandbox = serve(Sandbox())
-        settings, url = self._sandbox.variables, self._sandbox.url
+        variables, url = self._sandbox.variables, self._sandbox.url
         app = App(
-            settings["GYAZO_CLIENT_ID"],
-            Secret(settings["GYAZO_CLIENT_SECRET"]),
-            settings["GYAZO_REDIRECT_URI"],
+            variables["GYAZO_CLIENT_ID"],
+            Secret(variables["GYAZO_CLIENT_SECRET"]),
+            variables["GYAZO_REDIRECT_URI"],
         )
         site = Site(url, url, url, token_in=self._settings.site().token_in)
         if (account := self._session.account) is not None and not options.switch:
-            check_same_site(site, account)  # before the user opens a link for nothing
+            check_same_site(site, account)  # before the user opens the link in vain
         return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")

@@ -1,7 +1,7 @@
 """The settings as traits: `c.GyazoMagics.client_id = "…"` in `ipython_config.py`, or `%config`.
 
-The law: no secret is a trait. `%config` prints every trait's value, so the client secret is named
-here by the variable or the file that holds it, never by itself.
+Guarantees: no trait is a secret. `%config` prints the value of every trait, so the traits contain only the
+name of the variable or the file that holds the client secret.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from gyazo_nb.settings import Settings
 
 
 class GyazoTraits(Configurable):
-    """The traits of `GyazoMagics`. An empty one leaves the word to the environment variable."""
+    """The traits of `GyazoMagics`. If a trait is empty, the environment variable applies."""
 
-    client_id = Unicode(help="Of your registered application. Environment: GYAZO_CLIENT_ID.").tag(
-        config=True
-    )
+    client_id = Unicode(
+        help="The client id of your registered application. Environment: GYAZO_CLIENT_ID."
+    ).tag(config=True)
     client_secret_variable = Unicode(
         "GYAZO_CLIENT_SECRET",
-        help="The environment variable that holds the client secret. The secret itself is no "
-        "setting: %config would print it.",
+        help="The environment variable that holds the client secret. The secret itself cannot be a "
+        "trait, because %config would print it.",
     ).tag(config=True)
     client_secret_file = Unicode(
         help="A file that holds the client secret. Environment: GYAZO_CLIENT_SECRET_FILE."
@@ -30,26 +30,26 @@ class GyazoTraits(Configurable):
         help="The callback URL, exactly as registered. Environment: GYAZO_REDIRECT_URI."
     ).tag(config=True)
     auth_url = Unicode(
-        help="Where to sign in. Default: https://api.gyazo.com. Environment: GYAZO_AUTH_URL."
+        help="The server to sign in at. Default: https://api.gyazo.com. Environment: GYAZO_AUTH_URL."
     ).tag(config=True)
     api_url = Unicode(
-        help="Where the API is. Default: https://api.gyazo.com. Environment: GYAZO_API_URL."
+        help="The server of the API. Default: https://api.gyazo.com. Environment: GYAZO_API_URL."
     ).tag(config=True)
     upload_url = Unicode(
-        help="Where uploads go. Default: https://upload.gyazo.com. Environment: GYAZO_UPLOAD_URL."
+        help="The server for uploads. Default: https://upload.gyazo.com. Environment: GYAZO_UPLOAD_URL."
     ).tag(config=True)
     token_in = Unicode(
         help="How the token is sent: header (Authorization: Bearer) or parameter (access_token). "
         "Default: header. Environment: GYAZO_TOKEN_IN."
     ).tag(config=True)
     session_name = Unicode(
-        help="The variable that %load_ext makes. Default: gyazo. Environment: GYAZO_SESSION_NAME."
+        help="The variable that %load_ext creates. Default: gyazo. Environment: GYAZO_SESSION_NAME."
     ).tag(config=True)
 
     @property
     def settings(self) -> Settings:
-        """The settings of the traits and the environment, read when they are used."""
-        return Settings(self._text)
+        """The settings from the traits and the environment, read each time they are used."""
+        return Settings(self._value)
 
-    def _text(self, name: str) -> str:
+    def _value(self, name: str) -> str:
         return str(getattr(self, name, "")).strip()
