@@ -7,7 +7,7 @@
 The packages, from the top to the bottom. A package imports only from those below it:
 
     notebook   everything that knows IPython or ipywidgets: the magics, the panel, the prompt
-    client     `Gyazo`, the object that users work with, and its `Connection`
+    client     `Gyazo`, the object that users work with, and its `Connection`, which sends
     batch      many uploads at once: `upload_all`
     auth       signing in, without any user interface
     http       sends operations; the only package that imports httpx
@@ -130,7 +130,7 @@ __all__ = [
 ]
 
 
-# What calls return and take. It is imported at its first use, so that %load_ext stays fast.
+# Classes that calls take and return. They are imported at the first use, so that %load_ext is fast.
 _IMPORTED_LATER = {
     "api.image": ("Deleted", "Image", "Page"),
     "api.models": ("Annotation", "EasyUpload", "Embed", "Location", "Metadata", "Ocr", "User"),
@@ -155,7 +155,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics, and add a `Gyazo` session to the namespace: `%load_ext gyazo_nb`."""
-    from .notebook import magics  # noqa: PLC0415 -- `import gyazo_nb` in a script needs no IPython
+    from .notebook import magics  # noqa: PLC0415 -- a script that uses `Gyazo` needs no IPython
 
     magics.load(shell)
 

@@ -1,22 +1,43 @@
-"""What the README, the guide and the notebooks say is so."""
+"""The README, the guides and the notebooks describe the package as it is."""
 
+import importlib
 import json
 import re
+import sys
+import threading
+from collections import defaultdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from IPython.utils.capture import capture_output
+from support.helpers import PNG
 
 import gyazo_nb
 from gyazo_nb.notebook.traits import GyazoTraits
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    name: (ROOT / name).read_text()
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "tests/replies/README.md",
+    )
+}
+README = PAGES["README.md"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def test_every_call_in_the_readme_is_there():
-    """Each `gyazo.name(` is a method, each `%magic` a magic."""
-    magics = (ROOT / "gyazo_nb" / "magics.py").read_text()
+# ── README ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_call_in_the_readme_exists():
+    """Each `gyazo.name(` is a method, and each `%magic` a magic."""
+    magics = (ROOT / "gyazo_nb" / "notebook" / "magics.py").read_text()
 
     for name in re.findall(r"gyazo\.(\w+)\(", README):
         assert hasattr(gyazo_nb.Gyazo, name), name
@@ -32,15 +53,124 @@ def test_every_setting_is_in_the_readme():
             assert f"GYAZO_{name.upper()}" in README
 
 
-def test_every_link_to_a_file_leads_somewhere():
-    """Pictures and pages that the README names are in the repository."""
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).is_file(), target
+def test_every_make_target_in_a_page_exists():
+    """`make demo` and others."""
+    makefile = (ROOT / "Makefile").read_text()
+
+    for page in PAGES.values():
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", page, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name)
-def test_notebooks_are_committed_without_outputs(path):
-    """A notebook in the repository is valid and holds no output, count or widget state."""
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_exists(page):
+    """Links to files, paths of tests, and modules of the package."""
+    text = PAGES[page]
+    folder = (ROOT / page).parent
+    links = [folder / target for target in re.findall(r"\]\((?!http)([^)#]+)\)", text)]
+    tests = [ROOT / path for path in re.findall(r"`(tests/[\w/.]+)`", text)]
+    named = set(re.findall(r"`([\w/]+\.py)`", text)) - {"ipython_config.py"}
+    modules = [ROOT / "gyazo_nb" / name for name in named if not (ROOT / name).exists()]
+
+    assert [path for path in [*links, *tests, *modules] if not path.exists()] == []
+
+
+def test_the_quick_start_runs_as_it_is_written(server, shell, monkeypatch):
+    """Its cells run one after the other, and the last one uploads the figure."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    quick_start = README.partition("## Quick start")[2].partition("\n## ")[0]
+    cells = re.findall(r"```python\n(.*?)```", quick_start, re.DOTALL)
+
+    with capture_output():
+        for cell in cells:
+            shell.run_cell(cell).raise_error()
+    plt.close("all")
+
+    assert len(cells) == 3
+    assert [image.title for image in shell.user_ns["gyazo"].images()] == ["Loss curve"]
+
+
+# ── CONTRIBUTING: the walks ──────────────────────────────────────────────────────────────────────
+
+
+def walk(title):
+    """Return the functions that a walk names, as (file, name)."""
+    text = PAGES["CONTRIBUTING.md"].partition(f"### {title}")[2].partition("\n#")[0]
+    steps = re.findall(r"^\d+\. `([\w/]+\.py)`: (.+?) —", text, re.MULTILINE | re.DOTALL)
+    return [(file, name) for file, names in steps for name in re.findall(r"`([\w.]+)`", names)]
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Record the functions of the package that are called from now on, in every thread."""
+    called = defaultdict(set)
+    package = f"{ROOT / 'gyazo_nb'}/"
+
+    def record(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            file = frame.f_code.co_filename.removeprefix(package)
+            called[file].add(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    threading.setprofile(record)
+    sys.setprofile(record)
+    yield called
+    sys.setprofile(before)
+    threading.setprofile(before)
+
+
+def check(title, called):
+    """Fail for each function of a walk that does not exist, or was not called."""
+    functions = walk(title)
+    assert len(functions) > 20
+    for file, name in functions:
+        target = importlib.import_module(f"gyazo_nb.{file.removesuffix('.py').replace('/', '.')}")
+        for part in name.split("."):
+            target = getattr(target, part)
+    assert [(file, name) for file, name in functions if name not in called[file]] == []
+
+
+def test_the_walk_of_a_sign_in_is_what_runs(server, user, shell, monkeypatch, calls):
+    """Each named function is called between the paste and the signed-in account."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    with capture_output():
+        shell.run_line_magic("load_ext", "gyazo_nb")
+        shell.run_line_magic("gyazo_login", "--mode panel")
+        (panel,) = shell.magics_manager.registry["GyazoMagics"].sign_in._panels
+        calls.clear()
+        panel._box.value = user.authorize(panel._login.url)
+
+    assert shell.user_ns["gyazo"].account.user.name == "Sandy Box"
+    check("From the pasted text to the signed-in account", calls)
+
+
+def test_the_walk_of_an_upload_is_what_runs(gyazo, calls):
+    """Each named function is called by `upload`, or when its image is shown."""
+    figure, _ = plt.subplots()
+    calls.clear()
+    gyazo.upload(figure)._repr_html_()
+    plt.close(figure)
+
+    check("`gyazo.upload(fig)`", calls)
+
+
+def test_the_walk_of_a_batch_is_what_runs(gyazo, tmp_path, calls):
+    """Each named function is called by `upload_all`."""
+    calls.clear()
+    gyazo.upload_all([PNG], resume=tmp_path / "batch.jsonl", progress=False)
+
+    check('`gyazo.upload_all(items, resume="batch.jsonl")`', calls)
+
+
+# ── notebooks ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_demo_notebook_is_valid_and_has_no_outputs(path):
+    """No output, count or widget state is in the repository."""
     notebook = json.loads(path.read_text())
     nbformat.validate(notebook)
 

@@ -1,4 +1,4 @@
-"""The Gyazo API as values: what to send, and how to read the reply.
+"""The Gyazo API as values: the request to send, and how to read the reply.
 
-Guarantees: no I/O. A function makes an `Operation`; `http` sends it.
+Guarantees: no I/O. A function creates an `Operation`, and `http` sends it.
 """

@@ -1,4 +1,5 @@
 """Many uploads at once: `upload_all`, its report, and the resume file.
 
-Guarantees: nothing is lost and nothing is uploaded twice, whatever fails, also after Ctrl-C or `kill -9`.
+Guarantees: no finished upload is lost, and no picture is uploaded twice, also after a failure, Ctrl-C or
+`kill -9`.
 """
