@@ -182,15 +182,15 @@ def test_delete_by_image_or_id(call, gyazo, server):
     [
         (5, "This int is not a picture"),
         (None, "NoneType is not a picture"),
-        (b"", "held nothing"),
-        (b"<html>hello</html>", "held text"),
-        ("no-such-file.png", "no file 'no-such-file.png'"),
+        (b"", "The data is empty"),
+        (b"<html>hello</html>", "is text, not a picture"),
+        ("no-such-file.png", "'no-such-file.png' does not exist"),
         (".", "is a folder"),
         ("", "not the path"),
         ("http://127.0.0.1:1/a.png", "could not be fetched from 127.0.0.1 .ConnectError"),
         ("data:image/png;base64,aaaa", "not the path"),
         (io.StringIO("text"), "mode 'rb'"),
-        (io.BytesIO(b""), "held nothing"),
+        (io.BytesIO(b""), "is empty"),
     ],
 )
 def test_what_is_no_picture_gets_a_sentence(call, gyazo, server, thing, words):

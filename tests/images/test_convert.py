@@ -140,7 +140,7 @@ def test_invalid_web_address_is_refused():
 
 
 def test_picture_at_a_web_address_is_downloaded_without_the_token(call, gyazo, server):
-    """Redirects are followed. If there is no picture, the error says so and hides the query."""
+    """Redirects are followed. An error does not show the query of the address."""
     image = gyazo.upload(picture_file("JPEG"))
     server.sandbox.requests.clear()
 
