@@ -1,13 +1,13 @@
 """How a batch runs: its worker threads, and a driver for blocking or async calls.
 
-A batch is one coroutine, for both kinds of call. It awaits its driver and nothing else. With the
+A batch is one coroutine, for both kinds of call. It awaits only its driver and async items. With the
 `BlockingDriver` no await ever suspends, so `run_to_completion` finishes the coroutine in one step,
 without an event loop. With the `AsyncioDriver` it runs in the caller's event loop.
 
 Guarantees:
 
-- User code (the source of the items, the rendering) runs in the thread that called, in both cases.
-- Each job that a `WorkerPool` takes comes out once, with a result or an error.
+- User code (the source of the items, the rendering) runs in the caller's thread, in both cases.
+- Each job of a `WorkerPool` has exactly one outcome: a result or an error.
 - SIGINT sets a flag that the batch checks. While user code runs, or at the second SIGINT, it raises
   `KeyboardInterrupt` immediately. The former handler is restored at the end.
 """
@@ -18,15 +18,18 @@ import asyncio
 import queue
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Hashable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType, TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from gyazo_nb.api.operation import Operation
 
 T = TypeVar("T")
 Job = Callable[[], T]
+Result: TypeAlias = (
+    "tuple[int, T | BaseException]"  # the index of the item, and the outcome of its job
+)
 
 POLL_INTERVAL = 0.1  # seconds between two checks whether the user wants to stop
 
@@ -47,22 +50,20 @@ class WorkerPool(Generic[T]):
         self._on_result = on_result
         self._size = size
         self._threads: list[threading.Thread] = []
-        self._jobs: queue.SimpleQueue[tuple[Hashable, Job[T]] | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[tuple[Hashable, T | BaseException]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Job[T]] | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Result[T]] = queue.SimpleQueue()
 
-    def put(self, key: Hashable, job: Job[T]) -> None:
-        """Run a job in a worker thread."""
+    def put(self, index: int, job: Job[T]) -> None:
+        """Run the job of an item in a worker thread."""
         self.in_flight += 1
-        self._jobs.put((key, job))
+        self._jobs.put((index, job))
         if len(self._threads) < min(self._size, self.in_flight):
             thread = threading.Thread(target=self._work, name="gyazo-upload", daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def next_result(
-        self, timeout: float | None = None
-    ) -> tuple[Hashable, T | BaseException] | None:
-        """Wait for the next result and return it with its key; None after `timeout` seconds."""
+    def next_result(self, timeout: float | None = None) -> Result[T] | None:
+        """Wait for the next result and return it; None after `timeout` seconds."""
         try:
             result = self._results.get(timeout=timeout)
         except queue.Empty:
@@ -77,15 +78,15 @@ class WorkerPool(Generic[T]):
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
-            key, job = item
+            index, job = item
             outcome: T | BaseException
             try:
                 outcome = job()
             except BaseException as error:  # noqa: BLE001 -- raised where the result is taken
                 outcome = error
-            self._results.put((key, outcome))
+            self._results.put((index, outcome))
             self._on_result()
-            del item, job, outcome  # the next job may come late, and a picture is large
+            del item, job, outcome  # a picture is large, and the next job may come late
 
 
 # ── drivers ────────────────────────────────────────────────────────────────────────────────────────
@@ -102,23 +103,23 @@ class Sender(Protocol):
 
 
 class Driver(Protocol):
-    """What a batch needs from its kind of call."""
+    """The part of a batch that depends on the kind of call: blocking or async."""
 
     retry_call: str
-    """How the user retries the batch with this kind of call."""
+    """The code with which the user retries the batch."""
 
     def interruptible(self) -> AbstractContextManager[None]:
-        """Around user code: a Stop may raise inside."""
+        """Use around user code: a Stop may raise inside."""
 
     def on_result(self) -> None:
-        """A worker thread has a result. Called in that thread."""
+        """Report that there is a result. Called in a worker thread."""
 
     async def checkpoint(self) -> None:
-        """Let other tasks run, if there are any, and raise here if the user wants to stop."""
+        """Let other tasks run, if there are any, and raise if the user wants to stop."""
 
     async def next_result(
         self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> tuple[Hashable, T | BaseException] | None:
+    ) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
 
     async def request(self, sender: Sender, operation: Operation[T]) -> T:
@@ -126,7 +127,7 @@ class Driver(Protocol):
 
 
 class InterruptGuard:
-    """Holds back SIGINT (Ctrl-C, or Jupyter's Stop) until the batch checks for it. Used in a `with`.
+    """Holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. Used in a `with`.
 
     SIGINT reaches the main thread only: in any other thread `requested` stays False.
     """
@@ -154,7 +155,8 @@ class InterruptGuard:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._former_handler = signal.getsignal(signal.SIGINT)
-            if self._former_handler is not None:  # None: not set by Python, cannot be restored
+            # None: the handler was not set by Python, and could not be restored.
+            if self._former_handler is not None:
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
 
@@ -185,12 +187,12 @@ class BlockingDriver(InterruptGuard):
         """Do nothing: `next_result` waits at the queue of the pool."""
 
     async def checkpoint(self) -> None:
-        """Raise here if the user wants to stop."""
+        """Raise if the user wants to stop."""
         self.check()
 
     async def next_result(
         self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> tuple[Hashable, T | BaseException] | None:
+    ) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         return pool.next_result(seconds)
 
@@ -222,7 +224,7 @@ class AsyncioDriver:
         self._timer.cancel()
 
     def interruptible(self) -> AbstractContextManager[None]:
-        """Do nothing: a cancellation raises only where something is awaited."""
+        """Do nothing: a cancellation raises only at an await."""
         return nullcontext()
 
     def on_result(self) -> None:
@@ -236,7 +238,7 @@ class AsyncioDriver:
 
     async def next_result(
         self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> tuple[Hashable, T | BaseException] | None:
+    ) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         self._has_result.clear()
         result = pool.next_result(0)
@@ -252,7 +254,7 @@ class AsyncioDriver:
         return await sender.asend(operation)
 
     def _wake_loop(self) -> None:
-        """Wake the loop regularly: a sleeping loop does not notice a Stop of the kernel."""
+        """Wake the loop regularly: a sleeping loop does not notice that the kernel is interrupted."""
         self._timer = self._loop.call_later(POLL_INTERVAL, self._wake_loop)
 
 
@@ -264,4 +266,4 @@ def run_to_completion(coroutine: Coroutine[Any, Any, None]) -> None:
         return
     finally:
         coroutine.close()
-    raise AssertionError("a batch with the blocking driver does not suspend")
+    raise AssertionError("a coroutine with a blocking driver must not suspend")

@@ -4,15 +4,14 @@ It lets another kernel continue an interrupted batch.
 
 Guarantees:
 
-- A line is written after its picture is uploaded and before anything else is done with the result, in
-  one appending write. A kernel that dies at any moment leaves at most one incomplete line, which is
-  skipped.
+- A line is written after the upload of its picture and before any other use of the result, in one
+  appending write. A kernel that is killed leaves at most one incomplete line, which is skipped.
 - A line describes the exact bytes that were sent.
-- One batch writes to the file at a time.
+- Only one batch at a time writes to the file.
 - The file holds addresses of images, and no token.
 
 A picture is recognized by the SHA-256 of its bytes, not by path and date. Gyazo does the same: a renamed
-or copied file is the same picture, a changed file is another, and a figure has no path. A line counts
+or copied file is the same picture, a changed file is another one, and a figure has no path. A line counts
 only for the account and the site that it was written for.
 """
 
@@ -34,6 +33,7 @@ from gyazo_nb.api.image import Image
 from gyazo_nb.api.operation import FilePart
 from gyazo_nb.errors import JournalError, PictureError
 
+_VERSION = 1
 _PREFIX = b'{"gyazo_nb":'  # of each line
 
 
@@ -43,7 +43,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str], account: str) -> None:
         try:
             self._path = Path(path).expanduser()
-        except (RuntimeError, ValueError):  # "~name/x" without such a user
+        except (RuntimeError, ValueError):  # "~name/x" where that user does not exist
             self._path = Path(path)
         self._account = account
         self._images: dict[str, Image] = {}
@@ -81,13 +81,14 @@ class Journal:
             file, self._file = self._file, None
             if file is not None:
                 with suppress(OSError):  # a pipe, or a file system without fsync
-                    os.fsync(file.fileno())  # once: the death of the kernel loses no written line
+                    # Once is enough: if the kernel is killed, the system still writes the lines.
+                    os.fsync(file.fileno())
                 file.close()
 
     def once(self, part: FilePart, send: Callable[[FilePart], Image]) -> Image:
         """Return the image of a picture that is uploaded already, else send it and write a line.
 
-        Identical bytes in one batch are sent once: the second item waits for the first.
+        Identical bytes in a batch are sent only once: the second item waits for the first.
         """
         try:
             before = _file_state(part)
@@ -102,7 +103,8 @@ class Journal:
             image = self._find(digest)
             if image is None:
                 image = send(part)
-                if _file_state(part) == before:  # else it is unknown which bytes were sent
+                # If the file has changed, the sent bytes are unknown.
+                if _file_state(part) == before:
                     self._write(digest, image)
             return image
 
@@ -125,11 +127,11 @@ class Journal:
         try:
             return Image.from_json(json.loads(line)["image"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            return None  # an incomplete line: the picture is sent again, and Gyazo keeps its image
+            return None  # a damaged line: the picture is sent again, and Gyazo returns its image
 
     def _write(self, digest: str, image: Image) -> None:
         entry = {
-            "gyazo_nb": 1,
+            "gyazo_nb": _VERSION,
             "account": self._account,
             "sha256": digest,
             "image": _image_as_json(image),
@@ -137,20 +139,20 @@ class Journal:
         line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
         with self._lock:
             if self._file is None:
-                return  # the batch was stopped, and did not wait for this upload
+                return  # the batch was stopped and did not wait for this upload
             try:
-                while line:  # a write may stop in the middle of a line, where the disk is full
+                while line:  # a full disk may end a write in the middle of a line
                     line = line[os.write(self._file.fileno(), line) :]
             except OSError as error:
                 raise JournalError(
                     f"The resume file {str(self._path)!r} cannot be written ({error.strerror}): the "
-                    f"batch was stopped, so that every upload is recorded. Free some space, then run it "
+                    f"batch was stopped, so that no upload stays unrecorded. Free some space, then run it "
                     f"again."
                 ) from None
             self._images[digest] = image
 
     def _read(self, file: BinaryIO) -> None:
-        """Keep the lines of this account, by the digest of their picture."""
+        """Read the lines of this account."""
         head = file.readline(len(_PREFIX))
         if head and not (
             head.startswith(_PREFIX) or _PREFIX.startswith(head.rstrip(b"\n") or b"?")
@@ -167,8 +169,8 @@ class Journal:
                 self._lines[digest] = line
         if line.endswith(b"\n"):
             return
-        # The last line is incomplete: end it. A file that holds only the start of a line is emptied,
-        # since it could not be told from another file.
+        # End the incomplete last line. Empty a file that holds less than the prefix of a line: at the next
+        # run it would not be recognized as a resume file.
         if size < len(_PREFIX):
             os.ftruncate(file.fileno(), 0)
         else:
@@ -177,13 +179,14 @@ class Journal:
     def _digest_in(self, line: bytes) -> str | None:
         try:
             entry = json.loads(line)
-            return str(entry["sha256"]) if entry["account"] == self._account else None
+            is_own = (entry["gyazo_nb"], entry["account"]) == (_VERSION, self._account)
+            return str(entry["sha256"]) if is_own else None
         except (ValueError, KeyError, TypeError, RecursionError):
             return None  # an incomplete or damaged line
 
 
 def _lock_exclusively(file: int) -> bool:
-    """Lock a file against every other batch, in any process. Closing the file ends the lock."""
+    """Lock a file against all other batches, in any process, until it is closed. False if it is locked."""
     try:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 -- exists on Windows only
@@ -204,7 +207,7 @@ def _lock_exclusively(file: int) -> bool:
 
 
 def _file_state(part: FilePart) -> object:
-    """What changes when a file is replaced or written to."""
+    """Return a value that changes when the file is replaced or written to."""
     if not isinstance(part.content, Path):
         return None
     try:

@@ -1,8 +1,7 @@
 """The results of a batch: `Report`, with the uploaded images and the failed items.
 
-Guarantees: a report holds images, and the items that are not uploaded yet, in the order of the items; it
-holds no picture bytes and no token. The printed name of an item is short. Of a web address it shows host
-and path only, since the query may contain an access key.
+Guarantees: a report holds images and failed items, in the order of the items, and no token. The printed
+name of an item is short. Of a web address it shows host and path only: the query may contain an access key.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ class Failure:
 
 
 class Retryable(Protocol):
-    """What a report needs of its batch."""
+    """The part of a batch that its report uses."""
 
     def run(self) -> None:
-        """Upload what is not uploaded yet."""
+        """Upload the items that are not uploaded yet."""
 
     async def arun(self) -> None:
         """Same as `run`, async."""
@@ -58,10 +57,10 @@ class Report(Sequence[Image]):
     >>> report.failures                                # doctest: +SKIP
     >>> report.retry()                                 # doctest: +SKIP
 
-    As a sequence it holds what is uploaded. `results` has an `Image`, a `Failure` or None (not reached)
-    for each item. `failures` says what failed and why, `interrupted` that the batch was stopped before
-    its end, `running` that it is not finished. `retry()` repeats what failed, continues with what was
-    not reached, and returns this same report.
+    As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
+    for each item. `failures` holds the failed items and their errors. `interrupted` is True if the batch
+    was stopped before its end, `running` while it runs. `retry()` repeats the failed items, continues with
+    the items that were not reached, and returns this report.
     """
 
     def __init__(self, batch: Retryable) -> None:
@@ -72,7 +71,7 @@ class Report(Sequence[Image]):
 
     @property
     def images(self) -> list[Image]:
-        """What is uploaded."""
+        """The uploaded images."""
         return [result for result in self.results if isinstance(result, Image)]
 
     @property
@@ -87,12 +86,12 @@ class Report(Sequence[Image]):
         return is_finished and all(isinstance(result, Image) for result in self.results)
 
     def retry(self) -> Report:
-        """Repeat what failed, continue with what was not reached, and return this report, updated.
+        """Repeat the failed items, continue with the items that were not reached, and return this report.
 
         >>> gyazo.upload_all(paths).retry()                # doctest: +SKIP
 
-        An item that failed while it was sent is sent as it was rendered then, up to 32 MB in all. Beyond
-        that, and for a large file or an address, its present content is sent.
+        An item whose upload failed is sent as it was rendered then, up to 32 MB in all. Of further items,
+        large files and web addresses, the current content is sent.
         """
         self._batch.run()
         return self
@@ -103,15 +102,15 @@ class Report(Sequence[Image]):
         return self
 
     def check(self) -> Report:
-        """Raise `BatchError` unless everything is uploaded, else return this report.
+        """Return this report if every item is uploaded, else raise `BatchError`.
 
         >>> gyazo.upload_all(paths).check()                # doctest: +SKIP
         """
         if not self.ok:
             failures = self.failures
-            why = f" The first: {failures[0]}" if failures else ""
+            first = f" The first failure: {failures[0]}" if failures else ""
             raise BatchError(
-                f"{self._caption()}: gyazo.report.retry() uploads the rest.{why}", self
+                f"{self._caption()}: gyazo.report.retry() uploads the rest.{first}", self
             )
         return self
 
@@ -146,8 +145,8 @@ class Report(Sequence[Image]):
 
     def _caption(self) -> str:
         images = self.images
-        there = sum(image.was_there for image in images)
-        parts = [f"{len(images)} uploaded" + (f" ({there} there already)" if there else "")]
+        existing = sum(image.was_there for image in images)
+        parts = [f"{len(images)} uploaded" + (f" ({existing} existed before)" if existing else "")]
         if failed := len(self.failures):
             parts.append(f"{failed} failed")
         if self.running:
@@ -166,7 +165,7 @@ class Report(Sequence[Image]):
 
 
 def _name_of(item: Any) -> str:
-    """Name a path or address by itself, anyitem else by its class: its repr may be long."""
+    """Name a path or an address by its text, any other item by its class: its repr may be long."""
     path = getattr(item, "__fspath__", None)
     if not isinstance(item, str) and not callable(path):
         kind = type(item).__name__

@@ -1,13 +1,13 @@
-"""Runs a batch: many uploads at once, and what it remembers from one run to the next.
+"""Runs a batch of uploads, and keeps its state from one run to the next.
 
 Guarantees:
 
-- Items are read and rendered one after the other in the thread that called, since neither a generator
-  nor matplotlib may be used from several threads. Only the upload is parallel, and no more items are
-  rendered than are being sent.
-- What is uploaded is never lost: not when another item fails, not at Ctrl-C (see `Report`), not when the
-  kernel dies (see `Journal`).
-- A failed item is sent again as it was rendered: a figure or a buffer may hold something else by then.
+- Items are read and rendered one after the other in the caller's thread, since neither a generator nor
+  matplotlib may be used from several threads. Only the uploads are parallel, and at most as many items
+  are rendered as can be sent at the same time.
+- No uploaded image is lost: not if another item fails, not at Ctrl-C (see `Report`), not if the kernel is
+  killed (see `Journal`).
+- A retry sends a failed item as it was rendered: a figure or a buffer may have changed since then.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 STOP_TIMEOUT = 5.0  # seconds that a Stop waits for the uploads that are under way
-RETAINED_BYTES = 32 * 2**20  # of rendered pictures that failed; beyond, items are rendered again
+MAX_RETAINED_BYTES = 32 * 2**20  # of rendered pictures that failed; a retry renders others again
 
 
 @dataclass(slots=True)
 class _Pending:
-    """An item that was read and is not uploaded."""
+    """An item that was read and is not uploaded yet."""
 
     item: Any
     rendered: RenderedItem | None = None
@@ -62,7 +62,7 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What belongs to one run of a batch."""
+    """The objects of one run of a batch."""
 
     driver: Driver
     pool: WorkerPool[Image]
@@ -99,7 +99,7 @@ class Batch:
         self.report = Report(self)
 
     def run(self) -> None:
-        """Upload what is not uploaded yet."""
+        """Upload the items that are not uploaded yet."""
         if self._source.is_async:
             raise ArgumentError(
                 "These items come from an async iterable: use await gyazo.aupload_all(…), and "
@@ -107,7 +107,7 @@ class Batch:
             )
         with BlockingDriver() as driver, self._exclusive():
             run_to_completion(self._run(driver))
-        # The Stop came when all was done. It stops the cells that follow, too.
+        # The Stop came after the last upload. It must also stop the cells that follow.
         if driver.requested:
             raise self._interrupted(driver)
 
@@ -141,20 +141,20 @@ class Batch:
             while run.pool.in_flight:
                 await run.driver.checkpoint()
                 await self._settle_next(run)
-        except GeneratorExit:  # nothing can be awaited any more
+        except GeneratorExit:  # the coroutine is closed and cannot await
             report.interrupted = True
             raise
         except BaseException as error:
             report.interrupted = True
             refused: UnauthorizedError | None = None
-            with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second one ends the wait
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second Stop ends the wait
                 refused = await self._drain(run)
             if isinstance(error, KeyboardInterrupt):
                 raise self._interrupted(run.driver) from None
             if isinstance(error, asyncio.CancelledError) and not error.args:
                 error.args = self._interrupted(run.driver).args  # Jupyter shows it under the cell
             if isinstance(error, NotLoggedInError) and refused is not None:
-                raise refused from None  # the reason why there is no account any more
+                raise refused from None  # this is why there is no account any more
             raise
 
     async def _start(self, index: int, run: _Run) -> None:
@@ -181,12 +181,12 @@ class Batch:
         result = await run.driver.next_result(run.pool, seconds)
         if result is not None:
             index, outcome = result
-            assert isinstance(index, int)  # noqa: S101 -- for mypy: `_start` put it in
             self._settle(index, outcome, run)
             if isinstance(outcome, UnauthorizedError | NotLoggedInError | JournalError):
                 raise outcome  # every further item would fail in the same way
 
     def _settle(self, index: int, outcome: Image | BaseException, run: _Run) -> None:
+        """Record the outcome of an item in the report."""
         pending = self._pending[index]
         if isinstance(outcome, BaseException):
             _release_frames(outcome)
@@ -205,14 +205,14 @@ class Batch:
         """Keep the rendered picture for a retry, if there is room."""
         if pending.rendered is None or pending.is_retained:
             return
-        if self._retained + pending.rendered.size <= RETAINED_BYTES:
+        if self._retained + pending.rendered.size <= MAX_RETAINED_BYTES:
             self._retained += pending.rendered.size
             pending.is_retained = True
         else:
             pending.rendered = None
 
     async def _drain(self, run: _Run) -> UnauthorizedError | None:
-        """Wait a moment for uploads under way; return the error if the token was refused meanwhile."""
+        """Wait a moment for the running uploads. Return an error that says that the token is refused."""
         deadline, refused = time.monotonic() + STOP_TIMEOUT, None
         while run.pool.in_flight and (left := deadline - time.monotonic()) > 0:
             try:
@@ -220,7 +220,7 @@ class Batch:
             except UnauthorizedError as error:
                 refused = error
             except (NotLoggedInError, JournalError):
-                continue  # recorded, and reported before
+                continue  # recorded in the report; the first error was raised before
         return refused
 
     def _interrupted(self, driver: Driver) -> BatchInterruptedError:
@@ -242,7 +242,7 @@ class Batch:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Refuse a second run at the same time: it would upload each item twice."""
+        """Allow one run at a time: a second one would upload each item twice."""
         if not self._lock.acquire(blocking=False):
             raise ArgumentError(
                 "This batch is still running: wait until it has ended, or stop it, and then retry."
@@ -267,7 +267,7 @@ class Batch:
 
 
 def _release_frames(error: BaseException) -> None:
-    """Free what the frames of a stored error hold: the bytes of a picture."""
+    """Free the memory that the frames of a stored error hold, such as the bytes of a picture."""
     if isinstance(error, GyazoError):
         error.__traceback__ = error.__context__ = error.__cause__ = None  # its message is enough
     elif error.__traceback__ is not None:

@@ -1,8 +1,8 @@
-"""The items of a batch: anything to iterate over, plain or async.
+"""The source of a batch: any iterable or async iterable of items.
 
-Guarantees: an item is requested when it is needed, one at a time. An item that was received is never
-lost, whenever an interrupt comes. Where the source itself was interrupted and cannot continue, an error
-says so: the batch does not claim to be complete.
+Guarantees: an item is requested when it is needed, one at a time. A received item is never lost, whenever
+an interrupt comes. If the source itself was interrupted and cannot continue, an error says so: the batch
+never counts as complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .drivers import Driver
 
 Items = Iterable[Any] | AsyncIterable[Any]
 
-# Stand in the buffer before and after what the source gives.
+# Markers in the buffer: one before the item, and one after it (or after the end of the source).
 _REQUESTED, _RECEIVED = object(), object()
 
 
@@ -34,12 +34,12 @@ class ItemSource:
             )
         if not isinstance(items, Iterable | AsyncIterable):
             raise ArgumentError(
-                f"upload_all takes many pictures, and a {type(items).__name__} is not iterable: pass a "
-                f"list."
+                f"upload_all takes many pictures, but this {type(items).__name__} is not iterable: pass "
+                f"a list."
             )
         self.total = len(items) if isinstance(items, Sized) else None
         self.is_broken = False
-        """The source was interrupted while it worked, and cannot continue."""
+        """Whether the source was interrupted while it made an item, and cannot continue."""
         self._items = items
         self._plain: Iterator[Any] | None = iter(items) if isinstance(items, Iterable) else None
         self._async: AsyncIterator[Any] | None = None
@@ -49,12 +49,12 @@ class ItemSource:
 
     @property
     def is_async(self) -> bool:
-        """Whether the items can only be awaited."""
+        """Whether the items come from an async iterable only."""
         return self._plain is None
 
     async def next_item(self, driver: Driver) -> tuple[Any, ...]:
-        """Return the next item, alone in a tuple; an empty tuple at the end."""
-        if not self._buffer:  # else an interrupt came after the item was received
+        """Return the next item in a tuple of one; an empty tuple at the end."""
+        if not self._buffer:  # otherwise an interrupt came after the item was received
             if self._is_at_end:
                 return ()
             self._check_can_continue()
@@ -90,7 +90,7 @@ class ItemSource:
             raise
 
     def _mark_broken(self) -> None:
-        """Note that the source itself was interrupted: what it was making is lost."""
+        """Check whether the source itself was interrupted: then the item that it made is lost."""
         if self._buffer and self._buffer[-1] is _REQUESTED:
             self.is_broken = True
             self._buffer.clear()
@@ -109,7 +109,7 @@ class ItemSource:
 
 
 def _is_one_picture(items: Any) -> bool:
-    """Whether this is one picture, although it is iterable: by its letters, lines or rows."""
+    """Whether this is one picture. It may be iterable: a string by letters, an array by rows."""
     if isinstance(items, str | bytes | bytearray | memoryview) or hasattr(items, "__fspath__"):
         return True
     if callable(getattr(items, "read", None)):

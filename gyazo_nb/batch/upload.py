@@ -1,7 +1,7 @@
 """One upload of a batch: from an item to its `Image`.
 
-Guarantees: an item is rendered in the thread that called `upload_all`; a picture at a web address is
-downloaded, and every picture is sent, in a worker thread. A field is a value, or a function of the item.
+Guarantees: rendering happens in the caller's thread; download and upload happen in a worker thread. Each
+field is a value, or a function of the item.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .journal import Journal
 
 T = TypeVar("T")
 
-SMALL_FILE_BYTES = 2**20  # a file up to this size is read when its turn comes, not when it is sent
+MAX_SNAPSHOT_BYTES = 2**20  # a larger file is read when it is sent, not when it is rendered
 
-# A field of each upload: one value for all items, or a function of the item.
+# A field of the uploads: one value for all items, or a function of the item.
 PerItem: TypeAlias = "T | Callable[[Any], T | None] | None"
 
 
 class UploadConnection(Protocol):
-    """What an upload needs of a connection, see `client.connection.Connection`."""
+    """The part of `client.connection.Connection` that uploads use."""
 
     uploaded_ids: set[str]
 
@@ -44,7 +44,7 @@ class UploadConnection(Protocol):
         """The site and the token of the current account, or `NotLoggedInError`."""
 
     def known_user(self) -> User | None:
-        """The user of the current account, if Gyazo was asked before."""
+        """The user of the current account, if it is known without a request."""
 
     def send(self, operation: Operation[T]) -> T:
         """Send, wait, and return the result."""
@@ -58,7 +58,7 @@ class UploadConnection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RenderedItem:
-    """An item as it will be sent: a picture file, or the address of one, and the fields."""
+    """A rendered item: a picture file or the address of one, and the fields of its upload."""
 
     picture: FilePart | str
     fields: UploadFields
@@ -72,7 +72,7 @@ class RenderedItem:
 
 @dataclass(frozen=True, slots=True)
 class UploadJob:
-    """One rendered item, to be sent in a worker thread for the account that is signed in now."""
+    """The upload of one rendered item, for the account that was current when the job was created."""
 
     connection: UploadConnection
     site: Site
@@ -81,7 +81,7 @@ class UploadJob:
     journal: Journal | None
 
     def run(self) -> Image:
-        """Download the picture if it is an address, and upload it, unless the journal has it."""
+        """Upload the picture, unless the journal has it. A picture at an address is downloaded first."""
         picture = self.item.picture
         if isinstance(picture, str):
             data = self.connection.download(picture)
@@ -111,12 +111,12 @@ class Uploader:
     ) -> None:
         self._connection, self._fields, self._resume = connection, fields, resume
         connection.signed_in()
-        # A wrong value is wrong for every item: say so before anything is sent.
-        UploadFields(**{n: value for n, value in fields.items() if not callable(value)}).as_form()
+        # A wrong name or value is wrong for every item: raise before the first request.
+        UploadFields(**{n: None if callable(v) else v for n, v in fields.items()}).as_form()
 
     def render(self, item: Any) -> RenderedItem:
-        """Render an item, in the thread of the caller."""
-        self._connection.signed_in()  # rendering would be useless without an account
+        """Render an item, in the caller's thread."""
+        self._connection.signed_in()  # without an account, rendering would be wasted time
         fields: dict[str, Any] = {}
         for name, value in self._fields.items():
             fields[name] = value(item) if callable(value) else value
@@ -125,12 +125,12 @@ class Uploader:
         return RenderedItem(picture, UploadFields(**fields))
 
     def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
-        """Prepare the upload of a rendered item, for the account that is signed in now."""
+        """Create the upload of a rendered item, for the current account."""
         site, token = self._connection.signed_in()
         return UploadJob(self._connection, site, token, item, journal)
 
     async def open_journal(self, driver: Driver) -> AbstractContextManager[Journal | None]:
-        """Open the resume file, to be used in a `with`. It counts for one account at one site only."""
+        """Return the journal, which a `with` opens. It belongs to one account at one site."""
         if self._resume is None:
             return nullcontext()
         site, token = self._connection.signed_in()
@@ -157,7 +157,7 @@ def _read_open_file(item: Any) -> Any:
             f"This file cannot be read ({error}): open it with mode 'rb', and do not close it before "
             f"the next item is requested."
         ) from None
-    if isinstance(data, str):  # a text would be taken for a path
+    if isinstance(data, str):  # `convert` would read a string as a path
         raise PictureError("This file is open as text: open it with mode 'rb'.")
     return data
 
@@ -166,7 +166,7 @@ def _snapshot(part: FilePart) -> FilePart:
     """Read a small file now: the generator that named it may overwrite it with its next picture."""
     if not isinstance(content := part.content, Path):
         return part
-    with suppress(OSError):  # the upload reports it
-        if content.stat().st_size <= SMALL_FILE_BYTES:
+    with suppress(OSError):  # the upload will report the error
+        if content.stat().st_size <= MAX_SNAPSHOT_BYTES:
             return replace(part, content=content.read_bytes())
     return part

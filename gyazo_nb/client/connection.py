@@ -1,8 +1,8 @@
-"""Sends operations as the signed-in account. `Gyazo` and everything that it makes work with it.
+"""Sends operations as the signed-in account. `Gyazo` and the objects that it creates use it.
 
 Guarantees:
 
-- The token is sent only to the site that it was signed in at, whatever the settings say later.
+- A token is sent only to the site at which the user signed in, also if the settings change later.
 - A token counts as revoked only when `users/me` rejects it too.
 - Another account replaces the current one only with `switch=True`.
 """
@@ -59,17 +59,17 @@ class Connection:
         self.settings = settings
         self.current = CurrentAccount(settings)
         self.open_logins = open_logins
-        self.uploaded_ids: set[str] = set()  # another upload of one of these existed before
+        self.uploaded_ids: set[str] = set()  # a second upload returns one of these again
         self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._transport: Transport | None = None
         self._lock = threading.Lock()
 
     @property
     def transport(self) -> Transport:
-        """The HTTP side, made by the first call: this is where httpx is imported."""
+        """The transport. The first call creates it, and imports httpx."""
         from gyazo_nb.http.transport import Transport  # noqa: PLC0415 -- httpx takes 50 ms to import
 
-        with self._lock:  # two threads must not make two
+        with self._lock:  # two threads must not create two
             if self._transport is None:
                 self._transport = Transport(self._timeouts, self._retry)
             return self._transport
@@ -110,7 +110,7 @@ class Connection:
         return None if account is None else account.token
 
     def known_user(self) -> User | None:
-        """The user of the current account, if Gyazo was asked before."""
+        """The user of the current account, if it is known without a request."""
         account = self.current.account
         return None if account is None else account.user
 
@@ -121,16 +121,16 @@ class Connection:
             if current is not None and current.token != account.token and not switch:
                 check_same_site(account.site, current)
                 check_same_user(account, current.user or self._request_user(current))
-            # The request takes time. If another sign-in came first, it is compared in turn.
+            # The request takes time: if another sign-in came first, compare with that one.
             if self.current.replace(current, account):
                 return
 
-    def start_with(self, token: Secret) -> None:
-        """Make a token the current account, without asking Gyazo for its user."""
+    def use_unverified_token(self, token: Secret) -> None:
+        """Make the account of a token the current one, without a request."""
         self.current.sign_in(Account(token, self.settings.site(), None, "the argument"))
 
     def use_token(self, token: Secret, *, site: Site | None, switch: bool, source: str) -> User:
-        """Ask Gyazo for the user of a token, and make it the current account."""
+        """Ask Gyazo for the user of a token, and make this account the current one."""
         site = site or self.settings.site()
         try:
             user = self.send_once(endpoints.me(site, token))
@@ -144,7 +144,7 @@ class Connection:
         return user
 
     def _request_user(self, account: Account) -> User | None:
-        """Ask for the user of an account; None if its token is revoked."""
+        """Ask Gyazo for the user of an account; None if its token is revoked."""
         try:
             return request_user(self, account.site, account.token)
         except UnauthorizedError:
@@ -165,7 +165,7 @@ class Connection:
         except UnauthorizedError:
             self.current.mark_revoked(operation.request.token)
         except GyazoError:
-            pass  # it is unknown whether the token is valid: report the first error
+            pass  # whether the token is valid is unknown: report the first error
         raise refused
 
     async def asend(self, operation: Operation[T]) -> T:
@@ -185,11 +185,11 @@ class Connection:
         raise refused
 
     def send_once(self, operation: Operation[T]) -> T:
-        """Send without a retry: who signs in sees a failure at once, and decides."""
+        """Send without a retry: during a sign-in, the user sees a failure at once and decides."""
         return self.transport.send(operation, NO_RETRY)
 
     def _verification_request(self, operation: Operation[Any]) -> Operation[User] | None:
-        """After a 401: ask for the user, since a valid token may lack the right for one call."""
+        """After a 401: a request for the user, since a valid token may lack the scope of one call."""
         account = self.current.account_or_none
         if account is None or account.token != operation.request.token:
             return None
@@ -284,7 +284,7 @@ class Connection:
         return self.transport.download(url)
 
     def file_part(self, picture: Any) -> FilePart:
-        """Make the file of an upload from anything that `convert` takes, or from a web address."""
+        """Make the file of an upload from any object that `convert` takes, or from a web address."""
         url = convert.picture_url(picture)
         return convert.file_part(picture) if url is None else self._downloaded(url)
 
@@ -300,11 +300,11 @@ class Connection:
 
 
 def _refused_call(operation: Operation[Any], error: UnauthorizedError) -> UnauthorizedError:
-    """The error of a call that this valid token may not make."""
-    said = f": {error.message}" if error.message else ""
+    """Return the error for a call that Gyazo refuses to a valid token."""
+    detail = f": {error.message}" if error.message else ""
     return UnauthorizedError(
         f"{operation.request.method} {urlsplit(operation.request.url).path} refused your token, which "
-        f"is still valid (401{said}): it may lack a scope, see your application's page.",
+        f"is still valid (401{detail}). It may lack a scope: check your application's page.",
         status=error.status,
         message=error.message,
     )

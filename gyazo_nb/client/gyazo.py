@@ -69,7 +69,7 @@ class Gyazo:
 
     Without arguments, the token and the addresses come from the settings (`GYAZO_ACCESS_TOKEN`,
     `GYAZO_API_URL`, …) or from a sign-in (`%gyazo_login`, or `login()`). Every call that sends a request
-    has an async twin, with an `a` before its name. A call waits 10 seconds for a connection and
+    has an async version, with an `a` before its name. A call waits 10 seconds for a connection and
     `timeout` seconds (30) for the next byte, and is retried up to `retries` times (3, within a minute)
     where that is safe; see `Timeouts` and `Retry`. Calls raise a `GyazoError` that says what to do. The
     token is sent in a header, or with `token_in="parameter"` as `access_token`. A session may be used
@@ -103,20 +103,20 @@ class Gyazo:
         self._opened: Connection | None = None
         self._report: Report | None = None
         if timeout is not None or retries is not None:
-            _ = self._connection  # checks them
+            _ = self._connection  # checks both
         if token is not None:
-            self._connection.start_with(access_token(token))
+            self._connection.use_unverified_token(access_token(token))
 
     @property
     def _connection(self) -> Connection:
-        """The connection. The first call makes it, and imports what is below this module.
+        """The connection. The first call creates it, and imports the modules below this one.
 
-        `%load_ext` stays fast by that: no other module of this package delays its imports, except where
-        the third-party libraries httpx, ipywidgets and tqdm are loaded.
+        This keeps `%load_ext` fast. No other module of this package delays its imports, except for the
+        third-party libraries httpx, ipywidgets and tqdm.
         """
         from .connection import Connection  # noqa: PLC0415 -- see above
 
-        with self._lock:  # two threads must not make two
+        with self._lock:  # two threads must not create two
             if self._opened is None:
                 self._opened = Connection(
                     self._settings,
@@ -141,13 +141,13 @@ class Gyazo:
         created_at: datetime | float | None = None,
         collection_id: str | None = None,
     ) -> Image:
-        """Upload a picture, and return its `Image`, which is shown as a card.
+        """Upload a picture, and return its `Image`. A notebook shows it as a card.
 
         >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")  # doctest: +SKIP
 
         `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
         that IPython can show as a picture, bytes, an open binary file, a path or a web address.
-        `access_policy` is "anyone" (Gyazo's default: everybody who has the link) or "only_me". `desc` is
+        `access_policy` is "anyone" (Gyazo's default: everyone who has the link) or "only_me". `desc` is
         a comment, in which `#word` becomes a tag; `referer_url` is the page that the picture comes from;
         `created_at` is a `datetime` or Unix seconds; `collection_id` is a collection that you own or have
         joined. For identical bytes Gyazo returns the existing image, which keeps its old title. Raises
@@ -178,7 +178,7 @@ class Gyazo:
 
     def upload_all(
         self,
-        things: Items,  # the name of version 0.1.0: callers may use it as a keyword
+        things: Items,  # named so since version 0.1.0: a caller may pass it by keyword
         *,
         concurrency: int = 16,
         progress: bool = True,
@@ -316,7 +316,7 @@ class Gyazo:
         return connection.asend(connection.images(page, per_page))
 
     def image(self, image_id: str | Image) -> Image:
-        """One image, by its id or the address of its page.
+        """One image, by its id or the address of its page or picture.
 
         >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")  # doctest: +SKIP
 
@@ -401,7 +401,7 @@ class Gyazo:
         return await self._connection.asend(self._connection.me())
 
     def oembed(self, url: str | Image) -> Embed:
-        """What a web page needs to embed an image: the picture's address and its size in pixels.
+        """The data to embed an image in a web page: the picture's address and its size in pixels.
 
         >>> gyazo.oembed("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c").width  # doctest: +SKIP
 
@@ -552,7 +552,7 @@ class Gyazo:
 
     @property
     def known(self) -> Account | None:
-        """Same as `account`, but None where a wrong setting keeps the account from being read."""
+        """Same as `account`, but None if a wrong setting prevents reading the account."""
         return self._connection.current.account_or_none
 
     # ── the session ──────────────────────────────────────────────────────────────────────────────
@@ -594,8 +594,8 @@ class Gyazo:
             return f"<Gyazo: {error}>"
         if account is None:
             return "<Gyazo: not signed in, run %gyazo_login>"
-        who = f"signed in as {account.user.called}" if account.user else _unverified(account)
-        return f"<Gyazo: {who} at {urlsplit(account.site.api_url).netloc}>"
+        status = f"signed in as {account.user.called}" if account.user else _unverified(account)
+        return f"<Gyazo: {status} at {urlsplit(account.site.api_url).netloc}>"
 
     def _repr_html_(self) -> str:
         try:
@@ -607,8 +607,8 @@ class Gyazo:
         server = urlsplit(account.site.api_url).netloc
         if account.user is None:
             return html.message(
-                f"Gyazo {_unverified(account)}, at {server}: gyazo.me() checks the token, and shows "
-                f"its user."
+                f"Gyazo {_unverified(account)}, at {server}. To check the token and see its user, run "
+                f"gyazo.me()."
             )
         return html.message(
             f"Signed in to Gyazo as {account.user.called} at {server}, by {account.source}."

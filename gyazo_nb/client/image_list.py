@@ -1,8 +1,8 @@
 """All of an account's images as one sequence, however many pages they fill.
 
-Guarantees: a page is fetched when it is needed. The order is Gyazo's (newest first), and memory stays
-constant. What was read does not change; a new call of `gyazo.images()` sees new images. `Images` and
-`AsyncImages` are the same line by line, over one `PageCache`.
+Guarantees: a page is fetched when it is needed. The order is that of Gyazo (newest first), and memory
+stays constant. A page that was fetched is not updated: a new call of `gyazo.images()` sees new images.
+`Images` and `AsyncImages` are the same line by line, over a `PageCache`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from .page_cache import UNKNOWN, PageCache
 
 PREFETCH_PAGES = 8  # pages fetched at the same time, once the caller reads on
 GALLERY_SIZE = 20
+_OUT_OF_RANGE = "image index out of range"
 
 
 class _Listing:
-    """What the blocking and the async list share: the page cache, and the slices taken."""
+    """The part that both lists share: the page cache, and the slices that were taken."""
 
     def __init__(self, cache: PageCache, slices: tuple[slice, ...] = ()) -> None:
         self._cache, self._slices = cache, slices
@@ -60,7 +61,7 @@ class _Listing:
         return max(indices[0], indices[-1]) + 1 if indices else UNKNOWN
 
     def _deduplicated(self, page: Page, indices: Iterable[int], seen: set[str]) -> list[Image]:
-        """The images at these indices, without those that a new upload moved from the page before."""
+        """The images at these indices, without those that a new upload moved here from the last page."""
         found = [self._cache.image_at(page, index) for index in indices]
         images = [image for image in found if image is not None]
         fresh = [image for image in images if image.locked or image.image_id not in seen]
@@ -70,7 +71,7 @@ class _Listing:
 
     def _require_image(self, page: Page, index: int) -> Image:
         if (image := self._cache.image_at(page, index)) is None:
-            raise IndexError("there are fewer images than that")
+            raise IndexError(_OUT_OF_RANGE)
         return image
 
     def __repr__(self) -> str:
@@ -86,7 +87,7 @@ class Images(_Listing, Sequence[Image]):
     >>> gyazo.images()[:500]                                 # doctest: +SKIP
 
     Pages of 100 are fetched while you read on, up to eight at once. To delete images in a loop, make a
-    list first: `for image in list(gyazo.images())`. Raises what any call may raise.
+    list first: `for image in list(gyazo.images())`. Raises the errors of every call.
     Source: https://gyazo.com/api/docs/image#list
     """
 
@@ -101,15 +102,14 @@ class Images(_Listing, Sequence[Image]):
     def __iter__(self) -> Iterator[Image]:
         seen: set[str] = set()
         done = 0
-        # Repeats only after a new upload during the loop: it moves the last image by one.
+        # A second round is needed only if an upload during the loop moved the last image by one.
         while done < len(indices := self._load_indices()):
             rest = indices[done:]
             numbers = (number for number, _ in groupby(rest, self._cache.page_number))
             with closing(self._pages(numbers)) as pages:
-                for page, (_, places) in zip(
-                    pages, groupby(rest, self._cache.page_number), strict=True
-                ):
-                    yield from self._deduplicated(page, places, seen)
+                indices_by_page = groupby(rest, self._cache.page_number)
+                for page, (_, page_indices) in zip(pages, indices_by_page, strict=True):
+                    yield from self._deduplicated(page, page_indices, seen)
                     if not page:
                         break
             done = len(indices)
@@ -121,8 +121,9 @@ class Images(_Listing, Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | Images:
         if isinstance(index, slice):
             return Images(self._cache, (*self._slices, index))
-        at = _index_in(self._load_indices(index), index)
-        return self._require_image(self._cache.page(self._cache.page_number(at)), at)
+        position = _select(self._load_indices(index), index)
+        page = self._cache.page(self._cache.page_number(position))
+        return self._require_image(page, position)
 
     def _load_indices(self, *index: int) -> range:
         self._cache.page(1)
@@ -130,7 +131,7 @@ class Images(_Listing, Sequence[Image]):
         return self._indices(self._cache.count()) if indices is None else indices
 
     def _pages(self, numbers: Iterator[int]) -> Generator[Page, None, None]:
-        """The pages in order; the next pages are fetched while one is read."""
+        """Yield the pages in order. The next pages are fetched while the caller reads one."""
         limit, requested = 1, deque[Future[Page]]()
         while True:
             for number in islice(numbers, limit - len(requested)):
@@ -169,10 +170,10 @@ class AsyncImages(_Listing):
         while done < len(indices := await self._load_indices()):
             rest = indices[done:]
             numbers = (number for number, _ in groupby(rest, self._cache.page_number))
-            places = groupby(rest, self._cache.page_number)
+            indices_by_page = groupby(rest, self._cache.page_number)
             async with aclosing(self._pages(numbers)) as pages:
                 async for page in pages:
-                    for image in self._deduplicated(page, next(places)[1], seen):
+                    for image in self._deduplicated(page, next(indices_by_page)[1], seen):
                         yield image
                     if not page:
                         break
@@ -185,11 +186,12 @@ class AsyncImages(_Listing):
     def __getitem__(self, index: int | slice) -> Awaitable[Image] | AsyncImages:
         if isinstance(index, slice):
             return AsyncImages(self._cache, (*self._slices, index))
-        return self._one(index)
+        return self._image_at(index)
 
-    async def _one(self, index: int) -> Image:
-        at = _index_in(await self._load_indices(index), index)
-        return self._require_image(await self._cache.apage(self._cache.page_number(at)), at)
+    async def _image_at(self, index: int) -> Image:
+        position = _select(await self._load_indices(index), index)
+        page = await self._cache.apage(self._cache.page_number(position))
+        return self._require_image(page, position)
 
     async def _load_indices(self, *index: int) -> range:
         await self._cache.apage(1)
@@ -217,11 +219,11 @@ class AsyncImages(_Listing):
             await asyncio.gather(*requested, return_exceptions=True)
 
 
-def _index_in(indices: range, index: int) -> int:
+def _select(indices: range, index: int) -> int:
     try:
         return indices[index]
     except IndexError:
-        raise IndexError("there are fewer images than that") from None
+        raise IndexError(_OUT_OF_RANGE) from None
 
 
 def _fetch_in_thread(fetch: Callable[[int], Page], number: int) -> Future[Page]:

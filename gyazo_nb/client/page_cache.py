@@ -1,8 +1,8 @@
 """The pages behind a list of images, and how many images there are.
 
-Guarantees: the last few pages are kept, and none of these is fetched twice. What Gyazo says about counts
-is used only as far as the pages confirm it: a total may be missing, too small or too large, and a page
-may be shorter than requested.
+Guarantees: the last few pages are kept, and none of these is fetched twice. A count that Gyazo reports is
+used only as far as the pages confirm it: a total may be missing, too small or too large, and a page may be
+shorter than requested.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 PAGE_SIZE = 100  # images; Gyazo returns no more at once
-UNKNOWN = 10**12  # stands for the end of a list that is not known: more than any account has
-_MAX_PAGES = 16  # kept: twice as many as are prefetched
+UNKNOWN = 10**12  # stands for an unknown number of images: more than any account has
+_MAX_CACHED_PAGES = 16  # twice as many as are prefetched
 
 
 class PageCache:
-    """The pages of one list, by number, for the account that made it. The last few are kept."""
+    """The last few pages of one list, by number, for the account that was current at the start."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -40,7 +40,7 @@ class PageCache:
 
     @property
     def total(self) -> int | None:
-        """How many images there are, as soon as that is known."""
+        """How many images there are; None if that is not known yet."""
         if self._reported_total is None:
             return None if self._upper_bound == UNKNOWN else self._upper_bound
         return min(self._reported_total, self._upper_bound)
@@ -50,7 +50,7 @@ class PageCache:
         return index // self._page_size + 1
 
     def image_at(self, page: Page, index: int) -> Image | None:
-        """The image at an index, which is on this page; None if the page is shorter than it should be."""
+        """The image at an index, which is on this page; None if the page is shorter than expected."""
         position = index % self._page_size
         return page[position] if position < len(page) else None
 
@@ -69,7 +69,7 @@ class PageCache:
         return page
 
     def count(self, limit: int = UNKNOWN) -> int:
-        """Count the images, up to `limit`: as Gyazo says, else page by page."""
+        """Count the images: as Gyazo reports, else page by page, up to at least `limit`."""
         for number in count(1):
             if self.total is not None or self._seen >= limit:
                 break
@@ -101,20 +101,20 @@ class PageCache:
                 self._learn_page_size(page)
             self._learn_total(number, page)
             self._pages[number] = page
-            while len(self._pages) > _MAX_PAGES:
+            while len(self._pages) > _MAX_CACHED_PAGES:
                 self._pages.popitem(last=False)
         return page
 
     def _learn_page_size(self, first: Page) -> None:
         if 0 < first.per_page < PAGE_SIZE:
-            self._page_size = first.per_page  # the server says that it returns fewer at once
+            self._page_size = first.per_page  # the server reports a smaller page size
         if 0 < len(first) < self._page_size and (first.total or 0) > len(first):
-            self._page_size = len(first)  # it returns fewer, and does not say so
+            self._page_size = len(first)  # the server uses one without a report
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
         if page.total is not None and not self._total_unreliable:
-            # Never less: an image that was deleted since makes the last page shorter, no index wrong.
+            # Never decrease it: after a deletion the last page is shorter, but every index stays right.
             self._reported_total = max(page.total, self._reported_total or 0)
         if page:
             self._seen = max(self._seen, before + len(page))

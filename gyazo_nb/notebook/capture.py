@@ -1,9 +1,11 @@
-"""Runs a cell as usual and takes note of the pictures that it shows: what `%%gyazo` stands on.
+"""Runs a cell as usual and records the outputs that it displays. `%%gyazo` uploads their pictures.
 
-The law: the cell runs as it would without us. Its outputs appear where they always do and in their
-order, `_` and `Out` are kept, an error is shown once and fails the cell; and however the cell ends,
-the shell is left as it was. Only what is still to be seen counts: what was cleared or replaced by an
-update is gone.
+Guarantees:
+
+- The cell runs as it would without the magic. Its outputs appear at their usual places and in their
+  order, `_` and `Out` are kept, and an error is shown once and fails the cell.
+- However the cell ends, the shell is left as it was.
+- Only visible outputs count: an output that was cleared, or replaced by an update, does not.
 """
 
 from __future__ import annotations
@@ -22,125 +24,129 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 T = TypeVar("T")
 
-Finish = Callable[[Coroutine[Any, Any, Any]], Any]
+RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class DisplayedOutputs:
-    """What a cell showed, in order: each as a mime bundle, with the thing itself where it is known."""
+    """The outputs of a cell, in order: each is a MIME bundle, with its object where that is known.
+
+    Calls from other threads are ignored: from a callback, or from a subshell of ipykernel 7.
+    """
 
     def __init__(self) -> None:
-        self._shown: dict[object, tuple[Mapping[str, Any], Any]] = {}
-        self._formatted: tuple[Any, Any] = (None, None)
-        self._showing: list[Any] = []
-        self._clear_first = False
+        self._outputs: dict[object, tuple[Mapping[str, Any], Any]] = {}
+        self._last_formatted: tuple[Any, Any] = (None, None)  # a bundle, and its object
+        self._being_formatted: list[Any] = []
+        self._clear_at_next_output = False
         self._thread = threading.get_ident()
 
-    def all(self) -> list[tuple[Mapping[str, Any], Any]]:
-        """What is to be seen, in order."""
-        return list(self._shown.values())
+    def visible(self) -> list[tuple[Mapping[str, Any], Any]]:
+        """Return the outputs that are still visible, in order."""
+        return list(self._outputs.values())
 
     @contextmanager
-    def formatting(self, thing: Any) -> Iterator[None]:
-        """Around the making of a thing's bundle: some things show themselves meanwhile."""
-        self._showing.append(thing)
+    def formatting(self, item: Any) -> Iterator[None]:
+        """Use around the formatting of an object: some objects display themselves meanwhile."""
+        self._being_formatted.append(item)
         try:
             yield
         finally:
-            self._showing.pop()
+            self._being_formatted.pop()
 
-    def formatted(self, thing: Any, data: Any) -> None:
-        """A thing was turned into a bundle, which is about to be shown."""
-        self._formatted = (data, thing)
+    def on_formatted(self, item: Any, bundle: Any) -> None:
+        """Record that an object was formatted as this bundle, which will be displayed next."""
+        self._last_formatted = (bundle, item)
 
-    def add(self, data: Any, transient: Any = None) -> None:
-        """Something was shown; under the display id of an earlier one, it takes its place."""
-        if not self._is_here() or not isinstance(data, Mapping):
+    def on_display(self, bundle: Any, transient: Any = None) -> None:
+        """Record an output. It replaces an earlier output with the same display id."""
+        if not self._is_same_thread() or not isinstance(bundle, Mapping):
             return
-        self.wrote()
-        key = (transient or {}).get("display_id") if isinstance(transient, Mapping) else None
-        formatted, thing = self._formatted
-        if formatted is not data:
-            thing = self._showing[-1] if self._showing else None
-        self._shown[object() if key is None else key] = (dict(data), thing)
+        self.on_write()
+        display_id = transient.get("display_id") if isinstance(transient, Mapping) else None
+        formatted, item = self._last_formatted
+        if formatted is not bundle:
+            item = self._being_formatted[-1] if self._being_formatted else None
+        self._outputs[object() if display_id is None else display_id] = (dict(bundle), item)
 
-    def wrote(self) -> None:
-        """Something was printed, or shown: what was to be cleared by that is gone."""
-        if self._clear_first and self._is_here():
-            self._shown.clear()
-            self._clear_first = False
+    def on_write(self) -> None:
+        """Record that something was printed or displayed: a pending clear takes effect now."""
+        if self._clear_at_next_output and self._is_same_thread():
+            self._outputs.clear()
+            self._clear_at_next_output = False
 
-    def clear(self, *, wait: bool) -> None:
-        """The output was cleared, now or by the next thing that is printed or shown."""
-        if self._is_here():
+    def on_clear(self, *, wait: bool) -> None:
+        """Record that the outputs are cleared: now, or with `wait` at the next output."""
+        if self._is_same_thread():
             if wait:
-                self._clear_first = True
+                self._clear_at_next_output = True
             else:
-                self._shown.clear()
+                self._outputs.clear()
 
-    def _is_here(self) -> bool:
-        """Whether this is no other thread: a subshell of ipykernel 7, a callback."""
+    def _is_same_thread(self) -> bool:
         return threading.get_ident() == self._thread
 
 
 def run(
-    shell: InteractiveShell, cell: str, finish: Finish
+    shell: InteractiveShell, cell: str, run_coroutine: RunCoroutine
 ) -> tuple[DisplayedOutputs, ExecutionResult]:
-    """Run a cell in the user's namespace, and give what it showed and how it ended.
+    """Run a cell in the user's namespace, and return its outputs and its result.
 
-    `finish` ends a coroutine inside of a running loop: a kernel's, where the cell awaits something.
-    matplotlib's inline figures are shown when the cell ends, by IPython's `post_execute`: that has
-    happened when this returns.
+    `run_coroutine` runs a coroutine to its end inside a running event loop: a cell in a kernel may await.
+    Matplotlib's inline figures are displayed when the cell ends, by IPython's `post_execute`. That has
+    happened when this function returns.
     """
-    shown = DisplayedOutputs()
-    with _watched(shell, shown, cell), _loop_at_hand(shell, finish):
+    outputs = DisplayedOutputs()
+    with _record_display(shell, outputs, cell), _use_running_loop(shell, run_coroutine):
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
-    return shown, result
+    return outputs, result
 
 
 @contextmanager
-def _loop_at_hand(shell: InteractiveShell, finish: Finish) -> Iterator[None]:
-    """Lead a cell that awaits to the loop that is running, where IPython would begin another."""
-    before = shell.loop_runner
+def _use_running_loop(shell: InteractiveShell, run_coroutine: RunCoroutine) -> Iterator[None]:
+    """Run a cell that awaits in the event loop that is running: IPython would start another one."""
+    original = shell.loop_runner
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        yield  # a terminal's: IPython's own way is the right one
+        yield  # a terminal: IPython's own runner is right
         return
-    # As %autoawait trio wants it; the name is private, and without it every runner is left alone.
-    if before is not getattr(async_helpers, "_asyncio_runner", None):
+    # Leave other runners unchanged: `%autoawait trio` sets one. The name is private; where it does not
+    # exist, every runner is left unchanged.
+    if original is not getattr(async_helpers, "_asyncio_runner", None):
         yield
         return
-    shell.loop_runner = lambda coroutine: finish(_stoppable(coroutine))
+    shell.loop_runner = lambda coroutine: run_coroutine(_cancellable(coroutine))
     try:
         yield
     finally:
-        shell.loop_runner = before
+        shell.loop_runner = original
 
 
-async def _stoppable(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Let a Stop cancel what is awaited, as kernels do: as an exception it would end their loop."""
+async def _cancellable(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Let SIGINT cancel the coroutine, as kernels do. A `KeyboardInterrupt` would end their loop."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    before = signal.getsignal(signal.SIGINT)
-    if task is None or before is None or threading.current_thread() is not threading.main_thread():
+    former_handler = signal.getsignal(signal.SIGINT)
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if task is None or former_handler is None or not is_main_thread:
         return await coroutine
     cancel = task.cancel
 
-    def stopped(*_: object) -> None:
-        loop.call_soon_threadsafe(cancel)  # which also wakes it up
+    def on_signal(*_: object) -> None:
+        loop.call_soon_threadsafe(cancel)  # this also wakes up the loop
 
-    signal.signal(signal.SIGINT, stopped)
+    signal.signal(signal.SIGINT, on_signal)
     try:
         return await coroutine
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, former_handler)
 
 
 def fail(outer: ExecutionResult | None, error: BaseException) -> None:
-    """Let the cell that is running end with an error that has been shown already.
+    """Let the running cell fail with an error that is already shown.
 
-    To raise it would show it again, with our own frames above the user's: `outer`, by which the kernel
-    answers, is told. Where no such cell is running, or one that calls the magic as a function and may
-    want to handle its errors, there is only raising.
+    Raising it would show it a second time, with frames of this package above the user's. So it is stored
+    in `outer`, the result from which the kernel makes its reply. The error is raised where `outer` does
+    not belong to a `%%gyazo` cell: the caller may have called the magic as a function, in a `try`.
     """
     cell = (getattr(outer.info, "raw_cell", None) or "") if outer is not None else ""
     if outer is None or not re.search(r"^\s*%%gyazo\b", cell, re.MULTILINE):
@@ -149,80 +155,81 @@ def fail(outer: ExecutionResult | None, error: BaseException) -> None:
 
 
 @contextmanager
-def _watched(shell: InteractiveShell, shown: DisplayedOutputs, cell: str) -> Iterator[None]:
-    """Look on at everything that is displayed.
+def _record_display(
+    shell: InteractiveShell, outputs: DisplayedOutputs, cell: str
+) -> Iterator[None]:
+    """Record every output that is displayed.
 
-    By an attribute of the very objects, which `capture_output` replaces: what it keeps from being seen
-    is not seen here either. What an `Output` widget takes in counts as shown, whether or not the widget
-    is. ipykernel's own hooks would see less: they know no `execute_result` before 7.
+    The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
+    being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
+    if the widget is not displayed. The hooks of ipykernel would record less: before ipykernel 7 they do
+    not see `execute_result`.
     """
     publisher: Any = shell.display_pub
     hook: Any = shell.displayhook
 
     def publish(data: Any, *args: Any, **kwargs: Any) -> Any:
-        shown.add(data, kwargs.get("transient"))
+        outputs.on_display(data, kwargs.get("transient"))
         return original_publish(data, *args, **kwargs)
 
     def clear_output(wait: bool = False, *args: Any, **kwargs: Any) -> Any:
-        done = original_clear(wait, *args, **kwargs)
-        shown.clear(wait=wait)  # behind it: a terminal is cleared by what is printed
-        return done
+        result = original_clear(wait, *args, **kwargs)
+        outputs.on_clear(wait=wait)  # afterwards: in a terminal, the original prints
+        return result
 
     def write_format_data(data: Any, *args: Any, **kwargs: Any) -> Any:
-        shown.add(data)
+        outputs.on_display(data)
         return original_write(data, *args, **kwargs)
 
-    def format_(thing: Any, *args: Any, **kwargs: Any) -> Any:
-        with shown.formatting(thing):
-            data, metadata = original_format(thing, *args, **kwargs)
-        shown.formatted(thing, data)
+    def format_(item: Any, *args: Any, **kwargs: Any) -> Any:
+        with outputs.formatting(item):
+            data, metadata = original_format(item, *args, **kwargs)
+        outputs.on_formatted(item, data)
         return data, metadata
 
     def quiet() -> bool:
-        # IPython looks for the `;` that keeps a value from being shown at the end of the cell in its
-        # history: the outer one, which ends in a bracket.
-        transformed = shell.transform_cell(cell)
-        return bool(hook.semicolon_at_end_of_expression(transformed))
+        # A `;` at the end of the cell hides its value. IPython looks for it in the history, where it
+        # finds the outer cell, which ends with a bracket.
+        return bool(hook.semicolon_at_end_of_expression(shell.transform_cell(cell)))
 
     with ExitStack() as stack:
-        stack.callback(
-            setattr, hook, "exec_result", hook.exec_result
-        )  # the outer cell's, else lost
-        _shadow(stack, hook, "quiet", quiet)
+        # Running a cell overwrites the result of the outer cell.
+        stack.callback(setattr, hook, "exec_result", hook.exec_result)
+        _patch_method(stack, hook, "quiet", quiet)
         for stream in (sys.stdout, sys.stderr):
-            _tell(stack, stream, shown.wrote)
-        original_format = _shadow(stack, shell.display_formatter, "format", format_)
-        original_publish = _shadow(stack, publisher, "publish", publish)
-        original_clear = _shadow(stack, publisher, "clear_output", clear_output)
-        original_write = _shadow(stack, hook, "write_format_data", write_format_data)
+            _hook_stream(stack, stream, outputs.on_write)
+        original_format = _patch_method(stack, shell.display_formatter, "format", format_)
+        original_publish = _patch_method(stack, publisher, "publish", publish)
+        original_clear = _patch_method(stack, publisher, "clear_output", clear_output)
+        original_write = _patch_method(stack, hook, "write_format_data", write_format_data)
         yield
 
 
-def _tell(stack: ExitStack, stream: Any, wrote: Callable[[], None]) -> None:
-    """Have it told when something is written to a stream."""
+def _hook_stream(stack: ExitStack, stream: Any, on_write: Callable[[], None]) -> None:
+    """Call `on_write` before each write to a stream."""
 
     def write(text: Any, *args: Any, **kwargs: Any) -> Any:
         if text:
-            wrote()
+            on_write()
         return original(text, *args, **kwargs)
 
     if hasattr(stream, "__dict__"):
-        original = _shadow(stack, stream, "write", write)
+        original = _patch_method(stack, stream, "write", write)
 
 
-def _shadow(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:
-    """Put a function before a method of one object, until the stack is unwound."""
+def _patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:
+    """Replace a method of one object until the stack is unwound, and return the original method."""
     original = getattr(owner, name)
-    before = vars(owner).get(name)
+    own = vars(owner).get(name)  # None if the method is that of the class
     setattr(owner, name, function)
 
     def restore() -> None:
         if vars(owner).get(name) is not function:
-            return  # somebody else put theirs before it meanwhile
-        if before is None:
+            return  # other code has replaced the method since then
+        if own is None:
             delattr(owner, name)
         else:
-            setattr(owner, name, before)
+            setattr(owner, name, own)
 
     stack.callback(restore)
     return original

@@ -1,7 +1,7 @@
-"""What is written after `%gyazo`: variables, expressions, paths and globs, told apart.
+"""Reads the arguments of `%gyazo`: variables, expressions, paths and globs.
 
-The law: nothing is refused in silence, and nothing is run that cannot run: a word is evaluated only
-if all its names are known. What is in quotes is a path or an address, never an expression.
+Guarantees: no argument is skipped silently. An argument is evaluated only if all names in it are known.
+An argument in quotes is a path or a web address, and is never evaluated.
 """
 
 from __future__ import annotations
@@ -18,75 +18,78 @@ from gyazo_nb.errors import ArgumentError
 from gyazo_nb.images.convert import picture_url
 from gyazo_nb.images.render import figures_of
 
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
-_MANY = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_COLLECTIONS = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
 _QUOTES = "\"'"
 
 
 def split(line: str) -> list[str]:
-    """Split at blanks, but not inside of quotes and brackets.
+    """Split a line at blanks, but not inside quotes and brackets.
 
     >>> split('df.plot(x="a b") "my plot.png" --title "A b"')
     ['df.plot(x="a b")', '"my plot.png"', '--title', '"A b"']
     """
-    words, word, quote, open_ = [], "", "", []
+    words: list[str] = []
+    word, quote, closing = "", "", list[str]()
     for character in line:
         if quote:
             quote = "" if character == quote else quote
         elif character in _QUOTES:
             quote = character
-        elif character in _PAIRS:
-            open_.append(_PAIRS[character])
-        elif open_ and character == open_[-1]:
-            open_.pop()
-        elif character.isspace() and not open_:
+        elif character in _BRACKETS:
+            closing.append(_BRACKETS[character])
+        elif closing and character == closing[-1]:
+            closing.pop()
+        elif character.isspace() and not closing:
             if word:
                 words.append(word)
             word = ""
             continue
         word += character
-    if quote or open_:
-        raise ArgumentError(f"A {quote or open_[-1]} is missing at the end of the line.")
+    if quote or closing:
+        raise ArgumentError(f"A {quote or closing[-1]} is missing at the end of the line.")
     return [*words, word] if word else words
 
 
 def unquoted(word: str) -> str:
-    """A word without the quotes around it."""
+    """Remove the quotes around a word."""
     return word[1:-1] if is_quoted(word) else word
 
 
 def is_quoted(word: str) -> bool:
-    """Whether all of a word is in quotes."""
+    """Whether the whole word is in quotes."""
     return len(word) > 1 and word[0] in _QUOTES and word[0] == word[-1]
 
 
 def resolve(word: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> list[Any]:
-    """The things that a word means: a variable, a file, an expression, files, a web address.
+    """Return the items that a word names: a variable, a web address, a file, an expression, a glob.
 
-    >>> things("figures", {"figures": {"loss": b"GIF8", "roc": b"GIF9"}}, eval)
+    >>> resolve("figures", {"figures": {"loss": b"GIF8", "roc": b"GIF9"}}, eval)
     [b'GIF8', b'GIF9']
     """
     text = unquoted(word)
     if not is_quoted(word) and text in names:
-        return _spread(word, names[text])
+        return _expand(word, names[text])
     if picture_url(text):
         return [text]
-    # Path's own functions raise for an unknown user and for what is too long to be a name.
-    home = os.path.expanduser(text)  # noqa: PTH111
-    if os.path.exists(home):  # noqa: PTH110
+    # The methods of Path raise for an unknown user, and for a text that is too long for a file name.
+    path = os.path.expanduser(text)  # noqa: PTH111
+    if os.path.exists(path):  # noqa: PTH110
         return [Path(text)]
-    if not is_quoted(word) and _can_run(text, names):
-        return _spread(word, evaluate(text))
-    if found := sorted(glob.glob(home, recursive=True)):  # noqa: PTH207 -- of Path's, none takes an absolute one
-        return [Path(path) for path in found]
-    kind = "no files are" if glob.has_magic(text) else "it is neither a variable nor a file"
+    if not is_quoted(word) and _is_evaluable(text, names):
+        return _expand(word, evaluate(text))
+    if found := sorted(glob.glob(path, recursive=True)):  # noqa: PTH207 -- Path.glob takes no absolute one
+        return [Path(file) for file in found]
+    if glob.has_magic(text):
+        raise ArgumentError(f"Cannot upload {word}: no file matches. Check the path.")
     raise ArgumentError(
-        f"Nothing is uploaded for {word}: {kind} there. Give variables, expressions, paths or globs."
+        f"Cannot upload {word}: it is neither a variable nor a file. Name variables, expressions, paths "
+        f"or globs."
     )
 
 
-def _can_run(text: str, names: Mapping[str, Any]) -> bool:
-    """Whether this is an expression all of whose free names are known."""
+def _is_evaluable(text: str, names: Mapping[str, Any]) -> bool:
+    """Whether this is an expression with names, and all of its free names are known."""
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError):
@@ -99,35 +102,37 @@ def _can_run(text: str, names: Mapping[str, Any]) -> bool:
     )
 
 
-def _spread(word: str, value: Any) -> list[Any]:
-    """The members of a list, a dictionary, a generator: each is a thing."""
-    if not isinstance(value, _MANY) or hasattr(value, "read"):  # an open file would give its lines
+def _expand(word: str, value: Any) -> list[Any]:
+    """Return the members of a list, a dictionary or an iterator, else the value itself."""
+    if not isinstance(value, _COLLECTIONS) or hasattr(value, "read"):  # a file iterates over lines
         return [value]
     members = list(value.values() if isinstance(value, Mapping) else value)
     if not members:
-        raise ArgumentError(f"Nothing is uploaded for {word}: it is empty.")
+        raise ArgumentError(f"Cannot upload {word}: it is empty. Name a collection that has items.")
     if isinstance(value, Iterator) and len(set(map(id, members))) < len(members):
         raise ArgumentError(
-            f"{word} gives one object again and again, which is at its last state by now: make it anew "
-            f"for gyazo.upload_all(…), which draws each as it comes."
+            f"{word} yields the same object every time, so only its last state is left. Pass a new "
+            f"generator to gyazo.upload_all(…), which renders each item as it is produced."
         )
-    return [members] if _is_one(members, returned=isinstance(value, tuple)) else members
+    if _is_single_figure(members, is_call_result=isinstance(value, tuple)):
+        return [members]
+    return members
 
 
-def _is_one(members: list[Any], *, returned: bool) -> bool:
-    """Whether these are parts of one figure, and nothing of their own.
+def _is_single_figure(members: list[Any], *, is_call_result: bool) -> bool:
+    """Whether all members are parts of one figure.
 
-    A plotting call returns numbers beside its artists, as `hist` does. It returns no figure or Axes:
-    an array beside one of those is a picture that somebody wants to share as well.
+    A plotting call such as `hist` returns arrays beside its artists, and these belong to the figure. It
+    never returns a figure or Axes: an array beside one of those is a picture of its own.
     """
     if len(figures_of(members)) != 1:
         return False
-    others = [one for one in members if not figures_of(one) and not _is_nothing(one)]
-    if returned and not any(hasattr(one, "add_artist") for one in members):
+    others = [one for one in members if not figures_of(one) and not _is_placeholder(one)]
+    if is_call_result and not any(hasattr(one, "add_artist") for one in members):
         others = [one for one in others if not hasattr(one, "__array__")]
     return not others
 
 
-def _is_nothing(thing: Any) -> bool:
-    """What stands in for artists that were not wanted: `errorbar(fmt="none")`, `boxplot()`."""
-    return thing is None or (isinstance(thing, list | tuple) and not thing)
+def _is_placeholder(member: Any) -> bool:
+    """Whether this replaces artists that were not drawn: `errorbar(fmt="none")`, `boxplot()`."""
+    return member is None or (isinstance(member, list | tuple) and not member)

@@ -1,7 +1,7 @@
 """`%gyazo ITEM …` and `%%gyazo`: upload what the notebook shows.
 
-Guarantees: everything that was uploaded is shown as a card. What failed is one sentence below the cards,
-and the cell fails. The list of images is in a variable, and the report in the session.
+Guarantees: every uploaded image is shown as a card. If an upload failed, one sentence below the cards says
+so, and the cell fails. The list of images is stored in a variable, and the report in the session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_CARDS = 12  # more images are shown as a gallery
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """What the user wrote behind `%gyazo` or `%%gyazo`."""
+    """The options of one `%gyazo` or `%%gyazo` line."""
 
     into: str
     title: str | None = None
@@ -55,7 +55,7 @@ class UploadOptions:
         return cls(**parsed)
 
     def fields(self) -> dict[str, Any]:
-        """The fields for `Gyazo.upload_all`."""
+        """Return the fields for `Gyazo.upload_all`."""
         return {
             "title": self.title,
             "desc": self.desc,
@@ -65,7 +65,7 @@ class UploadOptions:
 
 
 class UploadFlow:
-    """Uploads what a line names, or what a cell shows. One for each loaded extension."""
+    """Uploads the items that a line names, or the pictures that a cell shows. One for each extension."""
 
     def __init__(self, shell: Any, session: Gyazo) -> None:
         self._shell, self._session = shell, session
@@ -73,40 +73,41 @@ class UploadFlow:
     def run_line(self, options: UploadOptions) -> None:
         """Upload the items that the options name."""
         if not options.items:
-            raise ArgumentError("Name what to upload: %gyazo fig  or  %gyazo plots/*.png")
+            raise ArgumentError("Name the items to upload: %gyazo fig  or  %gyazo plots/*.png")
         items: list[Any] = []
         for word in options.items:
             items += line_parser.resolve(word, self._shell.user_ns, self._shell.ev)
         self._upload(items, options)
 
     def run_cell(self, options: UploadOptions, cell: str) -> None:
-        """Run a cell, and upload the pictures that it showed."""
+        """Run a cell, and upload the pictures that it displayed."""
         if self._session.account is None:
-            self._session.me()  # raises the error of a missing sign-in before a long cell, not after
+            self._session.me()  # raises before a long cell, not after it
         outer = self._shell.displayhook.exec_result
-        shown, result = capture.run(self._shell, cell, event_loop.run)
+        outputs, result = capture.run(self._shell, cell, event_loop.run)
         error = result.error_before_exec or result.error_in_exec
         if error is None or options.on_error:
-            pictures, warning = _pictures_in(shown)
+            pictures, warning = _pictures_in(outputs)
             try:
                 self._upload(pictures, options, warning)
             except Exception:
                 if error is None:
                     raise
-                self._shell.showtraceback()  # below the error of the cell, which stays the main one
+                # The error of the cell stays the main one: this one is shown below it.
+                self._shell.showtraceback()
         if error is not None:
             capture.fail(outer, error)
 
     def _upload(
         self, items: Sequence[Any], options: UploadOptions, warning: PictureError | None = None
     ) -> None:
-        """Upload, show the cards, set the variable, and raise what failed."""
-        # An earlier cell's list must not stay, whatever happens.
+        """Upload, show the cards, set the variable, and raise an error if an upload failed."""
+        # Whatever happens now, the list of an earlier cell must not stay.
         self._shell.user_ns[options.into] = []
         if not items:
             if warning is not None:
                 raise warning
-            print("This cell showed no picture: nothing was uploaded.")  # noqa: T201 -- under the cell
+            print("This cell showed no picture, so no image was uploaded.")  # noqa: T201 -- under the cell
             return
         before = self._session.report
         try:
@@ -125,15 +126,15 @@ class UploadFlow:
 
 
 def _pictures_in(
-    shown: capture.DisplayedOutputs,
+    outputs: capture.DisplayedOutputs,
 ) -> tuple[list[bytes | str], PictureError | None]:
-    """The pictures that a cell showed, each once, and the first error of one that cannot be rendered.
+    """Return the pictures among the outputs, each once, and the first error of one that cannot be rendered.
 
-    A picture that is shown by its address only is that address.
+    A picture that the notebook shows by its web address is returned as that address.
     """
     pictures: dict[bytes, bytes | str] = {}
     warning = None
-    for bundle, item in shown.all():
+    for bundle, item in outputs.visible():
         try:
             data = (
                 render.from_mime_bundle(bundle)
@@ -150,7 +151,7 @@ def _pictures_in(
 
 
 def _picture_url(bundle: Mapping[str, Any], item: Any) -> str | None:
-    """The address of a picture that is not in the notebook. A text is a text, also if it is a URL."""
+    """Return the web address of a picture that is not in the notebook. A string that is a URL is text."""
     if _PDF in bundle:
         raise PictureError(
             "A figure was shown as PDF, which Gyazo does not support: run  %config "
