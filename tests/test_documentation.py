@@ -165,6 +165,16 @@ def test_the_walk_of_a_batch_is_what_runs(gyazo, tmp_path, calls):
     check('`gyazo.upload_all(items, resume="batch.jsonl")`', calls)
 
 
+def test_the_names_in_the_recipes_exist():
+    """A name that CONTRIBUTING gives with its file, as in "`CALLS` in `tests/…`"."""
+    named = re.findall(r"`(\w+)`\sin\s`([\w/]+\.py)`", PAGES["CONTRIBUTING.md"])
+
+    assert len(named) >= 3
+    for name, file in named:
+        path = ROOT / file if (ROOT / file).exists() else ROOT / "gyazo_nb" / file
+        assert re.search(rf"^(def |class )?{name}\b", path.read_text(), re.MULTILINE), name
+
+
 # ── notebooks ────────────────────────────────────────────────────────────────────────────────────
 
 

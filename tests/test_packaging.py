@@ -1,10 +1,11 @@
-"""The wheel works in an empty environment, and `make demo` ends where the README says."""
+"""The wheel and the source archive are complete, and `make demo` opens the first notebook."""
 
 import os
 import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 import venv
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TRY = """
+# What a user does first, without the repository.
+FIRST_STEPS = """
 import sys
 from IPython.core.interactiveshell import InteractiveShell
 from gyazo_nb.sandbox import Sandbox, serve
@@ -39,7 +41,7 @@ def run(*command, **options):
 
 @pytest.mark.slow
 def test_the_wheel_works_without_the_repository(tmp_path):
-    """Built, installed into an empty environment and used from another folder."""
+    """It is installed into an empty environment, and used from another folder."""
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("gyazo_nb-*.whl")
     venv.create(tmp_path / "venv", with_pip=True)
@@ -47,15 +49,35 @@ def test_the_wheel_works_without_the_repository(tmp_path):
     run(python, "-m", "pip", "install", "-q", f"{wheel}[sandbox]")
     (tmp_path / "elsewhere").mkdir()
 
-    printed = run(python, "-c", TRY, cwd=tmp_path / "elsewhere")
+    printed = run(python, "-c", FIRST_STEPS, cwd=tmp_path / "elsewhere")
 
     assert "Sign in to Gyazo: open this link" in printed
     assert "\nSandy Box (sandy@example.com)\n" in printed
 
 
 @pytest.mark.slow
-def test_make_demo_ends_in_jupyterlab_on_the_first_notebook(tmp_path):
-    """The sandbox's address and variables are printed, and JupyterLab serves the notebook."""
+def test_the_source_archive_contains_what_the_tests_need(tmp_path):
+    """The tests of the layout and of the documentation pass in the unpacked archive."""
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--target", tmp_path / "hatchling")
+    run(*pip, "hatchling")
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path)
+    run(*build, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path / "hatchling")})
+    (archive,) = tmp_path.glob("gyazo_nb-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.glob("gyazo_nb-*/")
+
+    tests = ("tests/test_public_interface.py", "tests/test_documentation.py")
+    run(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+    )
+
+
+@pytest.mark.slow
+def test_make_demo_opens_the_first_notebook_in_jupyterlab(tmp_path):
+    """It prints the address and the variables of the sandbox, and JupyterLab serves the notebook."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))}
     home = {"HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path), "MAKEFLAGS": ""}
     log = tmp_path / "log"
@@ -85,7 +107,7 @@ def test_make_demo_ends_in_jupyterlab_on_the_first_notebook(tmp_path):
             assert page.status == 200
         sandbox = re.search(r"GYAZO_AUTH_URL=(\S+)", log.read_text())[1]
         with urllib.request.urlopen(f"{sandbox}/", timeout=20) as page:
-            assert b"pretend" in page.read()
+            assert b"look-alike" in page.read()
     finally:
         os.killpg(demo.pid, signal.SIGTERM)
         demo.wait(30)
