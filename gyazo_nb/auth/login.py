@@ -93,7 +93,7 @@ class Login:
 
     def recognises(self, address: Secret) -> bool:
         """Whether a redirect to this address belongs to this attempt."""
-        return not self._done and paste.carries(address, self._authorization.state)
+        return not self._done and paste.is_redirect_of(address, self._authorization.state)
 
     def finish(self, pasted: str | Secret = "") -> User:
         """Sign in with what the browser showed, and return the user.

@@ -1,8 +1,10 @@
-"""OAuth 2.0 with an authorization code, as Gyazo's authentication page has it.
+"""OAuth 2.0 with an authorization code, as Gyazo documents it.
 
-The law: no I/O. `begin` makes one attempt to sign in, with a link to show; `Authorization.read`
-finds the code in what comes back; `exchange` is the request that turns the code into a token. The
-client secret travels in the body of that request and nowhere else.
+`begin` starts one attempt to sign in, and makes the link for the user. `Authorization.read` finds the
+code in the pasted text. `exchange` is the request that exchanges the code for an access token.
+
+Guarantees: no I/O. The client secret is sent only in the body of the token request.
+
 Sources: https://gyazo.com/api/docs/auth, RFC 6749 §4.1, RFC 7636 (PKCE), RFC 9700 (state).
 """
 
@@ -14,6 +16,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -26,36 +29,35 @@ from gyazo_nb.errors import (
     TokenRequestError,
 )
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import App, Site, setting_names
+from gyazo_nb.settings import APPLICATIONS_URL, App, Site, setting_names
 
 from . import paste
 
-TOO_MANY = 429
-LIFETIME = 600.0  # seconds: as long as a code of Doorkeeper's lives
+LIFETIME = 600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid as long
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token. It carries no expiry: a token of Gyazo lives until it is deleted."""
+    """An access token. It does not expire: a token of Gyazo is valid until it is deleted."""
 
     access_token: Secret
     scope: str = ""
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Read the answer of the token endpoint (RFC 6749 §5.1). Unknown keys are ignored."""
-        word = data["access_token"]
-        if not isinstance(word, str) or not word.isascii() or not word.isprintable() or " " in word:
-            raise ValueError("access_token is no token")
-        if not word or str(data.get("token_type") or "bearer").lower() != "bearer":
+        """Read the reply of the token endpoint (RFC 6749 §5.1). Unknown fields are ignored."""
+        text = data["access_token"]
+        if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("access_token is not a token")
+        if not text or str(data.get("token_type") or "bearer").lower() != "bearer":
             # RFC 6749 §7.1: a token of an unknown type must not be used.
             raise ValueError("token_type is not bearer")
-        return cls(Secret(word), str(data.get("scope") or ""))
+        return cls(Secret(text), str(data.get("scope") or ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """One attempt to sign in: the link to open, and what is needed to trust its result."""
+    """One attempt to sign in: the link to open, and the values that its result is checked against."""
 
     site: Site
     client_id: str
@@ -65,7 +67,7 @@ class Authorization:
 
     @property
     def url(self) -> str:
-        """The link to open. It carries the `state` and the challenge, never a secret.
+        """The link to open. It contains the `state` and the challenge, but not the secrets.
 
         Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.1, RFC 7636 §4.3
         """
@@ -81,21 +83,21 @@ class Authorization:
         return f"{self.site.auth_url}/oauth/authorize?{urlencode(query)}"
 
     def read(self, pasted: Secret, *, secrets: tuple[Secret, ...] = ()) -> paste.Pasted:
-        """Find the code in what the browser showed, or raise `PasteError` with what to do.
+        """Find the code in the pasted text, or raise `PasteError` with the next step.
 
-        `secrets` are texts that are known to be no code, and must not be sent as one.
+        `secrets` are known secrets, which must not be sent as a code.
         """
         return paste.read(
             pasted,
             redirect_uri=self.redirect_uri,
             state=self.state,
-            never=(Secret(self.client_id), self.state),
+            not_codes=(Secret(self.client_id), self.state),
             secrets=(*secrets, self.verifier),
         )
 
 
 def begin(site: Site, app: App) -> Authorization:
-    """Begin one attempt to sign in, with a fresh `state` and verifier."""
+    """Begin one attempt to sign in, with a new `state` and verifier."""
     missing = []
     if not app.secret:
         missing.append(setting_names("client_secret"))
@@ -103,7 +105,8 @@ def begin(site: Site, app: App) -> Authorization:
         missing.append(setting_names("redirect_uri"))
     if missing:
         raise ConfigError(
-            f"Set {' and '.join(missing)} as on your application's page: signing in needs it."
+            f"Set {' and '.join(missing)} as shown on your application's page, {APPLICATIONS_URL}. The "
+            f"sign-in needs it."
         )
     return Authorization(site, app.client_id, app.redirect_uri)
 
@@ -121,32 +124,35 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
         "client_secret": client_secret,
         "code_verifier": authorization.verifier,
     }
-    # A code is good once. Sent again after a lost answer it is refused, and by RFC 6749 §4.1.2 the
-    # token that the first attempt brought may be revoked.
+    # Never retried: a code is valid once. If the reply to the first request was lost, a second request is
+    # refused, and the server should then revoke the token of the first (RFC 6749 §4.1.2).
     url = f"{authorization.site.auth_url}/oauth/token"
     request = Request("POST", url, form=form, retry="never")
-    return Operation(request, partial(_token, request), partial(_refusal, request))
+    return Operation(request, partial(_read_token, request), partial(_token_error, request))
 
 
-def _token(request: Request, reply: Reply) -> Token:
-    """Read the token. Some servers say 200 and put the refusal into the body."""
+def _read_token(request: Request, reply: Reply) -> Token:
+    """Read the token. Some servers reply 200 and put an error into the body."""
     body = reply.json()
     if isinstance(body, dict) and "error" in body and not body.get("access_token"):
-        refused = _refusal(request, reply)
-        if refused is not None:
-            raise refused
+        token_error = _token_error(request, reply)
+        if token_error is not None:
+            raise token_error
     return Token.from_json(body)
 
 
-def _refusal(request: Request, reply: Reply) -> ResponseError | None:
-    """Tell errors apart by `error`, not by the status: servers differ in that (RFC 6749 §5.2)."""
-    error = _error(reply)
+def _token_error(request: Request, reply: Reply) -> ResponseError | None:
+    """Make the error from the field `error`, not from the status, which differs between servers.
+
+    Source: RFC 6749 §5.2. None stands for an error that is the same for every request.
+    """
+    error = _error_code(reply)
     message = server_message(request, reply)
     if error == "invalid_grant":
         return InvalidGrantError(
-            "Gyazo does not accept this code: it is no code of Gyazo's, is older than ten minutes, was "
-            "used before, or the redirect URI is not the registered one. Open the link again for a new "
-            "one.",
+            "Gyazo does not accept this code: it is not a code from Gyazo, is older than ten minutes, was "
+            "used before, or the redirect URI is not the registered one. Open the link again to get a new "
+            "code.",
             status=reply.status,
             message=message,
             error=error,
@@ -159,24 +165,24 @@ def _refusal(request: Request, reply: Reply) -> ResponseError | None:
             message=message,
             error=error,
         )
-    if reply.status // 100 not in {2, 4} or reply.status == TOO_MANY:
-        return None  # trouble on the way, which is the same for every request
+    if reply.status // 100 not in {2, 4} or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return None
     if error:
-        why = error if message in {"", error} else f"{error}: {message}"
+        reason = error if message in {"", error} else f"{error}: {message}"
         advice = "check the application's settings, then open the link again"
     else:
-        why = f"{reply.status}{': ' + message if message else ''}"
-        advice = f"check {setting_names('auth_url')}: there is no token endpoint of Gyazo's at that address"
+        reason = f"{reply.status}{': ' + message if message else ''}"
+        advice = f"check {setting_names('auth_url')}: the address has no Gyazo token endpoint"
     return TokenRequestError(
-        f"{describe(request)} refused the sign-in ({why}): {advice}.",
+        f"{describe(request)} refused the sign-in ({reason}): {advice}.",
         status=reply.status,
         message=message,
         error=error,
     )
 
 
-def _error(reply: Reply) -> str:
-    """The code of an error, as RFC 6749 §5.2 allows it to be spelled; empty if there is none."""
+def _error_code(reply: Reply) -> str:
+    """The field `error`, reduced to the usual characters; empty if it is missing."""
     try:
         error = reply.json()["error"]
     except (ValueError, KeyError, TypeError, RecursionError):

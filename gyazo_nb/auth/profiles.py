@@ -1,7 +1,10 @@
-"""The saved accounts, by name: which of the stores has each.
+"""The saved accounts by name, in files and in the system's keyring.
 
-The law: one account is in one place, and what a logout could not find is nowhere. A keyring can take long
-to say no, so it is asked only where a note in the folder says that it has something.
+Guarantees:
+
+- An account is saved in one store only. After it is cleared, no store has it.
+- The keyring is used only for an account that is saved there. A marker file in the folder records this,
+  because a keyring may take seconds to report that it has no entry.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from pathlib import Path
 
 from gyazo_nb.errors import StoreError, StoreLateError
 
-from .token_store import FileStore, KeyringStore, Profile, check_name, config_folder
+from .token_store import FileStore, KeyringStore, Profile, check_profile_name, config_folder
 
 
 class Profiles:
@@ -23,29 +26,29 @@ class Profiles:
         self._file, self._keyring = FileStore(self._folder), KeyringStore()
 
     def load(self, name: str) -> tuple[Profile, str] | None:
-        """Give a saved account and where it is kept, None if there is none."""
+        """Return a saved account and where it is saved, or None."""
         if self._is_in_keyring(name):
             profile = self._keyring.load(name)
             return None if profile is None else (profile, "the system's keyring")
         profile = self._file.load(name)
-        return None if profile is None else (profile, "a file of yours")
+        return None if profile is None else (profile, "a file in your configuration folder")
 
     def save(self, kind: str, name: str, profile: Profile) -> str:
-        """Keep an account in the "file" or the "keyring", and say where."""
+        """Save an account in the "file" or the "keyring", and return where it is saved."""
         if kind == "file":
             return self._save_file(name, profile)
-        # The note first, and kept if the keyring is late: it may yet do what it was asked.
-        noted = self._is_in_keyring(name)
-        with _stating("The place of the token could not be noted"):
+        # The marker is written first. It stays if the keyring is late, which may still save the token.
+        had_marker = self._is_in_keyring(name)
+        with _as_store_error("Cannot record that the token is in the keyring"):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._mark(name).touch(mode=0o600)
+            self._marker(name).touch(mode=0o600)
         try:
             where = self._keyring.save(name, profile)
         except StoreLateError:
             raise
         except StoreError:
-            if not noted:
-                self._unmark(name)
+            if not had_marker:
+                self._remove_marker(name)
             raise
         self._file.clear(name)
         return where
@@ -57,38 +60,38 @@ class Profiles:
                 self._keyring.clear(name)
             except StoreError as error:
                 raise StoreError(
-                    f"The token is kept in {where}. What the keyring held before may still be there: "
-                    f"remove {KeyringStore.SERVICE} / {name} from it yourself."
+                    f"The token is saved in {where}. The keyring may still have the earlier token: remove "
+                    f"{KeyringStore.SERVICE} / {name} from it yourself."
                 ) from error
             finally:
-                self._unmark(name)
+                self._remove_marker(name)
         return where
 
     def clear(self, name: str) -> bool:
-        """Forget an account wherever it is, and say whether there was one."""
+        """Remove an account from both stores, and return whether there was one."""
         removed = self._file.clear(name)
         if self._is_in_keyring(name):
             removed |= self._keyring.clear(name)
-            self._unmark(name)
+            self._remove_marker(name)
         return removed
 
     def _is_in_keyring(self, name: str) -> bool:
-        with _stating("It cannot be told whether a token is saved"):
-            return self._mark(name).exists()
+        with _as_store_error("Cannot check for a saved token"):
+            return self._marker(name).exists()
 
-    def _unmark(self, name: str) -> None:
-        with _stating("The note of a token in the keyring could not be removed"):
-            self._mark(name).unlink(missing_ok=True)
+    def _remove_marker(self, name: str) -> None:
+        with _as_store_error("Cannot remove the marker file of a token in the keyring"):
+            self._marker(name).unlink(missing_ok=True)
 
-    def _mark(self, name: str) -> Path:
-        return self._folder / f"{check_name(name)}.keyring"
+    def _marker(self, name: str) -> Path:
+        return self._folder / f"{check_profile_name(name)}.keyring"
 
 
 @contextlib.contextmanager
-def _stating(what: str) -> Iterator[None]:
+def _as_store_error(failed_action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"{what} ({error.strerror or error}): look at {str(error.filename)!r}."
+            f"{failed_action} ({error.strerror or error}): check the path {str(error.filename)!r}."
         ) from None

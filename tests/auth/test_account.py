@@ -1,4 +1,4 @@
-"""The current account is the one that the user asked for, whatever happens at the same time."""
+"""The current account changes only when the user asks for it, also with several threads."""
 
 import threading
 
@@ -14,8 +14,8 @@ def account(name, token=None):
     return Account(Secret(token or f"token-of-{name}"), Site(), user, "a test")
 
 
-def test_of_two_sign_ins_at_the_same_moment_one_replaces_the_account():
-    """The other one is told that the account has changed."""
+def test_only_one_of_two_simultaneous_sign_ins_replaces_the_account():
+    """For the other one, `replace` returns False."""
     for _ in range(200):
         current, start = CurrentAccount(Settings()), threading.Barrier(2)
         replaced = {}
@@ -72,8 +72,8 @@ def test_a_revoked_token_of_a_sign_in_is_not_replaced_by_the_environment(monkeyp
     assert current.require().token == Secret("of-the-environment")
 
 
-def test_a_revoked_token_of_the_environment_is_used_again_only_when_it_changes(monkeypatch):
-    """A corrected variable holds another token."""
+def test_after_a_revoked_token_the_environment_is_used_only_with_a_new_token(monkeypatch):
+    """The user corrects the variable."""
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", "old")
     current = CurrentAccount(Settings())
     current.mark_revoked(Secret("old"))

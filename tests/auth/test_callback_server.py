@@ -1,4 +1,4 @@
-"""The listener: loopback alone, the registered path and our state alone, and no trace afterwards."""
+"""The callback server: it listens on loopback only, and accepts only the redirect of a waiting sign-in."""
 
 import errno
 import http.client
@@ -15,10 +15,10 @@ from gyazo_nb.auth.callback_server import (
     SIGNED_IN_PAGE,
     WRONG_STATE_PAGE,
     Subscriber,
-    is_catchable,
+    can_listen,
     subscribe,
 )
-from gyazo_nb.auth.paste import carries
+from gyazo_nb.auth.paste import is_redirect_of
 
 STATE = Secret("the-state")
 
@@ -34,25 +34,25 @@ def uri(port):
     return f"http://127.0.0.1:{port}/callback"
 
 
-class Waiting:
-    """A sign-in that notes what it is given."""
+class WaitingSignIn:
+    """A subscribed sign-in that records the addresses that it receives."""
 
     def __init__(self, uri, state=STATE, *, succeeds=True):
         self.received = []
         self.succeeds = succeeds
         self.state = state
-        self.leave = subscribe(
-            uri, Subscriber(lambda address: carries(address, self.state), self.on_redirect)
+        self.unsubscribe = subscribe(
+            uri, Subscriber(lambda address: is_redirect_of(address, self.state), self.on_redirect)
         )
 
     def on_redirect(self, address):
         self.received.append(address.reveal())
         if self.succeeds:
-            self.leave()
+            self.unsubscribe()
         return self.succeeds
 
 
-def get(port, path, *, host="127.0.0.1", method="GET", headers=None):
+def request(port, path, *, host="127.0.0.1", method="GET", headers=None):
     connection = http.client.HTTPConnection(host, port, timeout=10)
     connection.request(method, path, headers=headers or {})
     reply = connection.getresponse()
@@ -63,33 +63,33 @@ def get(port, path, *, host="127.0.0.1", method="GET", headers=None):
 
 @pytest.fixture
 def waiting(uri):
-    sign_in = Waiting(uri)
+    sign_in = WaitingSignIn(uri)
     yield sign_in
-    sign_in.leave()
+    sign_in.unsubscribe()
 
 
 GOOD = "/callback?code=abc&state=the-state"
 
 
-def test_the_redirect_is_caught(waiting, port, uri):
-    """The whole address arrives, the page says so, and the port is free again."""
-    reply, body = get(port, GOOD)
+def test_the_redirect_is_received(waiting, port, uri):
+    """The sign-in gets the whole address, the browser gets a page, and the port is free again."""
+    reply, body = request(port, GOOD)
 
     assert (reply.status, body) == (200, SIGNED_IN_PAGE)
     assert waiting.received == [uri + "?code=abc&state=the-state"]
     with pytest.raises(ConnectionRefusedError):
-        get(port, GOOD)
+        request(port, GOOD)
 
 
-def test_a_denial_is_an_answer_too(uri, port):
-    """error=… with our state is handed over; the waiting goes on."""
-    waiting = Waiting(uri, succeeds=False)
-    reply, body = get(port, "/callback?error=access_denied&state=the-state")
+def test_a_denied_access_is_received_too(uri, port):
+    """The sign-in gets error=… and continues to wait."""
+    waiting = WaitingSignIn(uri, succeeds=False)
+    reply, body = request(port, "/callback?error=access_denied&state=the-state")
 
     assert (reply.status, body) == (200, FAILED_PAGE)
-    assert get(port, GOOD)[0].status == 200
+    assert request(port, GOOD)[0].status == 200
     assert len(waiting.received) == 2
-    waiting.leave()
+    waiting.unsubscribe()
 
 
 @pytest.mark.parametrize(
@@ -109,39 +109,39 @@ def test_a_denial_is_an_answer_too(uri, port):
         ("/<script>", 404),
     ],
 )
-def test_noise_is_answered_and_the_waiting_goes_on(waiting, port, path, status):
-    """Only the registered path with our state counts; pages repeat nothing."""
-    reply, body = get(port, path)
+def test_other_requests_are_refused_and_the_sign_in_continues_to_wait(waiting, port, path, status):
+    """Only the registered path with the right state counts. The pages are static."""
+    reply, body = request(port, path)
 
     assert (reply.status, body) == (
         status,
         WRONG_STATE_PAGE if path.startswith("/callback?code") else NOT_FOUND_PAGE,
     )
     assert waiting.received == []
-    assert get(port, GOOD)[0].status == 200
+    assert request(port, GOOD)[0].status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"])
-def test_only_get_is_answered(waiting, port, method):
-    """Another method is refused, with the same static page."""
-    reply, _ = get(port, GOOD, method=method)
+def test_other_methods_than_get_are_refused(waiting, port, method):
+    """The redirect of a browser is a GET request."""
+    reply, _ = request(port, GOOD, method=method)
 
     assert reply.status in {405, 501}
     assert waiting.received == []
 
 
-def test_another_name_for_this_machine_is_refused(waiting, port):
-    """A name that somebody made to point here (DNS rebinding) is not answered."""
-    reply, _ = get(port, GOOD, headers={"Host": f"evil.example:{port}"})
+def test_another_host_name_is_refused(waiting, port):
+    """An attacker can let a name resolve to this machine (DNS rebinding)."""
+    reply, _ = request(port, GOOD, headers={"Host": f"evil.example:{port}"})
 
     assert reply.status == 421
     assert waiting.received == []
 
 
-def test_every_page_keeps_its_secrets(waiting, port):
-    """Nothing is stored, referred to, framed, sniffed or loaded."""
+def test_every_page_has_the_headers_that_protect_its_address(waiting, port):
+    """No caching, no referrer, no frames, no sniffing and no resources."""
     for path in ("/favicon.ico", "/callback?code=x", GOOD):
-        reply, _ = get(port, path)
+        reply, _ = request(port, path)
         policy = reply.getheader("Content-Security-Policy")
 
         assert reply.getheader("Cache-Control") == "no-store"
@@ -151,8 +151,8 @@ def test_every_page_keeps_its_secrets(waiting, port):
         assert "frame-ancestors 'none'" in policy
 
 
-def test_it_listens_on_loopback_alone(waiting, port):
-    """What the system says: 127.0.0.1 and ::1 listen on this port, and nothing else does."""
+def test_it_listens_on_the_loopback_addresses_only(waiting, port):
+    """The tables of the system list 127.0.0.1 and perhaps ::1 for this port."""
     listening = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
@@ -173,66 +173,66 @@ def test_it_listens_on_loopback_alone(waiting, port):
         (socket.AF_INET6, "::"),
     ],
 )
-def test_a_port_that_somebody_holds_is_refused(port, uri, family, host):
-    """On either address, and for every address: nobody else may get the code."""
+def test_a_port_in_use_is_refused(port, uri, family, host):
+    """On one loopback address or on all addresses: another program could receive the code."""
     with socket.socket(family) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind((host, port))
         other.listen()
         with pytest.raises(OSError, match=r"in use") as caught:
-            Waiting(uri)
+            WaitingSignIn(uri)
 
     assert caught.value.errno == errno.EADDRINUSE
-    sign_in = Waiting(uri)  # and nothing was kept of the attempt
-    sign_in.leave()
+    sign_in = WaitingSignIn(uri)  # the failed attempt left no server
+    sign_in.unsubscribe()
 
 
-def test_starting_again_right_after_never_meets_address_in_use(uri, port):
+def test_a_port_can_be_used_again_at_once(uri, port):
     """Thirty sign-ins in a row on one port, each with a real connection."""
     for _ in range(30):
-        sign_in = Waiting(uri)
-        assert get(port, GOOD)[0].status == 200
+        sign_in = WaitingSignIn(uri)
+        assert request(port, GOOD)[0].status == 200
         assert sign_in.received
 
 
-def test_several_wait_at_one_port(uri, port):
-    """Each address goes to the one whose state it carries."""
-    one, two = Waiting(uri, Secret("one")), Waiting(uri, Secret("two"))
+def test_several_sign_ins_wait_at_one_port(uri, port):
+    """Each address goes to the sign-in whose state it has."""
+    one, two = WaitingSignIn(uri, Secret("one")), WaitingSignIn(uri, Secret("two"))
 
-    assert get(port, "/callback?code=a&state=two")[0].status == 200
-    assert get(port, "/callback?code=b&state=one")[0].status == 200
+    assert request(port, "/callback?code=a&state=two")[0].status == 200
+    assert request(port, "/callback?code=b&state=one")[0].status == 200
     assert [len(one.received), len(two.received)] == [1, 1]
     with pytest.raises(ConnectionRefusedError):
-        get(port, GOOD)
+        request(port, GOOD)
 
 
-def test_leaving_twice_is_harmless_and_ends_every_thread(uri):
-    """No thread and no socket remains."""
-    sign_in = Waiting(uri)
-    sign_in.leave()
-    sign_in.leave()
+def test_unsubscribe_ends_every_thread_and_may_be_called_twice(uri):
+    """No thread of the server remains."""
+    sign_in = WaitingSignIn(uri)
+    sign_in.unsubscribe()
+    sign_in.unsubscribe()
 
-    assert not [t for t in threading.enumerate() if t.name.startswith("gyazo_nb listener")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("gyazo_nb callback")]
 
 
-def test_whoever_says_nothing_does_not_stop_the_others(waiting, port):
-    """A connection that sends nothing does not keep the browser's from being answered."""
+def test_a_silent_connection_does_not_block_the_browser(waiting, port):
+    """Each connection has its own thread."""
     with socket.create_connection(("127.0.0.1", port)):
-        assert get(port, GOOD)[0].status == 200
+        assert request(port, GOOD)[0].status == 200
 
 
-def test_localhost_is_caught_on_both_families(port):
-    """A browser may take localhost for either address."""
-    sign_in = Waiting(f"http://localhost:{port}/callback")
+def test_localhost_is_received_on_ipv4_and_ipv6(port):
+    """A browser may use either address for localhost."""
+    sign_in = WaitingSignIn(f"http://localhost:{port}/callback")
     try:
-        assert get(port, "/callback", host="::1")[0].status == 400
-        assert get(port, "/callback")[0].status == 400
+        assert request(port, "/callback", host="::1")[0].status == 400
+        assert request(port, "/callback")[0].status == 400
     finally:
-        sign_in.leave()
+        sign_in.unsubscribe()
 
 
 @pytest.mark.parametrize(
-    ("uri", "catchable"),
+    ("uri", "possible"),
     [
         ("http://127.0.0.1:8765/callback", True),
         ("http://localhost/", True),
@@ -243,6 +243,6 @@ def test_localhost_is_caught_on_both_families(port):
         ("urn:ietf:wg:oauth:2.0:oob", False),
     ],
 )
-def test_what_can_be_caught(uri, catchable):
-    """Plain http on this machine, nothing else."""
-    assert is_catchable(uri) is catchable
+def test_it_can_listen_only_at_plain_http_on_this_machine(uri, possible):
+    """Other redirect URIs end elsewhere."""
+    assert can_listen(uri) is possible

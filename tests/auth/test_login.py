@@ -1,4 +1,4 @@
-"""One attempt to sign in: nothing good is lost, nothing is used twice."""
+"""One attempt to sign in: a good code is not lost, and no code is used twice."""
 
 import dataclasses
 import logging
@@ -28,7 +28,7 @@ from gyazo_nb import (
 from gyazo_nb.sandbox import Account, Application, Fault, Sandbox, serve
 
 
-def asked(server, path="/oauth/token"):
+def request_count(server, path="/oauth/token"):
     return sum(request.path == path for request in server.sandbox.requests)
 
 
@@ -37,7 +37,7 @@ def code_of(address):
 
 
 def test_the_whole_address_signs_in(signed_out, app, user):
-    """url, finish(address): the account is named and the session can be used."""
+    """`finish` returns the user, and the session is signed in."""
     login = signed_out.login(app)
 
     me = login.finish(user.authorize(login.url))
@@ -48,14 +48,14 @@ def test_the_whole_address_signs_in(signed_out, app, user):
 
 
 def test_a_bare_code_signs_in(signed_out, app, user):
-    """The code alone will do."""
+    """`finish` also accepts only the code."""
     login = signed_out.login(app)
 
     assert login.finish(code_of(user.authorize(login.url))).name == "Sandy Box"
 
 
-def test_the_app_comes_from_the_settings(server, user, monkeypatch):
-    """Without arguments, everything comes from the environment."""
+def test_without_arguments_the_app_comes_from_the_environment(server, user, monkeypatch):
+    """The addresses too."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     with Gyazo() as gyazo:
@@ -65,7 +65,7 @@ def test_the_app_comes_from_the_settings(server, user, monkeypatch):
 
 
 def test_a_client_secret_comes_from_a_file(server, user, monkeypatch, tmp_path):
-    """GYAZO_CLIENT_SECRET_FILE names a file that holds it, blanks around it or not."""
+    """GYAZO_CLIENT_SECRET_FILE names the file. White space around the secret is ignored."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     file = tmp_path / "secret"
@@ -81,18 +81,18 @@ def test_a_client_secret_comes_from_a_file(server, user, monkeypatch, tmp_path):
         gyazo.login()
 
 
-def test_a_denial_leaves_the_attempt_open(signed_out, app, user, server):
-    """Deny, then allow by the same link."""
+def test_a_denied_access_leaves_the_attempt_open(signed_out, app, user, server):
+    """The user denies the access, then allows it with the same link."""
     login = signed_out.login(app)
     with pytest.raises(DeniedError):
         login.finish(user.authorize(login.url, "Deny"))
-    assert asked(server) == 0
+    assert request_count(server) == 0
 
     assert login.finish(user.authorize(login.url)).name == "Sandy Box"
 
 
 def test_a_used_code_is_refused_and_the_attempt_stays_open(signed_out, app, user, server):
-    """invalid_grant, then a fresh code in the same attempt."""
+    """After `invalid_grant`, the same attempt accepts a new code."""
     first = signed_out.login(app)
     used = user.authorize(first.url)
     first.finish(used)
@@ -105,19 +105,19 @@ def test_a_used_code_is_refused_and_the_attempt_stays_open(signed_out, app, user
 
 
 def test_the_address_of_another_attempt_is_refused(signed_out, app, user, server):
-    """Each attempt has its own state; nothing is sent for a foreign one."""
+    """Each attempt has its own state. With another state, no request is sent."""
     one, two = signed_out.login(app), signed_out.login(app)
     address = user.authorize(one.url)
 
     with pytest.raises(PasteError, match="another sign-in"):
         two.finish(address)
 
-    assert asked(server) == 0
+    assert request_count(server) == 0
     assert one.finish(address).name == "Sandy Box"
 
 
 def test_an_attempt_signs_in_once(signed_out, app, user, server):
-    """A finished attempt takes nothing more, and its state is spent."""
+    """A finished attempt refuses the same address, and sends no request."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
     login.finish(address)
@@ -125,11 +125,11 @@ def test_an_attempt_signs_in_once(signed_out, app, user, server):
     with pytest.raises(ExpiredError, match="finished"):
         login.finish(address)
 
-    assert asked(server) == 1
+    assert request_count(server) == 1
 
 
 def test_many_threads_make_one_exchange(signed_out, app, user, server):
-    """However many finish at once, the code is sent once."""
+    """Eight threads call `finish` at the same time: the code is sent once."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
     outcomes = []
@@ -147,12 +147,12 @@ def test_many_threads_make_one_exchange(signed_out, app, user, server):
         thread.join()
 
     assert sorted(outcomes) == ["Sandy Box"] + ["finished"] * 7
-    assert asked(server) == 1
+    assert request_count(server) == 1
 
 
 @pytest.mark.parametrize("seconds", [601, -60])
 def test_after_ten_minutes_there_is_a_new_link(signed_out, app, user, server, monkeypatch, seconds):
-    """An old state is refused (and one from the future); the attempt goes on with a new link."""
+    """An expired state is refused, also if the clock was set back. The attempt gets a new link."""
     login = signed_out.login(app)
     old, address = login.url, user.authorize(login.url)
     now = time.time
@@ -161,11 +161,11 @@ def test_after_ten_minutes_there_is_a_new_link(signed_out, app, user, server, mo
         login.finish(address)
 
     assert login.url != old
-    assert asked(server) == 0
+    assert request_count(server) == 0
 
 
-def test_a_wrong_secret_corrected_sends_the_same_code_again(server, user, monkeypatch):
-    """The code is kept, and the setting is read anew."""
+def test_after_a_corrected_secret_the_same_code_is_sent_again(server, user, monkeypatch):
+    """The attempt keeps the code, and reads the setting again."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GYAZO_CLIENT_SECRET", "wrong")
@@ -190,20 +190,20 @@ def test_a_wrong_secret_corrected_sends_the_same_code_again(server, user, monkey
         Fault(cut="request", path="/api/users/me"),
     ],
 )
-def test_trouble_on_the_way_loses_nothing(signed_out, app, user, server, fault):
-    """After a fault of the server or the network, the same code or token is tried again."""
+def test_a_temporary_failure_loses_no_code(signed_out, app, user, server, fault):
+    """After a failure of the server or the network, the same code or token is used again."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
-    server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
-    with pytest.raises(GyazoError, match="try again|broke off|check the URL"):
+    server.sandbox.faults.append(dataclasses.replace(fault))  # a fault counts its uses
+    with pytest.raises(GyazoError, match="(?i)try again|broke off|check the URL"):
         login.finish(address)
     assert login.can_retry
 
     assert login.finish().name == "Sandy Box"
 
 
-def test_a_token_that_may_not_ask_its_name_is_still_a_token(signed_out, app, user, server):
-    """users/me may be closed to a scope: the sign-in holds, unnamed."""
+def test_a_token_that_may_not_read_its_user_signs_in(signed_out, app, user, server):
+    """The scope of a token may exclude users/me: the user then has no name."""
     server.sandbox.faults.append(Fault(status=403, path="/api/users/me"))
     login = signed_out.login(app)
 
@@ -211,8 +211,8 @@ def test_a_token_that_may_not_ask_its_name_is_still_a_token(signed_out, app, use
     assert signed_out.images().total == 0
 
 
-def test_a_token_that_is_refused_at_once_is_not_kept(signed_out, app, user, server):
-    """A 401 of users/me means that the token is no good."""
+def test_a_token_that_gyazo_refuses_at_once_is_not_kept(signed_out, app, user, server):
+    """A 401 of users/me means that the token is not valid."""
     server.sandbox.faults.append(Fault(status=401, path="/api/users/me"))
     login = signed_out.login(app)
 
@@ -223,8 +223,8 @@ def test_a_token_that_is_refused_at_once_is_not_kept(signed_out, app, user, serv
     assert not login.can_retry
 
 
-def test_an_unreachable_server_is_one_sentence(app):
-    """No traceback of a library, no hanging."""
+def test_an_unreachable_server_is_one_error(app):
+    """Without the error of the HTTP library as its context."""
     with Gyazo(auth_url="http://127.0.0.1:1", api_url="http://127.0.0.1:1") as gyazo:
         with pytest.raises(ConnectionFailedError, match="could not be reached") as caught:
             gyazo.login(app).finish("a-code")
@@ -233,7 +233,7 @@ def test_an_unreachable_server_is_one_sentence(app):
 
 
 def test_changed_settings_make_a_new_link(server, user, monkeypatch):
-    """A code of the old application is not sent to the new one."""
+    """A code of the old application is not sent for the new one."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     with Gyazo() as gyazo:
@@ -251,7 +251,7 @@ def test_changed_settings_make_a_new_link(server, user, monkeypatch):
     "missing", ["GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI"]
 )
 def test_a_missing_setting_is_named(server, monkeypatch, missing):
-    """One sentence that names the variable."""
+    """The error contains the name of the variable."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(missing)
@@ -272,7 +272,7 @@ def two_accounts():
 
 
 def sign_in(gyazo, server, app, account, **options):
-    """Sign in as one of the accounts, by a code that was granted to that one."""
+    """Sign in as one of the accounts, with a code that the sandbox made for it."""
     login = gyazo.login(app, **options)
     challenge = login.url.partition("code_challenge=")[2].partition("&")[0]
     code = server.sandbox.new_code(account=account, code_challenge=challenge)
@@ -280,12 +280,14 @@ def sign_in(gyazo, server, app, account, **options):
 
 
 def test_another_account_is_refused_unless_switching(two_accounts):
-    """A planted code cannot make the session somebody else's."""
+    """A code from an attacker cannot change the account of the session."""
     server, app = two_accounts
     one, two = server.sandbox.accounts
     with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
         sign_in(gyazo, server, app, one)
-        with pytest.raises(OtherAccountError, match="That is Two.*but One.*--switch"):
+        with pytest.raises(
+            OtherAccountError, match="This is Two, but One is signed in: add --switch"
+        ):
             sign_in(gyazo, server, app, two)
         assert gyazo.me().name == "One"
 
@@ -294,8 +296,10 @@ def test_another_account_is_refused_unless_switching(two_accounts):
         assert gyazo.me().name == "Two"
 
 
-def test_the_environments_account_is_not_replaced_unasked(two_accounts, monkeypatch):
-    """A token in GYAZO_ACCESS_TOKEN is somebody too."""
+def test_the_account_of_the_environment_is_not_replaced_without_switching(
+    two_accounts, monkeypatch
+):
+    """The token in GYAZO_ACCESS_TOKEN signs in an account, too."""
     server, app = two_accounts
     one, two = server.sandbox.accounts
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
@@ -306,8 +310,8 @@ def test_the_environments_account_is_not_replaced_unasked(two_accounts, monkeypa
         assert gyazo.me().name == "One"
 
 
-def test_who_is_not_named_may_be_anybody(two_accounts):
-    """Two accounts that may not say their names are not taken for the same."""
+def test_two_accounts_without_a_name_are_not_the_same(two_accounts):
+    """Users without an id cannot be compared, so the second one is refused."""
     server, app = two_accounts
     one, two = server.sandbox.accounts
     with Gyazo(auth_url=server.url, api_url=server.url, upload_url=server.url) as gyazo:
@@ -318,15 +322,17 @@ def test_who_is_not_named_may_be_anybody(two_accounts):
 
 
 def test_a_token_in_use_is_not_sent_as_a_code(gyazo, app, server):
-    """Pasted by mistake, it stays here."""
+    """A token that the user pastes by mistake is not sent."""
     with pytest.raises(PasteError, match="access token"):
         gyazo.login(app).finish(gyazo.account.token)
 
-    assert asked(server) == 0
+    assert request_count(server) == 0
 
 
-def test_a_new_paste_is_checked_even_when_a_token_waits(signed_out, app, user, server, monkeypatch):
-    """Only the question for the name may come after ten minutes, not another address."""
+def test_a_new_paste_is_checked_even_if_a_token_is_there(
+    signed_out, app, user, server, monkeypatch
+):
+    """After ten minutes only the request for the user may be repeated; another address is refused."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
     server.sandbox.faults.append(Fault(status=500, path="/api/users/me"))
@@ -349,8 +355,10 @@ def test_a_new_paste_is_checked_even_when_a_token_waits(signed_out, app, user, s
         (Fault(status=400, body={"error": "invalid_scope"}), "invalid_scope"),
     ],
 )
-def test_the_token_endpoint_has_its_own_sentences(signed_out, app, user, server, fault, words):
-    """A wrong address is not a missing image, and a refusal with 200 is a refusal."""
+def test_errors_of_the_token_endpoint_name_the_next_step(
+    signed_out, app, user, server, fault, words
+):
+    """A 404 is a wrong address, not a missing image. An error with status 200 is an error."""
     login = signed_out.login(app)
     fault = dataclasses.replace(fault, path="/oauth/token")
     server.sandbox.faults.append(fault)
@@ -360,12 +368,12 @@ def test_the_token_endpoint_has_its_own_sentences(signed_out, app, user, server,
 
 
 def test_no_secret_of_a_sign_in_is_shown(signed_out, app, user, server, caplog):
-    """Code, state, verifier, secret and token appear in no repr and no log at DEBUG."""
+    """Code, state, verifier, client secret and token are in no repr, and in no log at DEBUG."""
     caplog.set_level(logging.DEBUG)
     login = signed_out.login(app)
     attempt = login._authorization
     address = user.authorize(login.url)
-    caplog.clear()  # the person's browser is not ours
+    caplog.clear()  # of the requests of the browser
     secrets = [attempt.state.reveal(), attempt.verifier.reveal(), code_of(address)]
     shown = [repr(login), repr(vars(login)), repr(attempt)]
     login.finish(address)
@@ -376,8 +384,8 @@ def test_no_secret_of_a_sign_in_is_shown(signed_out, app, user, server, caplog):
     assert not [(s, text) for s in secrets for text in shown if s in text]
 
 
-def test_the_person_helper_ends_on_the_redirect_uri(signed_out, app, server):
-    """The tests' own person goes the documented way: code, then state."""
+def test_the_browser_user_of_the_tests_ends_on_the_redirect_uri(signed_out, app, server):
+    """Its address has the code first, then the state."""
     login = signed_out.login(app)
 
     address = BrowserUser(server.url).authorize(login.url)
@@ -386,8 +394,10 @@ def test_the_person_helper_ends_on_the_redirect_uri(signed_out, app, server):
     assert "&state=" in address
 
 
-def test_a_dead_sign_in_is_not_replaced_by_the_environments_account(two_accounts, monkeypatch):
-    """The token of one account died: what follows must not land in another's album."""
+def test_after_a_revoked_token_the_environment_is_used_only_after_sign_out(
+    two_accounts, monkeypatch
+):
+    """Otherwise the next upload would go to the account of the environment."""
     server, app = two_accounts
     one, two = server.sandbox.accounts
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token(account=one))
@@ -403,8 +413,8 @@ def test_a_dead_sign_in_is_not_replaced_by_the_environments_account(two_accounts
         assert gyazo.me().name == "One"
 
 
-def test_a_cancelled_attempt_signs_nobody_in(signed_out, app, user, server):
-    """Closed while Gyazo is being asked, as by %unload_ext: what comes back is not taken."""
+def test_a_cancelled_attempt_does_not_sign_in(signed_out, app, user, server):
+    """Also if it is cancelled during a request, as %unload_ext does."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
     server.sandbox.faults.append(Fault(status=None, delay=0.5, path="/api/users/me"))

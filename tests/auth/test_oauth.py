@@ -1,4 +1,4 @@
-"""OAuth as Gyazo's authentication page and RFC 6749, 7636 and 9700 have it, without any I/O."""
+"""OAuth as Gyazo's authentication page and RFC 6749, 7636 and 9700 define it, without any I/O."""
 
 import base64
 import hashlib
@@ -33,8 +33,8 @@ def read(status, body):
     return exchange(begin(Site(), APP), Secret("the code"), APP.secret).read(reply(status, body))
 
 
-def test_the_link_carries_what_the_page_documents():
-    """client_id, redirect_uri, response_type=code, state; PKCE by S256; nothing else."""
+def test_the_link_has_only_the_documented_parameters():
+    """client_id, redirect_uri, response_type=code and state, and PKCE with S256."""
     attempt = begin(Site(), APP)
     parts = urlsplit(attempt.url)
     query = parse_qs(parts.query, strict_parsing=True)
@@ -57,7 +57,7 @@ def test_the_link_carries_what_the_page_documents():
     }
 
 
-def test_the_link_holds_no_secret():
+def test_the_link_contains_no_secret():
     """Neither the client secret nor the verifier is in the link."""
     attempt = begin(Site(), APP)
 
@@ -65,8 +65,8 @@ def test_the_link_holds_no_secret():
     assert "secret" not in attempt.url
 
 
-def test_state_and_verifier_are_256_fresh_bits():
-    """Every attempt has its own, 43 characters of base64url."""
+def test_each_attempt_has_a_new_state_and_verifier():
+    """256 random bits each: 43 characters of base64url."""
     attempts = [begin(Site(), APP) for _ in range(50)]
     texts = {secret.reveal() for a in attempts for secret in (a.state, a.verifier)}
 
@@ -74,8 +74,8 @@ def test_state_and_verifier_are_256_fresh_bits():
     assert {len(text) for text in texts} == {43}
 
 
-def test_an_attempt_shows_no_secret():
-    """Its repr has the client id and masks."""
+def test_the_repr_of_an_attempt_shows_no_secret():
+    """The state and the verifier are masked."""
     attempt = begin(Site(), APP)
 
     assert attempt.state.reveal() not in repr(attempt)
@@ -89,13 +89,13 @@ def test_an_attempt_shows_no_secret():
         (App("id", "secret"), "GYAZO_REDIRECT_URI"),
     ],
 )
-def test_signing_in_needs_the_whole_application(app, setting):
-    """What is missing is named before anybody opens a link."""
+def test_a_missing_setting_of_the_application_is_named(app, setting):
+    """Before the user opens a link."""
     with pytest.raises(ConfigError, match=setting):
         begin(Site(), app)
 
 
-def test_the_exchange_is_a_form_with_the_secret_in_the_body():
+def test_the_token_request_has_the_secret_in_its_form():
     """The five documented fields and the verifier; no query, no Basic, no Bearer."""
     attempt = begin(Site(auth_url="https://example.com/g"), APP)
     request = exchange(attempt, Secret("the code"), APP.secret).request
@@ -112,8 +112,8 @@ def test_the_exchange_is_a_form_with_the_secret_in_the_body():
     assert (request.params, request.file, request.token) == ({}, None, None)
 
 
-def test_the_exchange_shows_no_secret():
-    """An Operation can be printed: code, client secret and verifier are masked."""
+def test_the_repr_of_the_token_request_shows_no_secret():
+    """Code, client secret and verifier are masked in the repr of an `Operation`."""
     attempt = begin(Site(), APP)
     shown = repr(exchange(attempt, Secret("the code"), APP.secret))
 
@@ -121,8 +121,8 @@ def test_the_exchange_shows_no_secret():
 
 
 @pytest.mark.parametrize("token_type", ["bearer", "Bearer", "BEARER", None])
-def test_a_token_is_read_whatever_comes_with_it(token_type):
-    """token_type in any case or missing; expires_in, refresh_token and the unknown are ignored."""
+def test_a_token_is_read_from_a_reply_with_other_fields(token_type):
+    """`token_type` may be missing, in lower or upper case; unknown fields are ignored."""
     body = {
         "access_token": "T0ken",
         "token_type": token_type,
@@ -156,8 +156,8 @@ def test_a_token_is_read_whatever_comes_with_it(token_type):
         {"access_token": "T0ken", "token_type": "mac"},
     ],
 )
-def test_an_answer_that_is_no_token_says_so(body):
-    """200 without a usable bearer token is an unreadable reply, in one sentence."""
+def test_a_reply_without_a_bearer_token_is_unreadable(body):
+    """Although its status is 200."""
     with pytest.raises(UnreadableReplyError, match="POST api.gyazo.com/oauth/token"):
         read(200, body)
 
@@ -171,22 +171,22 @@ def test_an_answer_that_is_no_token_says_so(body):
         ("unsupported_grant_type", TokenRequestError, "unsupported_grant_type"),
     ],
 )
-def test_refusals_are_told_apart_by_their_error(status, error, kind, words):
-    """Old servers answer 401 to everything: `error` decides, not the status."""
+def test_the_error_field_decides_the_error_class(status, error, kind, words):
+    """The status does not: old servers reply 401 to everything."""
     with pytest.raises(kind, match=words) as caught:
         read(status, {"error": error, "error_description": "Because."})
 
     assert (caught.value.status, caught.value.error) == (status, error)
 
 
-def test_a_refusal_without_an_error_follows_its_status():
-    """A proxy's page with 502 is a server in trouble, not a refused code."""
+def test_without_an_error_field_the_status_decides():
+    """A proxy's page with 502 is a server error, not a refused code."""
     with pytest.raises(ServerError, match="502"):
         read(502, b"<html>Bad gateway</html>")
 
 
-def test_a_server_that_repeats_what_it_got_leaks_nothing():
-    """Secrets in the server's own message are masked."""
+def test_secrets_in_the_message_of_a_server_are_masked():
+    """A server may repeat the request in its error_description."""
     body = {"error": "invalid_request", "error_description": "bad code the code and the secret"}
     with pytest.raises(TokenRequestError) as caught:
         read(400, body)

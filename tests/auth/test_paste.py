@@ -1,4 +1,4 @@
-"""What a person pastes gives a code or one sentence, never another exception."""
+"""Any pasted text yields a code or a `PasteError` with one sentence."""
 
 import contextlib
 import time
@@ -16,7 +16,7 @@ REDIRECT = "http://127.0.0.1:8765/callback"
 WHOLE = f"{REDIRECT}?code=-Ab_9&state={STATE}"
 
 
-def find(text, redirect_uri=REDIRECT):
+def read_paste(text, redirect_uri=REDIRECT):
     found = read(Secret(text), redirect_uri=redirect_uri, state=Secret(STATE))
     return found.code.reveal(), found.state_checked
 
@@ -56,9 +56,9 @@ def find(text, redirect_uri=REDIRECT):
         ("Authorization code: abc", "abc"),
     ],
 )
-def test_a_code_alone_is_taken_unchecked(text, code):
-    """A bare code, or code=…, in whatever wrapping; nothing can be said about its state."""
-    assert find(text) == (code, False)
+def test_a_bare_code_is_accepted_without_a_state(text, code):
+    """Also as code=…, with quotes, line breaks or a label. `state_checked` is False."""
+    assert read_paste(text) == (code, False)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_a_code_alone_is_taken_unchecked(text, code):
         quote(WHOLE, safe=""),
     ],
 )
-def test_a_whole_address_is_taken_and_its_state_checked(text):
-    """The address as the browser shows it, and as copies of it come out."""
-    assert find(text) == ("-Ab_9", True)
+def test_a_whole_address_is_accepted_and_its_state_is_checked(text):
+    """The address as the browser shows it, and in the forms in which users copy it."""
+    assert read_paste(text) == ("-Ab_9", True)
 
 
 @pytest.mark.parametrize(
@@ -114,29 +114,29 @@ def test_a_whole_address_is_taken_and_its_state_checked(text):
         "com.example.app:callback",
     ],
 )
-def test_every_form_of_redirect_uri_is_recognised(redirect_uri):
-    """Ports, paths, other schemes, IPv6; an empty path and / are one."""
+def test_every_form_of_redirect_uri_is_recognized(redirect_uri):
+    """Ports, paths, other schemes, IPv6. An empty path equals /."""
     base = redirect_uri.lower()
     base = f"{base}/" if base.count("/") == 2 else base
     text = f"{base}{'&' if '?' in base else '?'}code=abc&state={STATE}"
 
-    assert find(text, redirect_uri) == ("abc", True)
+    assert read_paste(text, redirect_uri) == ("abc", True)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "Nothing was pasted"),
-        (" \n\t\u200b ", "Nothing was pasted"),
-        ('""', "Nothing was pasted"),
+        ("", "text is empty"),
+        (" \n\t\u200b ", "text is empty"),
+        ('""', "text is empty"),
         (f"{REDIRECT}?error=access_denied&state={STATE}", "Access was denied"),
         ("error=access_denied&error_description=x", "Access was denied"),
         (f"{REDIRECT}?error=invalid_scope&state={STATE}", "invalid_scope"),
         (f"{REDIRECT}?error=%3Cscript%3E&state={STATE}", "script"),
-        (f"{WHOLE}&code=other", "two codes"),
-        ("code=a&code=b", "two codes"),
-        (f"{WHOLE} {WHOLE}", "more than one"),
-        (f"{WHOLE}{WHOLE}", "more than one"),
+        (f"{WHOLE}&code=other", "more than one code"),
+        ("code=a&code=b", "more than one code"),
+        (f"{WHOLE} {WHOLE}", "more than one address"),
+        (f"{WHOLE}{WHOLE}", "more than one address"),
         (WHOLE.replace("8765", "8766"), "another page"),
         (WHOLE.replace("/callback", "/other"), "another page"),
         (WHOLE.replace("127.0.0.1", "localhost"), "another page"),
@@ -170,25 +170,25 @@ def test_every_form_of_redirect_uri_is_recognised(redirect_uri):
         ("%FF%FE", "no code"),
     ],
 )
-def test_anything_else_gets_a_sentence(text, words):
-    """Each thing that people paste by mistake is named, with what to do next."""
+def test_any_other_text_is_refused_with_the_reason(text, words):
+    """The error names the mistake, and contains neither the state nor a line break."""
     with pytest.raises(PasteError, match=words) as caught:
-        find(text)
+        read_paste(text)
 
     assert STATE not in str(caught.value)
     assert str(caught.value).count("\n") == 0
 
 
-def test_a_denial_is_told_apart():
-    """Whoever handles errors can tell that the person said no."""
+def test_a_denied_access_has_its_own_error():
+    """A caller can tell it from the other mistakes: `DeniedError`."""
     with pytest.raises(DeniedError):
-        find(f"{REDIRECT}?error=access_denied&state={STATE}")
+        read_paste(f"{REDIRECT}?error=access_denied&state={STATE}")
 
 
-def test_the_servers_own_words_are_not_shown():
-    """Anybody can write an error_description into an address."""
+def test_an_error_description_is_not_shown():
+    """Anyone can write one into an address."""
     with pytest.raises(DeniedError) as caught:
-        find("error=access_denied&error_description=send+your+token+to+evil.example")
+        read_paste("error=access_denied&error_description=send+your+token+to+evil.example")
 
     assert "evil" not in str(caught.value)
 
@@ -204,41 +204,41 @@ def test_the_servers_own_words_are_not_shown():
         "the-client-id",
     ],
 )
-def test_a_known_secret_is_recognised_and_not_taken(text):
-    """The client secret pasted by mistake is not sent as a code, nor as a part of one."""
+def test_a_pasted_client_id_or_secret_is_refused(text):
+    """The client secret is not sent as a code, nor as a part of a code."""
     with pytest.raises(PasteError, match="not the code"):
         read(
             Secret(text),
             redirect_uri=REDIRECT,
             state=Secret(STATE),
-            never=(Secret(""), Secret("the-client-id")),
+            not_codes=(Secret(""), Secret("the-client-id")),
             secrets=(Secret(""), Secret("the-client-secret")),
         )
 
 
-def test_the_page_that_shows_the_code_is_taken_out_of_band():
-    """With the out-of-band URN, Gyazo's own page has the code in its address, and no state."""
+def test_the_page_that_shows_the_code_needs_no_state():
+    """Only with the out-of-band URN: there, the address of Gyazo's page has the code and no state."""
     page = "https://gyazo.com/oauth/authorize/native?code=abc"
 
-    assert find(page, "urn:ietf:wg:oauth:2.0:oob") == ("abc", False)
+    assert read_paste(page, "urn:ietf:wg:oauth:2.0:oob") == ("abc", False)
 
 
 @pytest.mark.parametrize(
     "text", ["a" + " " * 19_000 + "b", "a" * 19_000, "http://" * 2_500, "\n" * 19_999]
 )
-def test_a_large_paste_is_read_at_once(text):
-    """The time grows with the length and not with its square: a kernel must not freeze."""
+def test_a_large_paste_is_read_quickly(text):
+    """The time is proportional to the length, not to its square: the kernel does not freeze."""
     began = time.process_time()
     with contextlib.suppress(PasteError):
-        find(text)
+        read_paste(text)
 
     assert time.process_time() - began < 2
 
 
-def test_a_refusal_holds_nothing_of_what_was_pasted():
-    """Not even its frames, which a verbose traceback of somebody else's error would print."""
+def test_the_traceback_of_a_refusal_does_not_hold_the_paste():
+    """Tools such as a verbose traceback print the local variables of its frames."""
     with pytest.raises(PasteError) as caught:
-        find(f"{REDIRECT}?code=abc&state=wrong")
+        read_paste(f"{REDIRECT}?code=abc&state=wrong")
     frames = [frame.frame for frame in caught.traceback if "gyazo_nb" in str(frame.path)]
 
     assert caught.value.__context__ is None
@@ -267,9 +267,9 @@ _PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(_PIECES | st.text(max_size=3)).map("".join)))
-def test_any_text_gives_a_code_or_a_sentence(text):
-    """No text at all raises anything but PasteError, and a code is never empty."""
+def test_any_text_yields_a_code_or_a_paste_error(text):
+    """A code is never empty, and no other exception is raised."""
     with contextlib.suppress(PasteError):
-        code, _ = find(text)
+        code, _ = read_paste(text)
         assert code.isascii()
         assert code.strip()

@@ -1,19 +1,16 @@
-"""Saved tokens: private, whole or not at all, and never the cause of losing the one in use."""
+"""Saved tokens: a file is private and complete, and a failure is one sentence."""
 
 import contextlib
 import json
 import os
 import resource
 import stat
-import sys
 import threading
-import time
 
 import pytest
 
 from gyazo_nb import ConfigError, Secret, Site, StoreError
 from gyazo_nb.auth import token_store
-from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.auth.token_store import FileStore, KeyringStore, Profile
 
 PROFILE = Profile(Secret("t0ken"), Site(api_url="http://127.0.0.1:1"))
@@ -24,6 +21,14 @@ def folder(tmp_path):
     return tmp_path / "config" / "gyazo_nb"
 
 
+# As version 0.1.0 writes it, to a file and to the keyring.
+TEXT_OF_0_1_0 = (
+    '{"access_token": "t0ken", "site": {"auth_url": "https://api.gyazo.com", '
+    '"api_url": "http://127.0.0.1:1", "upload_url": "https://upload.gyazo.com", '
+    '"token_in": "header"}}'
+)
+
+
 @pytest.fixture(params=["file", "keyring"])
 def store(request, folder):
     if request.param == "keyring":
@@ -32,8 +37,8 @@ def store(request, folder):
     return FileStore(folder)
 
 
-def test_what_is_saved_is_loaded(store):
-    """Token, addresses and name come back; another profile is another."""
+def test_a_saved_profile_is_loaded(store):
+    """With its token and its addresses. Another name is another profile."""
     assert store.load("work") is None
     store.save("work", PROFILE)
 
@@ -41,8 +46,8 @@ def test_what_is_saved_is_loaded(store):
     assert store.load("other") is None
 
 
-def test_what_is_cleared_is_gone(store):
-    """clear() says whether there was something."""
+def test_a_cleared_profile_is_removed(store):
+    """`clear` returns whether there was one."""
     store.save("work", PROFILE)
 
     assert store.clear("work") is True
@@ -50,8 +55,20 @@ def test_what_is_cleared_is_gone(store):
     assert store.clear("work") is False
 
 
-def test_saving_replaces(store):
-    """The newest is what is there."""
+def test_a_profile_of_version_0_1_0_is_loaded(store, folder, request):
+    """Its text, its file name and the service of the keyring entry stay the same."""
+    if isinstance(store, FileStore):
+        folder.mkdir(parents=True)
+        (folder / "work.json").write_text(TEXT_OF_0_1_0)
+        (folder / "work.json").chmod(0o600)
+    else:
+        request.getfixturevalue("keyring").kept["gyazo_nb", "work"] = TEXT_OF_0_1_0
+
+    assert store.load("work") == PROFILE
+
+
+def test_saving_replaces_the_profile_of_that_name(store):
+    """The new token is loaded."""
     store.save("a", PROFILE)
     store.save("a", Profile(Secret("newer"), Site()))
 
@@ -59,14 +76,14 @@ def test_saving_replaces(store):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a b", "-x", "x" * 65, "ü", "a\0"])
-def test_a_name_cannot_lead_elsewhere(store, name):
-    """A profile's name becomes the name of a file."""
+def test_a_name_that_is_not_a_safe_file_name_is_refused(store, name):
+    """The name of a profile becomes a file name."""
     with pytest.raises(ConfigError):
         store.save(name, PROFILE)
 
 
 def test_a_file_is_private(folder):
-    """0600 in a 0700 folder, whatever the umask, and a folder that was lax is made strict."""
+    """0600 in a 0700 folder, with any umask. The mode of an existing folder is corrected."""
     folder.mkdir(parents=True, mode=0o755)
     before = os.umask(0)
     try:
@@ -125,8 +142,8 @@ def spoil_pipe(path):
 @pytest.mark.parametrize(
     "spoil", [value for name, value in dict(globals()).items() if name.startswith("spoil_")]
 )
-def test_a_bad_file_is_one_sentence(folder, spoil):
-    """Cut off, not UTF-8, too open, a directory, a link, a pipe: said, and never followed or waited for."""
+def test_an_unusable_file_is_refused_with_the_next_step(folder, spoil):
+    """A link is not followed, and a pipe does not block. The error does not contain the token."""
     store = FileStore(folder)
     store.save("a", PROFILE)
     spoil(folder / "a.json")
@@ -139,8 +156,8 @@ def test_a_bad_file_is_one_sentence(folder, spoil):
 
 
 @pytest.mark.parametrize("spoil", [spoil_cut, spoil_mode, spoil_link])
-def test_a_bad_file_can_be_replaced(folder, spoil):
-    """Signing in again with --save repairs it, and what a link pointed to is not written to."""
+def test_saving_replaces_an_unusable_file(folder, spoil):
+    """The target of a link is not changed."""
     store = FileStore(folder)
     store.save("a", PROFILE)
     spoil(folder / "a.json")
@@ -151,14 +168,16 @@ def test_a_bad_file_can_be_replaced(folder, spoil):
     assert not real.exists() or "t0ken" in real.read_text()
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence_and_the_old_file_stays(folder):
-    """The system refuses to write another byte: nothing is half there, and the old file is whole."""
+def test_on_a_full_disk_the_old_file_stays(folder):
+    """The system refuses to write a byte. No incomplete file remains."""
     store = FileStore(folder)
     store.save("a", PROFILE)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        with pytest.raises(StoreError, match="could not be saved.*until this kernel ends"):
+        with pytest.raises(
+            StoreError, match="could not be saved.*stay signed in until this kernel ends"
+        ):
             store.save("a", Profile(Secret("newer"), Site()))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -167,125 +186,67 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_the_old_file_stays(folder
     assert [p.name for p in folder.iterdir()] == ["a.json"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
-    """A file is in the folder's place."""
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
+    """A file has the name of the folder."""
     (tmp_path / "config").write_text("")
 
     with pytest.raises(StoreError, match="could not be saved"):
         FileStore(tmp_path / "config" / "gyazo_nb").save("a", PROFILE)
 
 
-def test_a_keyring_that_hangs_is_given_up(keyring, monkeypatch):
-    """It is asked on a thread that may be left behind."""
-    forever = threading.Event()
+def test_a_keyring_that_does_not_return_is_a_late_store(keyring, monkeypatch):
+    """It is called on another thread, which may continue to wait."""
+    never_set = threading.Event()
     monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 0.2)
-    keyring.set_password = lambda *_: forever.wait(20)
+    keyring.set_password = lambda *_: never_set.wait(20)
 
     with pytest.raises(StoreError, match="did not answer within 0.2 seconds.*--save file"):
         KeyringStore().save("a", PROFILE)
 
-    forever.set()
+    never_set.set()  # ends the thread
 
 
-def test_a_keyring_that_refuses_is_one_sentence(keyring):
-    """Its own words are not repeated: they may hold what was to be saved."""
+def test_the_error_text_of_a_keyring_is_not_shown(keyring):
+    """It may contain the token. The class of the error is shown."""
 
     def refuse(*_):
         raise RuntimeError("cannot store t0ken")
 
     keyring.set_password = refuse
-    with pytest.raises(StoreError, match="refused .RuntimeError.") as caught:
+    with pytest.raises(StoreError, match="failed .RuntimeError.") as caught:
         KeyringStore().save("a", PROFILE)
 
     assert "t0ken" not in str(caught.value)
 
 
 @pytest.mark.parametrize("module", ["keyring.backends.fail", "keyring.backends.null"])
-def test_no_keyring_is_said(keyring, module):
-    """A machine without one: --save file is named."""
+def test_on_a_machine_without_a_keyring_the_error_names_the_file_store(keyring, module):
+    """With the exact option."""
     type(keyring.backend).__module__ = module
 
     with pytest.raises(StoreError, match="no keyring.*--save file"):
         KeyringStore().save("a", PROFILE)
 
 
-def test_a_keyring_of_plain_text_is_refused(keyring):
-    """A file that says it is a keyring is no better than a file."""
+def test_a_keyring_that_stores_plain_text_is_refused(keyring):
+    """Its file is less protected than the file store."""
     type(keyring.backend).__name__ = "PlaintextKeyring"
 
     with pytest.raises(StoreError, match="plain text"):
         KeyringStore().save("a", PROFILE)
 
 
-def test_the_real_package_on_this_machine_is_a_result_or_a_sentence():
-    """Whatever keyring there is here, asking it ends, with a profile or with a StoreError."""
+def test_the_keyring_of_this_machine_returns_or_raises_a_store_error():
+    """With the real package, and any backend."""
     pytest.importorskip("keyring", reason="the extra is not installed")
     name = "no-such-profile-of-a-test"
-    with contextlib.suppress(StoreError):  # which is the sentence
+    with contextlib.suppress(StoreError):
         assert KeyringStore().load(name) is None
 
 
-def test_profiles_know_where_each_is(keyring, folder):
-    """Saved here or there, loaded from where it is, cleared everywhere."""
-    profiles = Profiles(folder)
-    profiles.save("file", "a", PROFILE)
-    assert profiles.load("a") == (PROFILE, "a file of yours")
-
-    profiles.save("keyring", "a", PROFILE)
-    assert profiles.load("a") == (PROFILE, "the system's keyring")
-    assert not (folder / "a.json").exists()
-    assert "t0ken" not in "".join(p.read_text() for p in folder.iterdir())
-
-    assert profiles.clear("a") is True
-    assert profiles.load("a") is None
-    assert keyring.kept == {}
-
-
-def test_the_keyring_is_not_asked_for_what_it_does_not_have(folder, monkeypatch):
-    """It may take seconds to say no: without a note that the profile is there it is left alone."""
-    monkeypatch.setitem(sys.modules, "keyring", None)
-
-    assert Profiles(folder).load("a") is None
-
-
-def test_the_folder_is_the_users_own(monkeypatch, tmp_path):
-    """XDG_CONFIG_HOME is honoured."""
+def test_the_folder_is_in_the_configuration_of_the_user(monkeypatch, tmp_path):
+    """In XDG_CONFIG_HOME, if it is set."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     FileStore().save("a", PROFILE)
 
     assert (tmp_path / "gyazo_nb" / "a.json").exists()
-
-
-def test_moving_from_the_keyring_to_a_file_leaves_nothing_behind(keyring, folder):
-    """What a logout could not find must not stay anywhere."""
-    profiles = Profiles(folder)
-    profiles.save("keyring", "a", PROFILE)
-    profiles.save("file", "a", PROFILE)
-
-    assert keyring.kept == {}
-    assert profiles.load("a") == (PROFILE, "a file of yours")
-
-
-def test_a_keyring_that_was_late_is_found_again(keyring, folder, monkeypatch):
-    """It kept the token after the time-out: the note is there, so that a logout finds it."""
-    monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 0.2)
-    kept, gate = keyring.set_password, threading.Event()
-    keyring.set_password = lambda *call: (gate.wait(20), kept(*call))
-    profiles = Profiles(folder)
-    with pytest.raises(StoreError, match="did not answer"):
-        profiles.save("keyring", "a", PROFILE)
-    gate.set()
-    while not keyring.kept:
-        time.sleep(0.01)
-
-    assert profiles.clear("a") is True
-    assert keyring.kept == {}
-
-
-def test_a_machine_without_a_keyring_keeps_no_note(keyring, folder):
-    """Otherwise every later sign-in would ask it again."""
-    type(keyring.backend).__module__ = "keyring.backends.fail"
-    with pytest.raises(StoreError):
-        Profiles(folder).save("keyring", "a", PROFILE)
-
-    assert list(folder.iterdir()) == []
