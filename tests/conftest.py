@@ -1,4 +1,4 @@
-"""The fixtures that every test may ask for: a sandbox, a person at its pages, sessions in two colours."""
+"""The fixtures of all tests: a sandbox, a user with a browser, and sessions, blocking and async."""
 
 import asyncio
 import inspect
@@ -16,7 +16,7 @@ from gyazo_nb.sandbox import Sandbox, serve
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch):
-    """No setting of the machine reaches a test."""
+    """Remove the settings of this machine."""
     for name in list(os.environ):
         if name.startswith("GYAZO_"):
             monkeypatch.delenv(name)
@@ -24,8 +24,8 @@ def _no_settings(monkeypatch):
 
 @pytest.fixture
 def server():
-    with serve(Sandbox()) as running:
-        yield running
+    with serve(Sandbox()) as server:
+        yield server
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def urls(server):
 
 @pytest.fixture
 def signed_out(urls):
-    """A session in which nobody is signed in."""
+    """A session without a token."""
     with Gyazo(**urls) as gyazo:
         yield gyazo
 
@@ -60,11 +60,12 @@ def gyazo(server, urls):
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
+    """An IPython shell without a kernel, in which the extension is not loaded."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
-    shell.run_line_magic("unload_ext", "gyazo_nb")  # makes IPython load what it loads by itself
+    shell.run_line_magic("unload_ext", "gyazo_nb")  # also makes IPython load its default extensions
     yield shell
     shell.run_line_magic("unload_ext", "gyazo_nb")
     shell.history_manager.end_session()
@@ -73,8 +74,8 @@ def shell(tmp_path, monkeypatch):
 
 @pytest.fixture
 def keyring(monkeypatch):
-    """A keyring in memory, in the place of the package's: a machine in a test has none."""
-    kept = {}
+    """A keyring in memory that replaces the package `keyring`: a test machine has no real one."""
+    passwords = {}
 
     class Backend:
         pass
@@ -82,30 +83,30 @@ def keyring(monkeypatch):
     module = types.ModuleType("keyring")
     module.backend = Backend()
     module.get_keyring = lambda: module.backend
-    module.get_password = lambda service, name: kept.get((service, name))
-    module.set_password = lambda service, name, text: kept.__setitem__((service, name), text)
-    module.delete_password = lambda service, name: kept.pop((service, name))
-    module.kept = kept
+    module.get_password = lambda service, name: passwords.get((service, name))
+    module.set_password = lambda service, name, text: passwords.__setitem__((service, name), text)
+    module.delete_password = lambda service, name: passwords.pop((service, name))
+    module.passwords = passwords
     monkeypatch.setitem(sys.modules, "keyring", module)
     return module
 
 
 @pytest.fixture(params=["blocking", "async"])
 def call(request):
-    """Call a method of a session by its blocking name, in both colours."""
+    """Call a method of a session by its blocking name: the method itself, or its async version."""
     if request.param == "blocking":
         yield lambda session, name, *args, **kwargs: getattr(session, name)(*args, **kwargs)
         return
     with asyncio.Runner() as runner:
 
-        def awaited(session, name, *args, **kwargs):
-            twin = getattr(session, f"a{name}")
+        def call_async(session, name, *args, **kwargs):
+            method = getattr(session, f"a{name}")
 
             async def wait():
-                awaitable = twin(*args, **kwargs)
+                awaitable = method(*args, **kwargs)
                 assert inspect.isawaitable(awaitable)
                 return await awaitable
 
             return runner.run(wait())
 
-        yield awaited  # nothing is closed here: the end of a loop closes its connections
+        yield call_async  # the session stays open: the end of the loop closes its connections

@@ -32,7 +32,7 @@ def test_a_profile_is_loaded_from_the_store_that_has_it(keyring, folder):
 
     assert profiles.clear("a") is True
     assert profiles.load("a") is None
-    assert keyring.kept == {}
+    assert keyring.passwords == {}
 
 
 def test_the_keyring_is_not_used_without_a_marker(folder, monkeypatch):
@@ -48,7 +48,7 @@ def test_saving_in_a_file_removes_the_entry_of_the_keyring(keyring, folder):
     profiles.save("keyring", "a", PROFILE)
     profiles.save("file", "a", PROFILE)
 
-    assert keyring.kept == {}
+    assert keyring.passwords == {}
     assert profiles.load("a") == (PROFILE, "a file in your configuration folder")
 
 
@@ -61,11 +61,11 @@ def test_a_token_that_a_late_keyring_saved_is_cleared(keyring, folder, monkeypat
     with pytest.raises(StoreError, match="did not answer"):
         profiles.save("keyring", "a", PROFILE)
     gate.set()
-    while not keyring.kept:
+    while not keyring.passwords:
         time.sleep(0.01)
 
     assert profiles.clear("a") is True
-    assert keyring.kept == {}
+    assert keyring.passwords == {}
 
 
 def test_on_a_machine_without_a_keyring_no_marker_remains(keyring, folder):
@@ -88,7 +88,7 @@ def test_a_file_and_a_keyring_entry_of_version_0_1_0_are_found(keyring, folder):
     (folder / "work.json").write_text(text)
     (folder / "work.json").chmod(0o600)
     (folder / "home.keyring").touch()
-    keyring.kept["gyazo_nb", "home"] = text
+    keyring.passwords["gyazo_nb", "home"] = text
 
     assert Profiles(folder).load("work") == (PROFILE, "a file in your configuration folder")
     assert Profiles(folder).load("home") == (PROFILE, "the system's keyring")

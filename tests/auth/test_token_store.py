@@ -62,7 +62,7 @@ def test_a_profile_of_version_0_1_0_is_loaded(store, folder, request):
         (folder / "work.json").write_text(TEXT_OF_0_1_0)
         (folder / "work.json").chmod(0o600)
     else:
-        request.getfixturevalue("keyring").kept["gyazo_nb", "work"] = TEXT_OF_0_1_0
+        request.getfixturevalue("keyring").passwords["gyazo_nb", "work"] = TEXT_OF_0_1_0
 
     assert store.load("work") == PROFILE
 

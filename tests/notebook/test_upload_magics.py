@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
-from support.helpers import PNG, missing
+from support.helpers import PNG, skip_missing
 
 from gyazo_nb import (
     ArgumentError,
@@ -283,7 +283,10 @@ def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
     assert "<IPython.core.display.Image object>" in captured.stdout
     assert arrived(server) == {RED, BLUE}
     images = shell.user_ns["gyazo_images"]
-    assert [server.sandbox.album.get(i.image_id).data for i in images] == [png("red"), png("blue")]
+    assert [server.sandbox.image_store.get(i.image_id).data for i in images] == [
+        png("red"),
+        png("blue"),
+    ]
     assert images[0].title == "Two"
     assert shell.user_ns["x"] == 42
     assert shell.execution_count == count + 1
@@ -504,7 +507,7 @@ def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server, monkeypatch
     """Whatever plotly's renderer is: the figure is asked, not its page."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
-        missing("kaleido draws by Chromium, which is not installed")
+        skip_missing("kaleido draws by Chromium, which is not installed")
     monkeypatch.setenv("BROWSER_PATH", browser)
     cell = """
 import plotly.graph_objects as go, plotly.io as pio

@@ -1,4 +1,4 @@
-"""What the tests share that is no fixture: a person with a browser, and kernels of each generation."""
+"""Helpers that are not fixtures: a user with a browser, and a Jupyter environment for each test."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+# One version of each ipykernel generation that behaves differently.
 KERNELS = ("6.31.0", "7.3.0", "7.4.0")
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf"
@@ -18,16 +19,16 @@ PNG = bytes.fromhex(
 
 
 class BrowserUser:
-    """Somebody with a browser: opens the link, presses a button, reads the address bar."""
+    """A user with a browser who opens the authorize link and presses a button."""
 
     def __init__(self, url):
         self.url = url
 
     def authorize(self, link, button="Allow"):
-        """The address on which the browser ends."""
+        """Return the address on which the browser ends."""
         with httpx.Client(follow_redirects=False) as browser:
             page = browser.get(link)
-            if page.status_code == 302:  # allowed before: Doorkeeper asks once
+            if page.status_code == 302:  # allowed before: Doorkeeper shows its page once
                 return page.headers["location"]
             hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
             form = {name: unescape(value) for name, value in hidden if name != "_method"}
@@ -36,23 +37,25 @@ class BrowserUser:
             return browser.post(f"{self.url}/oauth/authorize", data=form).headers["location"]
 
 
-def missing(reason):
-    """Skip for lack of something on the machine, unless the machine is one that must have it."""
+def skip_missing(reason):
+    """Skip because the machine lacks something, or fail where CI requires it."""
     if os.environ.get("GYAZO_TEST_SKIP_IS_FAIL"):
         pytest.fail(f"must not be skipped here: {reason}")
     pytest.skip(reason)
 
 
 def kernel_environment(version):
-    """The environment in which `python -m ipykernel_launcher` is that generation's."""
+    """Variables with which `python -m ipykernel_launcher` starts this version of ipykernel."""
     path = Path(sys.prefix) / "kernels" / version
     if not path.is_dir():
-        missing(f"ipykernel {version} is not there: make .venv/dev installs it")
-    return {"PYTHONPATH": str(path)}
+        skip_missing(f"ipykernel {version} is not installed: make .venv/dev installs it")
+    return {
+        "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
 
 
 def jupyter_environment(home):
-    """Variables that keep everything Jupyter and IPython write inside of one folder."""
+    """Variables that keep every file of Jupyter and IPython inside one folder."""
     names = {
         "HOME": "",
         "IPYTHONDIR": "ipython",
@@ -71,7 +74,7 @@ def jupyter_environment(home):
 
 
 def write_kernelspecs(data):
-    """Make a kernel of each generation known, as `ipykernel-<version>`."""
+    """Install a kernelspec `ipykernel-<version>` for each generation."""
     for version in KERNELS:
         folder = data / "kernels" / f"ipykernel-{version}"
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A real JupyterLab, and a notebook in it as a person works with it in the browser."""
+"""A real JupyterLab, and a notebook in it as a user works with it in the browser."""
 
 import json
 import re
@@ -8,11 +8,13 @@ import time
 import uuid
 
 import nbformat
-from playwright.sync_api import TimeoutError as TookTooLong
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+from playwright.sync_api import expect
 from support.helpers import jupyter_environment, write_kernelspecs
 
 SECONDS = 1000  # Playwright counts milliseconds
-CHROMIUM = [
+expect.set_options(timeout=30 * SECONDS)
+CHROMIUM_OPTIONS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -23,21 +25,22 @@ CHROMIUM = [
     "--disable-sync",
 ]
 
-
-IS_IDLE = """() => {
+KERNEL_IS_IDLE = """() => {
     const current = window.jupyterapp?.shell?.currentWidget;
     return current?.sessionContext?.session?.kernel?.status === 'idle';
 }"""
-RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-ANSWERS = """() => {
+RESTART_KERNEL = (
+    "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+)
+KERNEL_REPLIES = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const reply = kernel.requestExecute({code: '', silent: true}).done.then(() => true);
     return Promise.race([reply, new Promise(end => setTimeout(() => end(false), 10000))]);
 }"""
 
 
-class Lab:
-    """A JupyterLab server and its folders."""
+class JupyterServer:
+    """A Jupyter server and its folders."""
 
     def __init__(self, root, environment):
         self.root = root
@@ -48,7 +51,7 @@ class Lab:
         write_kernelspecs(self.home / "data")
 
     def configure(self, plugin, **settings):
-        """Set a front end's setting, as its settings editor does."""
+        """Change a setting of JupyterLab, as its settings editor does."""
         path = self.home / "settings" / f"{plugin.replace(':', '/')}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings))
@@ -67,7 +70,7 @@ class Lab:
             "LabApp.news_url": "",
             "FileContentsManager.delete_to_trash": False,
         }
-        self.log = (self.root / "lab.log").open("w")
+        self.log = (self.root / "jupyter.log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", app, *(f"--{k}={v}" for k, v in options.items())],
             env=self.environment,
@@ -78,8 +81,8 @@ class Lab:
         )
         deadline = time.monotonic() + 60
         while not (found := list((self.home / "runtime").glob("jpserver-*.json"))):
-            assert self.process.poll() is None, (self.root / "lab.log").read_text()
-            assert time.monotonic() < deadline, "JupyterLab did not start within a minute"
+            assert self.process.poll() is None, (self.root / "jupyter.log").read_text()
+            assert time.monotonic() < deadline, "Jupyter did not start within a minute"
             time.sleep(0.1)
         self.url = f"http://127.0.0.1:{json.loads(found[0].read_text())['port']}"
 
@@ -92,8 +95,8 @@ class Lab:
             self.process.wait()
         self.log.close()
 
-    def write(self, cells, kernel):
-        """Write a notebook of these code cells, under a name of its own."""
+    def write_notebook(self, cells, kernel):
+        """Write a notebook of these code cells under a new name."""
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
             metadata={"kernelspec": {"name": f"ipykernel-{kernel}", "display_name": kernel}},
@@ -104,25 +107,25 @@ class Lab:
 
 
 class Notebook:
-    """One notebook, open in the browser."""
+    """A notebook that is open in the browser."""
 
-    def __init__(self, page, lab, path):
-        self.page, self.lab, self.path = page, lab, path
+    def __init__(self, page, jupyter, path):
+        self.page, self.jupyter, self.path = page, jupyter, path
 
-    def open(self, where="lab/workspaces/{stem}/tree/{name}"):
-        where = where.format(stem=self.path.stem, name=self.path.name)
-        # About one opening in forty on ipykernel 7.3 ends in a kernel that never becomes idle, or says
-        # that it is and runs nothing, before any code of ours is there. The page is opened again then.
+    def open(self, url_path="lab/workspaces/{stem}/tree/{name}"):
+        url_path = url_path.format(stem=self.path.stem, name=self.path.name)
+        # In about one of forty cases a new kernel of ipykernel 7.3 never becomes idle, or becomes idle and
+        # executes no request, before it imports gyazo_nb. Then open the page again.
         for _ in range(4):
-            self.page.goto(f"{self.lab.url}/{where}")
+            self.page.goto(f"{self.jupyter.url}/{url_path}")
             try:
-                self.page.wait_for_function(IS_IDLE, timeout=30 * SECONDS)
-            except TookTooLong:
+                self.page.wait_for_function(KERNEL_IS_IDLE, timeout=30 * SECONDS)
+            except PlaywrightTimeoutError:
                 continue
-            if self.page.evaluate(ANSWERS):
+            if self.page.evaluate(KERNEL_REPLIES):
                 return self
-            self.page.evaluate(RESTART)
-        raise AssertionError("the kernel runs nothing")
+            self.page.evaluate(RESTART_KERNEL)
+        raise AssertionError("the kernel executes no request")
 
     def run(self, index, *, wait=True):
         """Run a cell and wait until its prompt shows a number."""
@@ -136,10 +139,10 @@ class Notebook:
             index,
         )
         if wait:
-            self.finished(index)
+            self.wait_finished(index)
         return self.output(index)
 
-    def finished(self, index, timeout=60):
+    def wait_finished(self, index, timeout=60):
         self.page.wait_for_function(
             """(index) => {
                 const model = window.jupyterapp.shell.currentWidget.content.widgets[index].model;
@@ -154,7 +157,7 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
 
     def save(self):
-        """Save, and give the file's text."""
+        """Save, and return the text of the file."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         return self.path.read_text()
 
@@ -169,33 +172,49 @@ class Notebook:
     def button(self, index, name="Sign in"):
         return self.output(index).get_by_role("button", name=name)
 
-    def follow(self, index, button="Allow"):
-        """Click the panel's link, answer in the new tab, and give that tab where it ends."""
+    def open_link(self, index, button="Allow"):
+        """Click the link of the panel and the button on its page; return the tab where it ends."""
         with self.page.context.expect_page() as opening:
             self.link(index).click()
         tab = opening.value
         tab.wait_for_load_state()
-        if "/oauth/authorize" in tab.url:  # else allowed before: asked once only
+        if (
+            "/oauth/authorize" in tab.url
+        ):  # otherwise allowed before: Doorkeeper shows its page once
             tab.get_by_role("button", name=button, exact=True).click()
         tab.wait_for_url(re.compile("/callback"))
         assert tab.evaluate("window.opener") is None
         return tab
 
-    def copied(self, index, button="Allow"):
-        """Answer the link, and give the address that the browser ends on."""
-        tab = self.follow(index, button)
+    def authorize(self, index, button="Allow"):
+        """The same, but close the tab and return the address on which it ends."""
+        tab = self.open_link(index, button)
         address = tab.url
         tab.close()
         return address
 
-    def type(self, index, text):
-        """Put text into the box as a paste does: at once, by the keyboard."""
+    def paste(self, index, text):
+        """Insert a text into the box in one step, as a paste does."""
         self.box(index).click()
         self.page.keyboard.insert_text(text)
 
-    def submit(self, index, text, by):
-        self.type(index, text)
+    def submit(self, index, text, by="Enter"):
+        """Paste a text, then press Enter or click the button."""
+        self.paste(index, text)
         if by == "Enter":
             self.page.keyboard.press("Enter")
         else:
             self.button(index).click()
+
+    # ── the hidden prompt ────────────────────────────────────────────────────────────────────
+
+    def prompt(self):
+        """The field of `input()` and `getpass()`, once it is there."""
+        field = self.page.locator("input.jp-Stdin-input")
+        field.wait_for()
+        return field
+
+    def answer_prompt(self, text):
+        self.prompt().click()
+        self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Enter")
