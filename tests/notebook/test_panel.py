@@ -1,4 +1,4 @@
-"""The panel, driven by its own controls in this process: one exchange, one end, whatever strikes."""
+"""The panel, driven through its controls in this process: one exchange, one result, also if interrupted."""
 
 import signal
 import socket
@@ -14,7 +14,7 @@ from support.helpers import BrowserUser
 
 from gyazo_nb import Gyazo, StoreError
 from gyazo_nb.auth import callback_server
-from gyazo_nb.notebook import panel as panels
+from gyazo_nb.notebook import panel as panel_module
 from gyazo_nb.notebook.panel import Panel
 from gyazo_nb.sandbox import Application, Fault, Sandbox, serve
 
@@ -27,7 +27,7 @@ def port():
 
 @pytest.fixture
 def server(port, monkeypatch):
-    """A sandbox whose application is registered with a loopback address that nobody holds."""
+    """A sandbox whose application is registered with a loopback address at a free port."""
     uri = f"http://127.0.0.1:{port}/callback"
     with serve(Sandbox([Application(redirect_uris=(uri,))])) as running:
         for name, value in {**running.variables, "GYAZO_REDIRECT_URI": uri}.items():
@@ -43,22 +43,22 @@ def gyazo(server):
 
 @pytest.fixture
 def make_panel(gyazo, shell):
-    made = []
+    panels = []
 
     def make(**options):
         panel = Panel(gyazo.login(), **options)
-        made.append(panel)
+        panels.append(panel)
         with capture_output():
             panel.show()
         return panel
 
     yield make
-    for panel in made:
+    for panel in panels:
         panel.close()
 
 
 def get(address):
-    """Ask as a browser does, and give the status and the page."""
+    """Send a GET request as a browser does, and return the status and the page."""
     try:
         with urllib.request.urlopen(address, timeout=20) as reply:
             return reply.status, reply.read().decode()
@@ -76,24 +76,24 @@ def is_free(port):
         return True
 
 
-def test_trouble_after_the_sign_in_does_not_undo_it(make_panel, gyazo, server):
-    """The panel ends as signed in, and says what did not follow."""
+def test_failed_save_keeps_the_sign_in(make_panel, gyazo, server):
+    """The panel shows the account, and that the token was not saved."""
 
-    def broken():
-        raise StoreError("not for your eyes")
+    def fail():
+        raise StoreError("a text that the panel does not show")
 
-    panel = make_panel(after=broken)
+    panel = make_panel(save_token=fail)
 
     panel._box.value = server.sandbox.new_code()
 
     assert not panel.is_open
     assert gyazo.me().name == "Sandy Box"
     assert "Signed in as <b>Sandy Box</b>" in panel._head.value
-    assert "broken off: StoreError" in panel._head.value
+    assert "The token was not saved: StoreError" in panel._head.value
 
 
-def test_a_redirect_that_arrives_twice_says_signed_in_twice(make_panel, gyazo, server):
-    """A tab that is loaded again during a slow exchange shows what came of the first."""
+def test_reloaded_redirect_page_shows_the_result_of_the_first_request(make_panel, server):
+    """During a slow exchange, which happens once."""
     panel = make_panel()
     address = BrowserUser(server.url).authorize(panel._login.url)
     server.sandbox.faults.append(Fault(status=None, delay=1.0, path="/oauth/token"))
@@ -106,15 +106,15 @@ def test_a_redirect_that_arrives_twice_says_signed_in_twice(make_panel, gyazo, s
     for thread in threads:
         thread.join()
 
-    # The port may be let go before the second is answered: then it met nobody, and nothing is wrong.
+    # The port may be released before the second request arrives. Then that request fails, which is fine.
     assert pages[0][0] == 200
     assert all("Signed in" in page for _, page in pages)
     assert [r.path for r in server.sandbox.requests].count("/oauth/token") == 1
 
 
-def test_the_port_is_free_when_the_link_is_too_old(make_panel, server, port, monkeypatch):
-    """Another notebook may want it; the box is there still, and listens again for a new link."""
-    monkeypatch.setattr(panels, "LIFETIME", 0.2)
+def test_expired_link_releases_the_port(make_panel, server, port, monkeypatch):
+    """Another notebook may need the port. The box still works."""
+    monkeypatch.setattr(panel_module, "LIFETIME", 0.2)
     panel = make_panel()
     assert panel.is_listening
 
@@ -129,8 +129,8 @@ def test_the_port_is_free_when_the_link_is_too_old(make_panel, server, port, mon
     assert not panel.is_open
 
 
-def test_anothers_redirect_is_told_where_to_go(make_panel, port):
-    """Two notebooks, one port: the address in the browser is what the other panel wants."""
+def test_redirect_of_another_notebook_gets_the_next_step(make_panel, port):
+    """The page says to paste its address into the other notebook's panel."""
     make_panel()
 
     status, page = get(f"http://127.0.0.1:{port}/callback?code=a&state=of-another")
@@ -140,11 +140,11 @@ def test_anothers_redirect_is_told_where_to_go(make_panel, port):
     assert get(f"http://127.0.0.1:{port}/callback") == (400, callback_server.NOT_FOUND_PAGE)
 
 
-def test_the_end_is_shown_where_the_panel_stands(make_panel, server, shell):
-    """Also if a cell that captures what is displayed runs when the sign-in ends."""
-    shown = []
+def test_result_replaces_the_panel_while_another_cell_captures_outputs(make_panel, server, shell):
+    """A running %%capture does not get the result."""
+    published = []
     publish = shell.display_pub.publish
-    shell.display_pub.publish = lambda data, **more: shown.append((data, more))
+    shell.display_pub.publish = lambda data, **more: published.append((data, more))
     try:
         panel = make_panel()
         with capture_output() as captured:
@@ -152,7 +152,7 @@ def test_the_end_is_shown_where_the_panel_stands(make_panel, server, shell):
     finally:
         shell.display_pub.publish = publish
 
-    data, more = shown[-1]
+    data, more = published[-1]
     assert more["update"]
     assert "Signed in as Sandy Box" in data["text/plain"]
     assert captured.outputs == []
@@ -160,7 +160,7 @@ def test_the_end_is_shown_where_the_panel_stands(make_panel, server, shell):
 
 @contextmanager
 def interrupted(seconds):
-    """Press Ctrl-C that much later, by a real signal: it strikes wherever Python looks at signals."""
+    """Raise KeyboardInterrupt after some seconds, with a real signal, at any point of the code."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -171,7 +171,7 @@ def interrupted(seconds):
 
 
 def sign_in(shell, code):
-    """%gyazo_login and a paste, as far as they come."""
+    """Run %gyazo_login, paste a code, and return the panel."""
     with capture_output():
         shell.run_line_magic("gyazo_login", "--mode panel")
         (panel,) = shell.magics_manager.registry["GyazoMagics"].sign_in._panels[-1:]
@@ -179,25 +179,25 @@ def sign_in(shell, code):
     return panel
 
 
-# A widget of ipywidgets that was half made when it was struck complains when it is forgotten.
+# A widget whose constructor was interrupted causes a warning when it is garbage-collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_at_any_moment_leaves_a_session_that_can_sign_in(shell, server, port):
-    """Two hundred moments, from the magic to the end of the panel; then it is tried again, and works."""
+def test_sign_in_works_after_an_interrupt_at_any_moment(shell, server, port):
+    """200 moments, from the start of the magic to the end of the panel."""
     shell.run_line_magic("load_ext", "gyazo_nb")
-    sign_in(shell, server.sandbox.new_code())  # loads what is loaded once
-    began = time.perf_counter()
+    sign_in(shell, server.sandbox.new_code())  # the first one imports modules
+    start = time.perf_counter()
     sign_in(shell, server.sandbox.new_code())
-    whole = time.perf_counter() - began
-    struck = 0
+    duration = time.perf_counter() - start
+    interrupts = 0
     for moment in range(1, 201):
         with capture_output():
             shell.run_line_magic("gyazo_logout", "")
         try:
-            with interrupted(whole * moment / 200):
+            with interrupted(duration * moment / 200):
                 panel = sign_in(shell, server.sandbox.new_code())
-            struck += panel.was_interrupted or "broken off" in panel._head.value
+            interrupts += panel.was_interrupted or "was not saved" in panel._head.value
         except KeyboardInterrupt:
-            struck += 1
+            interrupts += 1
 
         panel = sign_in(shell, server.sandbox.new_code())
 
@@ -205,6 +205,6 @@ def test_an_interrupt_at_any_moment_leaves_a_session_that_can_sign_in(shell, ser
         assert shell.user_ns["gyazo"].account.user.name == "Sandy Box", moment
     shell.run_line_magic("unload_ext", "gyazo_nb")
 
-    assert struck > 5  # how many strike before the end is chance
+    assert interrupts > 5  # the others came after the end of the sign-in
     assert is_free(port)
-    assert not [thread for thread in threading.enumerate() if "listener" in thread.name]
+    assert not [thread for thread in threading.enumerate() if "callback server" in thread.name]

@@ -1,0 +1,30 @@
+"""The settings as traits of `GyazoMagics`."""
+
+from IPython.utils.capture import capture_output
+
+
+def test_config_shows_no_secret(shell, monkeypatch):
+    """%config prints every trait, and no trait is a secret."""
+    monkeypatch.setenv("GYAZO_CLIENT_SECRET", "s3cr3t")
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", "t0ken")
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    with capture_output() as captured:
+        shell.run_line_magic("config", "GyazoMagics")
+
+    assert "client_secret_variable" in captured.stdout
+    assert "s3cr3t" not in captured.stdout
+    assert "t0ken" not in captured.stdout
+
+
+def test_traits_override_the_environment(shell, monkeypatch):
+    """A trait that is set with %config comes before its variable."""
+    monkeypatch.setenv("GYAZO_CLIENT_ID", "from the environment")
+    monkeypatch.setenv("MY_SECRET", "s3cr3t")
+    monkeypatch.setenv("GYAZO_REDIRECT_URI", "http://127.0.0.1:8765/callback")
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.run_line_magic("config", "GyazoMagics.client_id = 'from a trait'")
+    shell.run_line_magic("config", "GyazoMagics.client_secret_variable = 'MY_SECRET'")
+
+    app = shell.magics_manager.registry["GyazoMagics"].settings.app()
+
+    assert (app.client_id, app.secret.reveal()) == ("from a trait", "s3cr3t")
