@@ -25,7 +25,7 @@ _SWITCH = "add --switch to the same line to change (in Python: switch=True)"
 class Account:
     """The signed-in account: its token, the site, and the source of the token.
 
-    `user` is None until Gyazo was asked.
+    `user` is None until a request has read it.
     """
 
     token: Secret
@@ -35,7 +35,7 @@ class Account:
 
 
 class CurrentAccount:
-    """The account of one session: signed in, or the environment's if nothing else is."""
+    """The current account of one session: the signed-in one, or else the one of the environment."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class CurrentAccount:
         )
 
     def sign_in(self, account: Account) -> None:
-        """Make this the signed-in account, whatever was before."""
+        """Make this the signed-in account. It replaces any other."""
         with self._lock:
             self._signed_in = account
             self._revoked_token, self._ignores_environment = Secret(""), False

@@ -38,7 +38,7 @@ UNNAMED = User(uid="", name="an account that Gyazo did not name", email="")
 
 
 class SignInConnection(Protocol):
-    """What a sign-in needs of a connection, see `client.connection.Connection`."""
+    """The part of a connection that a sign-in uses, see `client.connection.Connection`."""
 
     @property
     def settings(self) -> Settings:
@@ -55,10 +55,10 @@ class SignInConnection(Protocol):
 
 
 class Login:
-    """One attempt to sign in: open `url`, then call `finish(what the browser showed)`.
+    """One attempt to sign in: open `url`, then call `finish` with the address that the browser shows.
 
-    Made by `gyazo.login()`. `finish` may be called again after any error: with another paste, or with
-    nothing, to send the same code again.
+    Made by `gyazo.login()`. `finish` may be called again after any error: with another text, or without
+    one to send the same code again.
     """
 
     def __init__(
@@ -96,16 +96,18 @@ class Login:
         return not self._done and paste.is_redirect_of(address, self._authorization.state)
 
     def finish(self, pasted: str | Secret = "") -> User:
-        """Sign in with what the browser showed, and return the user.
+        """Sign in with the text that the browser showed, and return the user.
 
         >>> login.finish("http://127.0.0.1:8765/callback?code=…&state=…")  # doctest: +SKIP
 
-        Takes the whole address or the bare code. Raises `PasteError` for any other text (nothing was
-        sent then), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others, each
+        Takes the whole address or the bare code. Raises `PasteError` for any other text (before it sends
+        a request), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others, each
         with the next step. Source: RFC 6749 §4.1.2 to §4.1.4
         """
         if not isinstance(pasted, str | Secret):
-            raise ArgumentError("finish takes the text that the browser showed.")
+            raise ArgumentError(
+                "finish() takes a str or a Secret: pass the whole address that the browser shows."
+            )
         pasted = Secret.of(pasted)  # a traceback shows arguments
         with self._lock:
             app = self._check_still_valid(pasted)
@@ -128,7 +130,7 @@ class Login:
             return user
 
     def cancel(self) -> None:
-        """End the attempt, also during an exchange: it signs in no more."""
+        """End the attempt, also during an exchange: it can no longer sign in."""
         self._done = True
 
     @property
@@ -201,7 +203,7 @@ class Login:
 
 
 def request_user(connection: SignInConnection, site: Site, token: Secret) -> User:
-    """Ask Gyazo for the user of a token. A token that may not ask is still a token."""
+    """Request the user of a token. A token without the permission to read its user is valid, too."""
     try:
         return connection.send_once(endpoints.me(site, token))
     except ForbiddenError:

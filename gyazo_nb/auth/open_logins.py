@@ -19,7 +19,7 @@ def _always_allowed() -> None:
 class OpenLogins:
     """The sign-ins of one session that are not finished, and the cells that await one.
 
-    `check_can_await` raises where a cell that awaits would keep the panel from answering.
+    `check_can_await` raises where a cell that awaits would block the panel.
     """
 
     logins: WeakSet[Login] = field(default_factory=WeakSet)

@@ -14,6 +14,7 @@ from gyazo_nb.auth.callback_server import (
     NOT_FOUND_PAGE,
     SIGNED_IN_PAGE,
     WRONG_STATE_PAGE,
+    CallbackSubscription,
     Subscriber,
     can_listen,
     subscribe,
@@ -246,3 +247,28 @@ def test_localhost_is_received_on_ipv4_and_ipv6(port):
 def test_it_can_listen_only_at_plain_http_on_this_machine(uri, possible):
     """Other redirect URIs end elsewhere."""
     assert can_listen(uri) is possible
+
+
+def test_a_subscription_can_start_and_stop_repeatedly(port, uri):
+    """A second start or stop has no effect, and the port is free after each stop."""
+    subscription = CallbackSubscription(uri, Subscriber(lambda _: False, lambda _: False))
+    for _ in range(3):
+        subscription.start()
+        subscription.start()
+        assert subscription.is_active
+        assert request(port, GOOD)[0].status == 400
+
+        subscription.stop()
+        subscription.stop()
+        assert not subscription.is_active
+        with pytest.raises(ConnectionRefusedError):
+            request(port, GOOD)
+
+
+def test_a_subscription_to_a_port_in_use_stays_inactive(port, uri):
+    """The sign-in continues without the redirect: the user can paste the address."""
+    subscription = CallbackSubscription(uri, Subscriber(lambda _: False, lambda _: False))
+    with socket.create_server(("127.0.0.1", port)):
+        subscription.start()
+
+    assert not subscription.is_active
