@@ -1,9 +1,10 @@
-"""One measurement in a process of its own: `python tests/bench/measure.py WHAT URL …` prints seconds.
+"""One measurement in its own process: `python tests/bench/measure.py FUNCTION URL …` prints seconds.
 
-Each peer does the same work: the same files, the same server, the same number at a time.
+A peer does the same work: the same files, the same server, the same number of uploads at a time.
 """
 
 import resource
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -17,15 +18,15 @@ def session(url):
     return Gyazo(TOKEN, auth_url=url, api_url=url, upload_url=url)
 
 
-def warm(url, folder):
-    """A session that has a connection and has loaded everything."""
+def warm_session(url, folder):
+    """A session after its first upload: it is connected, and all modules are imported."""
     gyazo = session(url)
     gyazo.upload(next(Path(folder).iterdir()))
     return gyazo
 
 
 def upload_all(url, folder):
-    gyazo = warm(url, folder)
+    gyazo = warm_session(url, folder)
     paths = sorted(Path(folder).iterdir())
     start = time.perf_counter()
     report = gyazo.upload_all(paths, concurrency=16, progress=False)
@@ -45,12 +46,12 @@ def python_gyazo(url, folder):
     print(time.perf_counter() - start)
 
 
-def one(url, folder, times):
-    """One upload after the other on a warm session, in turn with a bare `httpx.Client`."""
+def single_uploads(url, folder, times):
+    """Uploads by a warm session and by a bare `httpx.Client`, which alternate. Prints two medians."""
     import httpx
 
     data = next(Path(folder).iterdir()).read_bytes()
-    gyazo = warm(url, folder)
+    gyazo = warm_session(url, folder)
     client = httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"})
 
     def ours():
@@ -64,11 +65,11 @@ def one(url, folder, times):
 
     seconds = {ours: [], bare: []}
     for _ in range(int(times)):
-        for do in (ours, bare):
+        for upload, results in seconds.items():
             start = time.perf_counter()
-            do()
-            seconds[do].append(time.perf_counter() - start)
-    print(*(sorted(seconds[do])[len(seconds[do]) // 2] for do in (ours, bare)))
+            upload()
+            results.append(time.perf_counter() - start)
+    print(*map(statistics.median, seconds.values()))
 
 
 def images(url):
@@ -91,41 +92,24 @@ def python_gyazo_images(url):
     print(time.perf_counter() - start, found)
 
 
-def kernels_shell():
-    """A shell with everything loaded that a kernel has loaded."""
+def load_ext():
+    """`%load_ext gyazo_nb` in the shell of a kernel, which has imported its own modules."""
     from ipykernel.zmqshell import ZMQInteractiveShell
 
     shell = ZMQInteractiveShell.instance()
     shell.run_line_magic("load_ext", "autoreload")
-    return shell
-
-
-def load_ext(_):
-    shell = kernels_shell()
     start = time.perf_counter()
     shell.run_line_magic("load_ext", "gyazo_nb")
     print(time.perf_counter() - start)
     assert not {"httpx", "ipywidgets", "tqdm"} & set(sys.modules)
 
 
-def heavy(_):
-    """What %load_ext leaves for later."""
-    kernels_shell()
-    start = time.perf_counter()
-    import httpx
-    import ipywidgets
-
-    print(time.perf_counter() - start)
-    assert httpx
-    assert ipywidgets
-
-
 def memory(url, folder):
-    """The peak above what a warm session holds, in bytes."""
-    gyazo = warm(url, folder)
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """The peak memory of a batch, minus that of the warm session, in bytes."""
+    gyazo = warm_session(url, folder)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = gyazo.upload_all(Path(folder).iterdir(), progress=False)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) * 1024)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
     assert report.ok, report
 
 

@@ -1,7 +1,7 @@
-"""How long a panel takes to be on the page: `%gyazo_login` beside a bare `VBox` of the same controls.
+"""The time until a panel is visible: `%gyazo_login` beside a bare `VBox` of the same controls.
 
-Prints two medians in seconds, from the run of the cell to the box. In a real JupyterLab and Chromium, in
-one notebook, in turn; everything is imported beforehand.
+Prints two medians in seconds, from the start of the cell to the text box, in a real JupyterLab and
+Chromium. The two cells alternate in one notebook; all modules are imported before.
 """
 
 import shutil
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from support.jupyterlab_driver import CHROMIUM, SECONDS, Lab, Notebook
+from support.jupyterlab_driver import CHROMIUM_OPTIONS, SECONDS, JupyterServer, Notebook
 
 from gyazo_nb.sandbox import Sandbox, serve
 
@@ -20,11 +20,11 @@ BARE = """\
 import ipywidgets as w
 from IPython.display import display
 head, box = w.HTML("<b>Sign in</b>"), w.Text(description="Address or code", continuous_update=False)
-button, again = w.Button(description="Sign in"), w.Button(description="Try again")
-display(w.VBox([head, w.HBox([box, button]), w.HTML(), again]))
+button, retry = w.Button(description="Sign in"), w.Button(description="Try again")
+display(w.VBox([head, w.HBox([box, button]), w.HTML(), retry]))
 """
-# From the command that runs the cell until its output holds a box that is laid out.
-UNTIL_THERE = """async (index) => {
+# The seconds from the start of the cell until its output has a visible text box.
+TIME_TO_BOX = """async (index) => {
     const panel = window.jupyterapp.shell.currentWidget;
     panel.content.activeCellIndex = index;
     const output = panel.content.widgets[index].outputArea.node;
@@ -43,26 +43,27 @@ def main():
         serve(Sandbox()) as server,
         sync_playwright() as playwright,
     ):
-        lab = Lab(Path(root), server.variables)
-        lab.start()
+        jupyter = JupyterServer(Path(root), server.variables)
+        jupyter.start()
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM
+            executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
         )
         try:
             page = browser.new_page(viewport={"width": 1200, "height": 900})
             page.set_default_timeout(60 * SECONDS)
             cells = ["%load_ext gyazo_nb", "%gyazo_login", BARE]
-            notebook = Notebook(page, lab, lab.write(cells, KERNEL)).open()
+            notebook = Notebook(page, jupyter, jupyter.write_notebook(cells, KERNEL)).open()
             notebook.run(0)
             seconds = {1: [], 2: []}
             for _ in range(ROUNDS + 2):
-                for index, found in seconds.items():
-                    found.append(page.evaluate(UNTIL_THERE, index))
-                    notebook.finished(index)
-            print(*(statistics.median(found[2:]) for found in seconds.values()))
+                for index, results in seconds.items():
+                    results.append(page.evaluate(TIME_TO_BOX, index))
+                    notebook.wait_finished(index)
+            # The first two rounds are warm-up.
+            print(*(statistics.median(results[2:]) for results in seconds.values()))
         finally:
             browser.close()
-            lab.stop()
+            jupyter.stop()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The other side of a measurement: a server that costs as little as asyncio can.
+"""The server of the benchmarks. It uses as little CPU time as asyncio allows.
 
-    python tests/bench/server.py 0.05      prints its address; answers 50 ms after each request
+    python tests/bench/server.py 0.05      prints its address; replies 50 ms after each request
 
-It is no sandbox: it believes everything and keeps nothing, so that what is measured is the client.
+It checks and stores nothing, unlike the sandbox, so that the benchmarks measure the client.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ PAGE = 100
 
 
 class Connection(asyncio.Protocol):
-    """One connection, kept open, one request after the other."""
+    """One keep-alive connection, one request after the other."""
 
     delay = 0.0
     total = 10_000
@@ -23,41 +23,41 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         self.buffer = bytearray()
-        self.left = -1  # bytes of the body that are to come; -1 before the headers
+        self.missing = -1  # bytes of the body that have not arrived; -1 before the headers
 
     def data_received(self, data):
-        if self.left > 0:  # the body is counted and dropped
-            self.left -= len(data)
+        if self.missing > 0:  # the body is counted and dropped
+            self.missing -= len(data)
         else:
             self.buffer += data
-        if self.left < 0 and (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+        if self.missing < 0 and (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = bytes(self.buffer[:end])
             lines = head.lower().split(b"\r\n")
             length = next((int(x[15:]) for x in lines if x.startswith(b"content-length:")), 0)
             if any(x.startswith(b"expect:") for x in lines):
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.target = head.split(b" ", 2)[1].decode()
-            self.left = length - (len(self.buffer) - end - 4)
+            self.missing = length - (len(self.buffer) - end - 4)
             self.buffer.clear()
-        if self.left == 0:
-            self.left = -1
+        if self.missing == 0:
+            self.missing = -1
             if self.delay:
-                asyncio.get_running_loop().call_later(self.delay, self.answer, self.target)
+                asyncio.get_running_loop().call_later(self.delay, self.reply, self.target)
             else:
-                self.answer(self.target)
+                self.reply(self.target)
 
-    def answer(self, target):
-        headers, body = self.uploaded() if "upload" in target else self.page(target)
+    def reply(self, target):
+        headers, body = self.upload_reply() if "upload" in target else self.page_reply(target)
         self.transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n%s\r\n%s" % (len(body), headers, body)
         )
 
-    def uploaded(self):
+    def upload_reply(self):
         Connection.count += 1
         return b"", json.dumps(image(Connection.count)).encode()
 
-    def page(self, target):
+    def page_reply(self, target):
         page = int(target.partition("page=")[2].partition("&")[0] or 1)
         first = (page - 1) * PAGE
         entries = [image(n) for n in range(first, min(first + PAGE, self.total))]
@@ -83,7 +83,7 @@ async def main():
     Connection.delay = float(sys.argv[1])
     if len(sys.argv) > 2:
         Connection.total = int(sys.argv[2])
-    # TCP by name: asyncio switches Nagle's delay off, 40 ms an answer, only where it reads that.
+    # With the protocol named, asyncio sets TCP_NODELAY. Without it, each reply takes 40 ms longer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = await asyncio.get_running_loop().create_server(Connection, sock=listener, backlog=1024)
