@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ class _Run:
 
     driver: Driver
     pool: WorkerPool[Image]
-    bar: tqdm[Any]
+    bar: tqdm[Any] | None
     journal: Journal | None
 
 
@@ -193,13 +193,15 @@ class Batch:
             self._retain(pending)
             self.report.results[index] = Failure(index, pending.item, outcome)
             self._failed += 1
-            run.bar.set_postfix(failed=self._failed, refresh=False)
         else:
             self.report.results[index] = outcome
             del self._pending[index]
             if pending.rendered is not None and pending.is_retained:
                 self._retained -= pending.rendered.size
-        run.bar.update()
+        if run.bar is not None:
+            if self._failed:
+                run.bar.set_postfix(failed=self._failed, refresh=False)
+            run.bar.update()
 
     def _retain(self, pending: _Pending) -> None:
         """Keep the rendered picture for a retry, if there is room."""
@@ -254,15 +256,16 @@ class Batch:
             self.report.running = False
             self._lock.release()
 
-    def _progress_bar(self) -> tqdm[Any]:
-        from tqdm.auto import tqdm  # noqa: PLC0415 -- loads ipywidgets, which %load_ext must not
+    def _progress_bar(self) -> AbstractContextManager[tqdm[Any] | None]:
+        if not self._progress:
+            return nullcontext()
+        from tqdm.auto import tqdm  # noqa: PLC0415 -- takes 40 ms, loads ipywidgets, starts a thread
 
         return tqdm(
             desc="Uploading",
             total=self._source.total,
             initial=len(self.report.images),
             unit="image",
-            disable=not self._progress,
         )
 
 

@@ -1,4 +1,4 @@
-"""The connection sends as the current account, and replaces it only where the caller asks for it."""
+"""`Connection` sends as the current account, and replaces it only where the caller asks for that."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ import pytest
 
 from gyazo_nb import Account, OtherAccountError, Secret, User
 from gyazo_nb.api import endpoints
+from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.connection import Connection
 from gyazo_nb.sandbox import Fault
 from gyazo_nb.settings import Settings
@@ -14,18 +15,18 @@ from gyazo_nb.settings import Settings
 
 @pytest.fixture
 def connection(urls):
-    connection = Connection(Settings(urls.get))
+    connection = Connection(Settings(urls.get), open_logins=OpenLogins())
     yield connection
     connection.close()
 
 
 def account(connection, name, token=None):
-    user = User(uid=name, name=name, email="") if name else None
+    user = User(uid=name, name=name, email="")
     return Account(Secret(token or f"token-of-{name}"), connection.settings.site(), user, "a test")
 
 
-def test_the_same_user_may_sign_in_again(connection):
-    """With another token, as after a second sign-in."""
+def test_same_user_may_sign_in_again(connection):
+    """A second sign-in brings another token."""
     connection.sign_in(account(connection, "A"), switch=False)
 
     connection.sign_in(account(connection, "A", "another"), switch=False)
@@ -33,10 +34,20 @@ def test_the_same_user_may_sign_in_again(connection):
     assert connection.known_token() == Secret("another")
 
 
-def test_an_account_that_signed_in_during_the_check_is_not_replaced(
-    connection, server, monkeypatch
-):
-    """Asking for the user of the environment's token takes time; the sign-in of that time counts."""
+def test_another_user_replaces_the_account_only_with_switch(connection):
+    """The error names both."""
+    connection.sign_in(account(connection, "A"), switch=False)
+
+    with pytest.raises(OtherAccountError, match="This is B, but A is signed in: add --switch"):
+        connection.sign_in(account(connection, "B"), switch=False)
+    assert connection.known_user().name == "A"
+
+    connection.sign_in(account(connection, "B"), switch=True)
+    assert connection.known_user().name == "B"
+
+
+def test_account_that_signs_in_during_the_check_is_not_replaced(connection, server, monkeypatch):
+    """To compare, the connection asks for the user of the environment's token, which takes time."""
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
     user = connection.send_once(endpoints.me(*connection.signed_in()))
     server.sandbox.faults.append(Fault(path="/api/users/me", delay=0.5))
@@ -58,3 +69,22 @@ def test_an_account_that_signed_in_during_the_check_is_not_replaced(
     assert connection.current.account.user.name == "A"
     (message,) = errors
     assert message.startswith(f"This is {user.uid}, but A is signed in: add --switch")
+
+
+def test_threads_share_one_transport(connection):
+    """The first call creates it, also if 16 threads make the first call at the same time."""
+    transports = []
+    start = threading.Barrier(16)
+
+    def work():
+        start.wait()
+        transports.append(connection.transport)
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(transports) == 16
+    assert len(set(map(id, transports))) == 1

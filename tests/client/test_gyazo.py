@@ -1,17 +1,24 @@
-"""Every call of `Gyazo`, blocking and awaited, against a Gyazo that keeps the rules."""
+"""`Gyazo`: every call, blocking and async, against the sandbox."""
 
 import copy
+import inspect
 import io
 import logging
 import pickle
+import re
+import sys
 import threading
 from datetime import UTC, datetime
 
 import httpx
+import PIL.Image
 import pytest
+from IPython.core.completer import IPCompleter, provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 from support.helpers import PNG
 
 from gyazo_nb import (
+    Account,
     ArgumentError,
     ConfigError,
     Gyazo,
@@ -20,18 +27,28 @@ from gyazo_nb import (
     NotFoundError,
     NotLoggedInError,
     PictureError,
+    PlanError,
     Secret,
+    Site,
     UnauthorizedError,
+    User,
 )
+from gyazo_nb.sandbox import Account as SandboxAccount
+from gyazo_nb.sandbox import Fault, Sandbox, serve
 
 
-def test_me(call, gyazo):
-    """Whose token it is."""
-    assert call(gyazo, "me").name == "Sandy Box"
+def small_picture():
+    """A PNG of 4 by 3 pixels that Pillow can open."""
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (4, 3), "red").save(out, "PNG")
+    return out.getvalue()
 
 
-def test_an_upload_arrives_byte_for_byte(call, gyazo, server):
-    """What was given is what is stored, and the Image names it."""
+# ── uploads ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_upload_stores_the_same_bytes(call, gyazo, server):
+    """The returned image names the stored one."""
     image = call(gyazo, "upload", PNG, title="Höhe <b>")
 
     assert [stored.data for stored in server.sandbox.images] == [PNG]
@@ -40,8 +57,8 @@ def test_an_upload_arrives_byte_for_byte(call, gyazo, server):
     assert image.permalink_url == f"{server.url}/{image.image_id}"
 
 
-def test_every_documented_field_is_sent(call, gyazo, server):
-    """The eight fields of the upload's documentation, in the form that it wants."""
+def test_upload_sends_every_documented_field(call, gyazo, server):
+    """The eight fields, in the documented format."""
     call(
         gyazo,
         "upload",
@@ -68,45 +85,45 @@ def test_every_documented_field_is_sent(call, gyazo, server):
     }
 
 
-def test_fields_that_are_not_given_are_not_sent(call, gyazo, server):
-    """Gyazo's own defaults hold."""
+def test_upload_omits_fields_that_are_not_given(call, gyazo, server):
+    """The defaults of Gyazo apply."""
     call(gyazo, "upload", PNG)
 
     assert server.sandbox.images[0].fields == {}
 
 
-@pytest.mark.parametrize("form", ["path", "text", "file", "bytes", "bytearray"])
-def test_an_upload_takes_paths_files_and_bytes(call, gyazo, server, tmp_path, form):
-    """The same picture, however it is given."""
+@pytest.mark.parametrize("kind", ["path", "text", "file", "bytes", "bytearray"])
+def test_upload_takes_paths_files_and_bytes(call, gyazo, server, tmp_path, kind):
+    """Each sends the same picture."""
     path = tmp_path / "a name with ü.png"
     path.write_bytes(PNG)
     with path.open("rb") as file:
-        things = {
+        pictures = {
             "path": path,
             "text": str(path),
             "file": file,
             "bytes": PNG,
             "bytearray": bytearray(PNG),
         }
-        call(gyazo, "upload", things[form])
+        call(gyazo, "upload", pictures[kind])
 
     assert server.sandbox.images[0].data == PNG
 
 
-def test_a_files_length_is_always_sent(call, gyazo, server, tmp_path):
-    """Gyazo answers 411 to an upload in chunks: a file's length is sent ahead."""
+def test_upload_of_a_file_sends_its_length(call, gyazo, server, tmp_path):
+    """Gyazo replies 411 to a chunked upload."""
     path = tmp_path / "large.png"
     path.write_bytes(PNG + bytes(3_000_000))
 
     call(gyazo, "upload", path)
 
-    asked = next(r for r in server.sandbox.requests if r.path == "/api/upload")
-    assert asked.content_length > 3_000_000
-    assert "transfer-encoding" not in asked.headers
+    request = next(r for r in server.sandbox.requests if r.path == "/api/upload")
+    assert request.content_length > 3_000_000
+    assert "transfer-encoding" not in request.headers
 
 
-def test_the_local_files_name_is_not_sent(gyazo, server, tmp_path):
-    """A path may say more than its owner wants."""
+def test_upload_does_not_send_the_name_of_a_local_file(gyazo, server, tmp_path):
+    """The name may be private."""
     path = tmp_path / "private-name.png"
     path.write_bytes(PNG)
 
@@ -115,16 +132,51 @@ def test_the_local_files_name_is_not_sent(gyazo, server, tmp_path):
     assert "private-name" not in repr(server.sandbox.images) + repr(image)
 
 
-def test_identical_bytes_give_the_image_that_is_there(call, gyazo, server):
-    """Uploading twice is harmless."""
+def test_upload_of_identical_bytes_returns_the_existing_image(call, gyazo, server):
+    """A second upload does not add an image."""
     first, second = call(gyazo, "upload", PNG), call(gyazo, "upload", PNG)
 
     assert first.image_id == second.image_id
     assert len(server.sandbox.images) == 1
 
 
-def test_images_is_a_page_newest_first(call, gyazo):
-    """Pages count from one; the total comes along."""
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (5, "This int is not a picture"),
+        (None, "NoneType is not a picture"),
+        (b"", "The data is empty"),
+        (b"<html>hello</html>", "is text, not a picture"),
+        ("no-such-file.png", "The file 'no-such-file.png' does not exist"),
+        (".", "is a folder"),
+        ("", "not the path"),
+        ("http://127.0.0.1:1/a.png", "could not be fetched from 127.0.0.1 .ConnectError"),
+        ("data:image/png;base64,aaaa", "not the path"),
+        (io.StringIO("text"), "mode 'rb'"),
+        (io.BytesIO(b""), "is empty"),
+    ],
+)
+def test_upload_of_an_object_that_is_not_a_picture_is_refused(call, gyazo, server, item, message):
+    """The error names the problem, and no request is sent."""
+    with pytest.raises(PictureError, match=message):
+        call(gyazo, "upload", item)
+
+    assert server.sandbox.requests == []
+
+
+def test_upload_refuses_an_unknown_field(call, gyazo, server):
+    """With the TypeError of every unknown keyword."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'titel'"):
+        call(gyazo, "upload", PNG, titel="a")
+
+    assert server.sandbox.requests == []
+
+
+# ── images ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_images_returns_a_page_newest_first(call, gyazo):
+    """Pages count from 1, and the page has the total."""
     ids = [gyazo.upload(PNG + bytes([n])).image_id for n in range(5)]
 
     page = call(gyazo, "images", page=2, per_page=2)
@@ -136,91 +188,74 @@ def test_images_is_a_page_newest_first(call, gyazo):
 @pytest.mark.parametrize(
     "arguments", [{"page": 0}, {"per_page": 101}, {"per_page": 0}, {"page": 1.5}]
 )
-def test_a_page_out_of_range_is_not_asked_for(call, gyazo, server, arguments):
-    """The range is documented: 1 to 100."""
-    before = len(server.sandbox.requests)
-
+def test_images_refuses_a_page_out_of_range(call, gyazo, server, arguments):
+    """The documented page size is 1 to 100. No request is sent."""
     with pytest.raises(ArgumentError, match="must be a whole number"):
         call(gyazo, "images", **arguments)
 
-    assert len(server.sandbox.requests) == before
+    assert server.sandbox.requests == []
 
 
-@pytest.mark.parametrize("by", ["id", "page", "picture"])
-def test_image_by_id_or_address(call, gyazo, by):
-    """The id, the page's address and the picture's address name the same image."""
+@pytest.mark.parametrize("form", ["id", "page", "picture"])
+def test_image_takes_an_id_or_an_address(call, gyazo, form):
+    """The address of the page and of the picture name the same image."""
     uploaded = gyazo.upload(PNG, title="T")
-    name = {"id": uploaded.image_id, "page": uploaded.permalink_url, "picture": uploaded.url}[by]
+    names = {"id": uploaded.image_id, "page": uploaded.permalink_url, "picture": uploaded.url}
 
-    image = call(gyazo, "image", name)
+    image = call(gyazo, "image", names[form])
 
     assert (image.image_id, image.title) == (uploaded.image_id, "T")
 
 
 @pytest.mark.parametrize("text", ["", "../users/me", "a b", "https://gyazo.com/", "a/b/c"])
-def test_what_is_no_id_is_not_asked_for(call, gyazo, server, text):
-    """A path cannot be smuggled into the address."""
-    with pytest.raises(ArgumentError, match="no image id"):
+def test_image_refuses_a_text_that_is_not_an_id(call, gyazo, server, text):
+    """A path in it cannot change the address of the request."""
+    with pytest.raises(ArgumentError, match="not an image id"):
         call(gyazo, "image", text)
 
     assert server.sandbox.requests == []
 
 
-def test_delete_by_image_or_id(call, gyazo, server):
-    """An Image or its id; what is gone is NotFound."""
-    one, two = gyazo.upload(PNG + b"1"), gyazo.upload(PNG + b"2")
+def test_search_returns_the_matching_images(call, gyazo, server):
+    """The page size is sent as `per`."""
+    for n in range(5):
+        server.sandbox.add_image(PNG + bytes([n]), title=f"loss {n}")
+    server.sandbox.add_image(PNG + b"x", title="gain")
 
-    assert call(gyazo, "delete", one).image_id == one.image_id
-    assert call(gyazo, "delete", two.image_id).type == "png"
-    assert server.sandbox.images == []
-    with pytest.raises(NotFoundError):
-        call(gyazo, "delete", one)
+    page = call(gyazo, "search", "loss", page=2, per=2)
+
+    assert len(page) == 2
+    assert all(image.title.startswith("loss") for image in page)
+    assert "per=2" in server.sandbox.requests[-1].query
+    assert "per_page" not in server.sandbox.requests[-1].query
+
+
+def test_search_on_a_free_plan_names_the_plan_and_an_alternative(call):
+    """The 402 also keeps the message of Gyazo."""
+    with serve(Sandbox(accounts=[SandboxAccount()])) as server:
+        gyazo = Gyazo(server.sandbox.new_token(), api_url=server.url)
+
+        with pytest.raises(PlanError, match=r"paid plan.*gyazo.com/pricing.*images\(\)") as caught:
+            call(gyazo, "search", "loss")
+
+        assert (caught.value.status, "Upgrade" in caught.value.message) == (402, True)
+        gyazo.close()
 
 
 @pytest.mark.parametrize(
-    ("thing", "words"),
-    [
-        (5, "This int is not a picture"),
-        (None, "NoneType is not a picture"),
-        (b"", "The data is empty"),
-        (b"<html>hello</html>", "is text, not a picture"),
-        ("no-such-file.png", "'no-such-file.png' does not exist"),
-        (".", "is a folder"),
-        ("", "not the path"),
-        ("http://127.0.0.1:1/a.png", "could not be fetched from 127.0.0.1 .ConnectError"),
-        ("data:image/png;base64,aaaa", "not the path"),
-        (io.StringIO("text"), "mode 'rb'"),
-        (io.BytesIO(b""), "is empty"),
-    ],
+    ("query", "options"),
+    [("", {}), ("  ", {}), ("x" * 201, {}), ("x", {"page": 0}), ("x", {"per": 101})],
 )
-def test_what_is_no_picture_gets_a_sentence(call, gyazo, server, thing, words):
-    """The sentence names what is wrong, and nothing is sent."""
-    with pytest.raises(PictureError, match=words):
-        call(gyazo, "upload", thing)
+def test_search_refuses_a_query_or_page_out_of_range(call, gyazo, server, query, options):
+    """A query has up to 200 characters."""
+    with pytest.raises(ArgumentError):
+        call(gyazo, "search", query, **options)
 
     assert server.sandbox.requests == []
 
 
-def test_before_the_sign_in_every_call_says_what_to_run(call, signed_out, server):
-    """The next step, and no request."""
-    for name, *arguments in (
-        ("me",),
-        ("images",),
-        ("search", "x"),
-        ("update", "a"),
-        ("request", "GET", "/api"),
-        ("upload", PNG),
-        ("image", "a"),
-        ("delete", "a"),
-    ):
-        with pytest.raises(NotLoggedInError, match="%gyazo_login"):
-            call(signed_out, name, *arguments)
-
-    assert server.sandbox.requests == []
-
-
-def test_update_changes_texts(call, gyazo, server):
-    """Description and alternative text; what is not given stays, and nothing is an argument."""
+def test_update_changes_only_the_given_texts(call, gyazo, server):
+    """It takes an image or an id, and needs at least one text."""
     image = gyazo.upload(PNG, desc="before")
 
     assert call(gyazo, "update", image, alt_text="A curve").alt_text == "A curve"
@@ -232,14 +267,96 @@ def test_update_changes_texts(call, gyazo, server):
         call(gyazo, "update", image)
 
 
-def test_easy_upload_needs_no_sign_in(call, signed_out, server, monkeypatch, tmp_path):
-    """The client id alone; the link that comes back makes the picture the browser's."""
+def test_delete_takes_an_image_or_an_id(call, gyazo, server):
+    """A deleted image is not found."""
+    one, two = gyazo.upload(PNG + b"1"), gyazo.upload(PNG + b"2")
+
+    assert call(gyazo, "delete", one).image_id == one.image_id
+    assert call(gyazo, "delete", two.image_id).type == "png"
+    assert server.sandbox.images == []
+    with pytest.raises(NotFoundError):
+        call(gyazo, "delete", one)
+
+
+def test_downloads_of_an_image_send_no_token(call, gyazo, server):
+    """For an image of an upload, of the list, of the detail and of a search."""
+    image = call(gyazo, "upload", small_picture(), title="T")
+    for one in (image, gyazo.images()[0], gyazo.image(image.image_id), gyazo.search("T")[0]):
+        server.sandbox.requests.clear()
+        assert call(one, "download") == small_picture()
+        assert call(one, "open").size == (4, 3)
+        assert not [r for r in server.sandbox.requests if "authorization" in r.headers]
+        assert {r.headers["accept"] for r in server.sandbox.requests} == {"*/*"}
+
+
+def test_download_follows_a_redirect_to_another_host_without_the_token(call, gyazo, server):
+    """Such a request holds no secret."""
+    image = gyazo.upload(small_picture())
+    with serve() as other:
+        copied = other.sandbox.add_image(small_picture())
+        target = {"Location": f"{other.url}/{copied.image_id}.png"}
+        server.sandbox.faults.append(Fault(status=302, headers=target, path=f"/{image.image_id}"))
+
+        assert call(image, "download") == small_picture()
+
+        token = gyazo.account.token.reveal()
+        assert token not in repr([r.headers for r in other.sandbox.requests])
+
+
+def test_open_of_a_damaged_picture_names_download(call, gyazo):
+    """Pillow's own error is not shown."""
+    image = gyazo.upload(PNG[:20] + b"not really")
+
+    with pytest.raises(PictureError, match=r"download\(\)"):
+        call(image, "open")
+
+
+def test_open_without_pillow_names_the_package(gyazo, monkeypatch):
+    """The error has the command that installs it."""
+    image = gyazo.upload(small_picture())
+    monkeypatch.setitem(sys.modules, "PIL", None)
+
+    with pytest.raises(PictureError, match="%pip install pillow"):
+        image.open()
+
+
+# ── other calls ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_me_returns_the_user_of_the_token(call, gyazo):
+    """The default account of the sandbox."""
+    assert call(gyazo, "me").name == "Sandy Box"
+
+
+def test_oembed_sends_no_token(call, signed_out, gyazo, server):
+    """Signed in or not, for an image or an address."""
+    image = gyazo.upload(small_picture())
+    server.sandbox.requests.clear()
+
+    assert call(signed_out, "oembed", image.permalink_url).width == 4
+    assert call(gyazo, "oembed", image).url == image.url
+
+    for request in server.sandbox.requests:
+        assert "authorization" not in request.headers
+        assert "access_token" not in request.query
+
+
+def test_oembed_of_an_unknown_image_is_not_found(call, signed_out):
+    """And an id, which is not an address, is refused."""
+    with pytest.raises(NotFoundError):
+        call(signed_out, "oembed", f"https://gyazo.com/{'0' * 32}")
+    with pytest.raises(ArgumentError, match="not a web address"):
+        call(signed_out, "oembed", "0" * 32)
+
+
+def test_easy_upload_works_without_a_sign_in(call, signed_out, server, monkeypatch, tmp_path):
+    """The client id is enough. The browser that opens the link becomes the owner of the picture."""
     monkeypatch.setenv("GYAZO_CLIENT_ID", server.variables["GYAZO_CLIENT_ID"])
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
 
-    for thing in (PNG, path, io.BytesIO(PNG)):
-        easy = call(signed_out, "easy_upload", thing, title="T", desc="D", referer_url="http://x/")
+    for item in (PNG, path, io.BytesIO(PNG)):
+        easy = call(signed_out, "easy_upload", item, title="T", desc="D", referer_url="http://x/")
         httpx.get(easy.url)
 
         assert easy.expires_at > datetime.now(UTC)
@@ -250,8 +367,16 @@ def test_easy_upload_needs_no_sign_in(call, signed_out, server, monkeypatch, tmp
         )
 
 
+def test_easy_upload_sends_a_default_referer(call, signed_out, server):
+    """Gyazo requires one; the address of the notebook is not sent."""
+    client_id = server.variables["GYAZO_CLIENT_ID"]
+    httpx.get(call(signed_out, "easy_upload", PNG, client_id=client_id).url)
+
+    assert server.sandbox.images[0].fields == {"referer_url": "http://localhost/"}
+
+
 def test_easy_upload_without_a_client_id_names_the_setting(call, gyazo, server):
-    """And with an unknown one, Gyazo's no; the token is not sent even by who is signed in."""
+    """So does the error for an unknown id. The token of a signed-in account is not sent."""
     with pytest.raises(ConfigError, match="GYAZO_CLIENT_ID"):
         call(gyazo, "easy_upload", PNG)
     with pytest.raises(InvalidClientError, match="check GYAZO_CLIENT_ID"):
@@ -261,8 +386,8 @@ def test_easy_upload_without_a_client_id_names_the_setting(call, gyazo, server):
     assert "authorization" not in server.sandbox.requests[-1].headers
 
 
-def test_request_asks_anything_else(call, gyazo, server):
-    """A path or a whole address, parameters, a form, JSON; the JSON of the answer."""
+def test_request_calls_any_endpoint(call, gyazo, server):
+    """By a path or a whole address, with parameters, a form or JSON. It returns the JSON of the reply."""
     image = gyazo.upload(PNG)
     page = f"/api/images/{image.image_id}"
 
@@ -293,8 +418,8 @@ def test_request_asks_anything_else(call, gyazo, server):
         "ftp://{host}/",
     ],
 )
-def test_request_sends_the_token_to_gyazo_alone(call, gyazo, server, path):
-    """Another host, scheme or port is refused before anything is sent."""
+def test_request_sends_the_token_only_to_gyazo(call, gyazo, server, path):
+    """Another host, scheme or port is refused before the first request."""
     host = server.url.partition("://")[2]
 
     with pytest.raises(ArgumentError):
@@ -303,28 +428,49 @@ def test_request_sends_the_token_to_gyazo_alone(call, gyazo, server, path):
     assert server.sandbox.requests == []
 
 
-def test_a_path_cannot_leave_the_host(gyazo, server):
-    """Slashes in front belong to the path."""
+def test_request_keeps_leading_slashes_in_the_path(gyazo, server):
+    """A path cannot name another host, and a method cannot contain a blank."""
     with pytest.raises(NotFoundError):
         gyazo.request("GET", "//evil.example/api")
     with pytest.raises(NotFoundError):
         gyazo.request("GET", "@evil.example/api")
 
     assert len(server.sandbox.requests) == 2
-    with pytest.raises(ArgumentError, match="no method"):
+    with pytest.raises(ArgumentError, match="not an HTTP method"):
         gyazo.request("GET /", "/api")
 
 
-def test_a_revoked_token_says_so(call, gyazo, server):
-    """Tokens have no expiry: a 401 means deleted or revoked."""
+# ── the account ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_call_before_the_sign_in_names_the_magic(call, signed_out, server):
+    """And sends no request."""
+    for name, *arguments in (
+        ("me",),
+        ("images",),
+        ("search", "x"),
+        ("update", "a"),
+        ("request", "GET", "/api"),
+        ("upload", PNG),
+        ("image", "a"),
+        ("delete", "a"),
+    ):
+        with pytest.raises(NotLoggedInError, match="%gyazo_login"):
+            call(signed_out, name, *arguments)
+
+    assert server.sandbox.requests == []
+
+
+def test_revoked_token_raises_an_error_that_names_the_magic(call, gyazo, server):
+    """Tokens do not expire: a 401 means deleted or revoked."""
     server.sandbox.revoke(gyazo.account.token.reveal())
 
     with pytest.raises(UnauthorizedError, match="deleted or revoked.*%gyazo_login"):
         call(gyazo, "me")
 
 
-def test_the_token_comes_from_the_environment(call, server, monkeypatch):
-    """GYAZO_ACCESS_TOKEN and the addresses are read when they are needed."""
+def test_token_and_addresses_are_read_from_the_environment_at_each_call(call, server, monkeypatch):
+    """The variables are set after the session was created."""
     gyazo = Gyazo()
     monkeypatch.setenv("GYAZO_API_URL", server.url)
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", f" {server.sandbox.new_token()}\n")
@@ -334,16 +480,22 @@ def test_the_token_comes_from_the_environment(call, server, monkeypatch):
 
 
 @pytest.mark.parametrize("token", ["", "  ", "two words", "line\nbreak", "ümlaut", "nul\x00"])
-def test_what_is_no_token_is_refused_without_showing_it(token):
-    """The sentence does not repeat it."""
-    with pytest.raises(ConfigError, match="no access token") as caught:
+def test_malformed_token_is_refused_without_showing_it(token):
+    """The error does not repeat the token."""
+    with pytest.raises(ConfigError, match="not an access token") as caught:
         Gyazo(token)
 
     assert not token.strip() or token not in str(caught.value)
 
 
-def test_wrong_settings_are_named_when_they_are_used(monkeypatch):
-    """Making a session never fails; the first call says which setting is wrong."""
+def test_token_may_be_a_secret(urls, server):
+    """So a caller need not reveal it."""
+    with Gyazo(Secret(server.sandbox.new_token()), **urls) as gyazo:
+        assert gyazo.me().name == "Sandy Box"
+
+
+def test_wrong_setting_is_named_at_the_first_call(monkeypatch):
+    """Creating a session does not fail."""
     monkeypatch.setenv("GYAZO_API_URL", "ftp://example.com")
     gyazo = Gyazo()
 
@@ -352,31 +504,34 @@ def test_wrong_settings_are_named_when_they_are_used(monkeypatch):
         gyazo.login()
 
 
-def test_the_token_is_shown_nowhere(gyazo, server, caplog):
+# ── the session ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_token_is_not_shown_anywhere(gyazo, caplog):
     """Not in repr, str, vars, a pickle, a copy, the account, or a log at DEBUG."""
     caplog.set_level(logging.DEBUG)
     token = gyazo.account.token.reveal()
     gyazo.upload(PNG)
-    shown = [repr(gyazo), str(gyazo), repr(vars(gyazo)), repr(gyazo.account), caplog.text]
+    texts = [repr(gyazo), str(gyazo), repr(vars(gyazo)), repr(gyazo.account), caplog.text]
     for attempt in (pickle.dumps, copy.deepcopy, copy.copy):
-        with pytest.raises(TypeError, match="not written anywhere") as caught:
+        with pytest.raises(TypeError, match="cannot be pickled") as caught:
             attempt(gyazo)
-        shown.append(str(caught.value))
+        texts.append(str(caught.value))
 
     assert "/api/upload" in caplog.text
-    assert not [text for text in shown if token in text]
+    assert not [text for text in texts if token in text]
 
 
-def test_a_session_is_closed_and_can_be_used_again(gyazo):
-    """close() lets go of connections, not of the token."""
+def test_closed_session_can_be_used_again(gyazo):
+    """`close` closes the connections, and keeps the token."""
     gyazo.me()
     gyazo.close()
 
     assert gyazo.me().name == "Sandy Box"
 
 
-def test_threads_share_a_session(gyazo, server):
-    """Eight threads, one session, four hundred calls: no error, no mix-up."""
+def test_eight_threads_share_a_session(gyazo, server):
+    """400 calls end without an error, each with its own result."""
     errors = []
 
     def work(number):
@@ -397,7 +552,54 @@ def test_threads_share_a_session(gyazo, server):
     assert len(server.sandbox.images) == 200
 
 
-def test_a_secret_is_taken_as_a_token(urls, server):
-    """Whoever holds the token as a Secret need not reveal it."""
-    with Gyazo(Secret(server.sandbox.new_token()), **urls) as gyazo:
-        assert gyazo.me().name == "Sandy Box"
+def test_notebook_shows_the_account_without_a_request(gyazo, signed_out, server, monkeypatch):
+    """Signed out, with an unknown user, with a known user, and with a wrong setting. Names are escaped."""
+    shown = signed_out._repr_html_()
+    assert "%gyazo_login" in shown
+
+    shown = gyazo._repr_html_()
+    assert "with the token from the argument" in shown
+    assert "gyazo.me()" in shown
+
+    user = User(uid="1", name="<b>Sandy</b>", email="s@example.com")
+    gyazo._connection.current.sign_in(Account(gyazo.account.token, Site(), user, "%gyazo_login"))
+    shown = gyazo._repr_html_()
+    assert "&lt;b&gt;Sandy" in shown
+    assert "<b>Sandy" not in shown
+    assert gyazo.account.token.reveal() not in shown
+
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", "two words")
+    assert "not an access token" in Gyazo()._repr_html_()
+    assert server.sandbox.requests == []
+
+
+def test_tab_completes_every_call(gyazo):
+    """`gyazo.` and Tab."""
+    completer = IPCompleter(InteractiveShell(), namespace={"gyazo": gyazo})
+    with provisionalcompleter():
+        found = {c.text.strip(".") for c in completer.completions("gyazo.", 6)}
+
+    assert {"upload", "aupload", "images", "search", "easy_upload", "request", "me"} <= found
+
+
+def test_every_call_has_a_signature_an_example_and_a_source():
+    """For Shift-Tab. An async call names its blocking call instead of an example."""
+    for name, method in inspect.getmembers(Gyazo, inspect.isfunction):
+        if name.startswith("_") or name in {"close", "logout", "account"}:
+            continue
+        text, parameters = inspect.getdoc(method), inspect.signature(method).parameters
+        assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values()), name
+        if name.startswith("a") and hasattr(Gyazo, name[1:]):
+            assert text.startswith(f"Same as `{name[1:]}`, async"), name
+        else:
+            assert re.search(r"\n\n>>> .*gyazo\.", text), name
+            # A method with an async version is a call of the API.
+            assert "Source: " in text or not hasattr(Gyazo, f"a{name}"), name
+
+
+def test_async_call_has_the_parameters_of_its_blocking_call():
+    """Also where its own signature is `**fields`."""
+    for name, method in inspect.getmembers(Gyazo, inspect.isfunction):
+        if not name.startswith("_") and (async_call := getattr(Gyazo, f"a{name}", None)):
+            parameters = inspect.signature(async_call).parameters
+            assert parameters == inspect.signature(method).parameters, name

@@ -1,4 +1,4 @@
-"""All images as one sequence: nothing is asked for twice or too early, and the order is kept."""
+"""`Images` and `AsyncImages`: all images as one sequence, whatever the number of pages."""
 
 import asyncio
 import gc
@@ -7,40 +7,13 @@ import pytest
 from support.helpers import PNG
 
 from gyazo_nb import ArgumentError, Images, NotLoggedInError, Page
-from gyazo_nb.api.image import Image
 from gyazo_nb.sandbox import Fault
 
 
-@pytest.fixture
-def many(server):
-    """The ids of 450 images, newest first: five pages."""
-    for n in range(450):
-        server.sandbox.add_image(PNG + n.to_bytes(2), created_at=str(1_500_000_000 + n))
-    return [image.image_id for image in server.sandbox.images]
-
-
-@pytest.fixture(params=["blocking", "async"])
-def ids(request):
-    """The ids of a part of the list, iterated in either colour."""
-    if request.param == "blocking":
-        yield lambda gyazo, part=slice(None): [image.image_id for image in gyazo.images()[part]]
-        return
-    with asyncio.Runner() as runner:
-
-        async def collect(gyazo, part):
-            return [image.image_id async for image in gyazo.aimages()[part]]
-
-        yield lambda gyazo, part=slice(None): runner.run(collect(gyazo, part))
-
-
-def asked(server):
-    return sum(request.path == "/api/images" for request in server.sandbox.requests)
-
-
-def test_all_of_them_in_order(ids, gyazo, many, server):
-    """Five pages, five requests, newest first."""
+def test_iteration_returns_all_images_in_order(ids, gyazo, many, count_requests):
+    """Five pages with five requests, newest first."""
     assert ids(gyazo) == many
-    assert asked(server) == 5
+    assert count_requests() == 5
 
 
 @pytest.mark.parametrize(
@@ -60,40 +33,40 @@ def test_slices_are_those_of_a_list(ids, gyazo, many, part):
     assert ids(gyazo, part) == many[part]
 
 
-def test_a_slice_of_a_slice(gyazo, many):
-    """A slice is such a sequence itself."""
+def test_slice_of_a_slice_is_a_list_too(gyazo, many):
+    """With its own length, index and total."""
     part = gyazo.images()[100:300][50:]
 
     assert [image.image_id for image in part] == many[100:300][50:]
     assert (len(part), part[-1].image_id, part.total) == (150, many[299], 150)
 
 
-def test_index_length_and_membership(gyazo, many, server):
-    """What a sequence has; a page that was read is not asked for again."""
+def test_list_has_a_length_and_indices(gyazo, many, count_requests):
+    """A page that was read is not fetched again."""
     images = gyazo.images()
 
     assert (len(images), images.total) == (450, 450)
     assert [images[n].image_id for n in (0, 1, -1)] == [many[0], many[1], many[-1]]
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="image index out of range"):
         images[450]
-    assert asked(server) == 2
+    assert count_requests() == 2
 
 
-def test_nothing_is_asked_before_it_is_needed(gyazo, many, server):
-    """Making, slicing and printing the list asks nothing; the first image asks for one page."""
+def test_page_is_fetched_only_when_it_is_needed(gyazo, many, count_requests):
+    """To create, slice and print a list sends no request. The first image needs one page."""
     images = gyazo.images()
     part = images[10:20][1:]
     assert repr(images) == repr(part) == "<images, newest first>"
-    assert asked(server) == 0
+    assert count_requests() == 0
 
     next(iter(images))
 
-    assert asked(server) == 1
+    assert count_requests() == 1
     assert (repr(images), repr(part)) == ("<450 images, newest first>", "<9 images, newest first>")
 
 
-def test_several_pages_are_asked_for_at_once(ids, gyazo, many, server):
-    """While one page keeps us waiting the next ones arrive, and the order is kept."""
+def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
+    """While one page is late, the next pages arrive. The order of the images stays."""
     server.sandbox.faults += [Fault(path="/api/images"), Fault(path="/api/images", delay=0.5)]
 
     assert ids(gyazo) == many
@@ -102,20 +75,8 @@ def test_several_pages_are_asked_for_at_once(ids, gyazo, many, server):
     assert answered != sorted(answered)
 
 
-def test_memory_is_constant_when_iterating(gyazo, server):
-    """Of 5,000 images no more than the last pages are kept."""
-    for n in range(5000):
-        server.sandbox.add_image(PNG + n.to_bytes(2), created_at=str(1_500_000_000 + n))
-    images = gyazo.images()
-
-    assert sum(1 for _ in images) == 5000
-
-    kept = [thing for thing in gc.get_objects() if type(thing) is Image]
-    assert len(kept) <= 1700
-
-
-def test_an_upload_meanwhile_neither_repeats_nor_loses(gyazo, many, server):
-    """What is pushed over to the next page is given once, and the last one is not forgotten."""
+def test_upload_during_the_iteration_neither_repeats_nor_skips_an_image(gyazo, many, server):
+    """It moves every image by one, also the last."""
     seen = []
     for image in gyazo.images():
         seen.append(image.image_id)
@@ -125,46 +86,33 @@ def test_an_upload_meanwhile_neither_repeats_nor_loses(gyazo, many, server):
     assert seen == many
 
 
-def test_an_error_comes_out_where_it_happens(ids, gyazo, many, server):
-    """A page that cannot be had is an error of the iteration, and nothing is left running."""
+def test_error_of_a_page_is_raised_by_the_iteration(ids, gyazo, many, server):
+    """And no task is left running."""
     server.sandbox.faults.append(Fault(status=400, path="/api/images"))
 
     with pytest.raises(Exception, match="400"):
         ids(gyazo)
 
 
-def test_leaving_early_asks_for_no_more(gyazo, many, server):
-    """A loop that ends in the first page has asked for one or two."""
+def test_loop_that_ends_early_fetches_no_more_pages(gyazo, many, count_requests):
+    """A loop that ends on the first page has fetched one or two."""
     for image in gyazo.images():
         if image.image_id == many[30]:
             break
 
-    assert asked(server) <= 2
+    assert count_requests() <= 2
 
 
-def test_without_a_total_the_pages_are_counted(gyazo, many, server):
-    """X-Total-Count is documented, and not relied on."""
-    for number in range(1, 6):
-        page = gyazo.request("GET", "/api/images", params={"page": number, "per_page": 100})
-        server.sandbox.faults.append(Fault(status=200, body=page, path="/nothing"))
-    for fault in server.sandbox.faults:
-        fault.path = "/api/images"
-    images = gyazo.images()
-
-    assert len(images) == 450
-    assert [image.image_id for image in images] == many
-
-
-def test_the_list_shows_a_gallery_of_the_newest(gyazo, many):
-    """Twenty thumbnails, and how many there are."""
+def test_notebook_shows_a_gallery_of_the_newest_images(gyazo, many):
+    """Twenty thumbnails, and the total."""
     shown = gyazo.images()._repr_html_()
 
     assert shown.count("<img") == 20
     assert "20 images of 450" in shown
 
 
-def test_an_explicit_page_is_one_page(call, gyazo, many):
-    """With page or per_page, it is what it always was."""
+def test_explicit_page_returns_a_page(call, gyazo, many):
+    """With `page` or `per_page`, as without a list."""
     assert isinstance(gyazo.images(), Images)
     page = call(gyazo, "images", page=2)
     assert isinstance(page, Page)
@@ -172,8 +120,8 @@ def test_an_explicit_page_is_one_page(call, gyazo, many):
     assert len(call(gyazo, "images", per_page=3)) == 3
 
 
-def test_awaiting_gives_the_newest_twenty(gyazo, many):
-    """And an index gives one, a total the number."""
+def test_await_returns_the_newest_twenty(gyazo, many):
+    """An index can be awaited for one image, and `total` for the number."""
 
     async def main():
         images = gyazo.aimages()
@@ -186,8 +134,8 @@ def test_awaiting_gives_the_newest_twenty(gyazo, many):
     assert (page.total, total, one.image_id) == (450, 450, many[-1])
 
 
-def test_leaving_an_async_loop_leaves_nothing_running(gyazo, many):
-    """The tasks that asked ahead are gone with the loop."""
+def test_async_loop_that_ends_early_leaves_no_task_running(gyazo, many):
+    """A task that is destroyed while it runs would warn, and a warning fails the test."""
 
     async def main():
         n = 0
@@ -200,21 +148,21 @@ def test_leaving_an_async_loop_leaves_nothing_running(gyazo, many):
     gc.collect()
 
 
-def test_an_empty_account(ids, gyazo, server):
-    """No image, one request."""
+def test_empty_account_has_an_empty_list(ids, gyazo, count_requests):
+    """One request is enough to know."""
     assert ids(gyazo) == []
-    assert asked(server) == 1
+    assert count_requests() == 1
 
 
 @pytest.mark.parametrize("arguments", [{"page": 0}, {"per_page": 101}])
-def test_a_page_out_of_range_is_refused(gyazo, arguments):
-    """Before anything is sent."""
+def test_page_out_of_range_is_refused(gyazo, arguments):
+    """Before the first request."""
     with pytest.raises(ArgumentError):
         gyazo.images(**arguments)
 
 
-def test_before_the_sign_in_it_says_so_at_once(signed_out):
-    """And not at the first image."""
+def test_list_before_the_sign_in_raises_at_once(signed_out):
+    """Not at the first image."""
     with pytest.raises(NotLoggedInError):
         signed_out.images()
     with pytest.raises(NotLoggedInError):
