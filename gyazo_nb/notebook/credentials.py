@@ -175,7 +175,7 @@ class CredentialResolver:
 def _describe(error: GyazoError, source: str) -> str:
     """Say why a token was not used."""
     if isinstance(error, UnauthorizedError):
-        return f"Gyazo rejected the token from {source}: it was deleted, revoked or copied incorrectly."
+        return f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not complete."
     return str(error)
 
 

@@ -108,7 +108,7 @@ def test_unusable_saved_token_leads_to_the_next_method(
     run_magic("%gyazo_login --save file", token)
     monkeypatch.delenv("GYAZO_CLIENT_ID")
     reasons = {
-        "revoked": "deleted, revoked",
+        "revoked": "deleted or revoked",
         "unreachable": "could not be reached",
         "damaged": "is damaged",
     }
@@ -132,7 +132,7 @@ def test_revoked_token_in_the_environment_leads_to_the_next_method(run_magic, mo
 
     shown = run_magic(token="revoked")
 
-    assert "Gyazo rejected the token from GYAZO_ACCESS_TOKEN" in shown
+    assert "Gyazo does not accept the token from GYAZO_ACCESS_TOKEN" in shown
     assert "Register an application" in shown
 
 
@@ -143,7 +143,7 @@ def test_saved_token_signs_in_after_a_revoked_token_in_the_environment(run_magic
 
     shown = run_magic(token="revoked")
 
-    assert "Gyazo rejected the token from GYAZO_ACCESS_TOKEN" in shown
+    assert "Gyazo does not accept the token from GYAZO_ACCESS_TOKEN" in shown
     assert "Signed in as Two" in shown
 
 

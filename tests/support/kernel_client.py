@@ -60,7 +60,7 @@ class KernelClient:
             with suppress(queue.Empty):
                 self.published.append(self.client.get_iopub_msg(timeout=0.05))
             with suppress(queue.Empty):
-                reply = self.client.get_shell_msg(timeout=0.05)
+                reply = self.client.get_shell_msg(timeout=0)
                 self.replies[reply["parent_header"].get("msg_id")] = reply["content"]
 
     def wait_for_text(self, *texts):

@@ -77,7 +77,7 @@ def test_nbclient_with_a_revoked_token_gets_one_line(jupyter_home, server, monke
     monkeypatch.setenv("GYAZO_API_URL", server.url)
     notebook = notebook_of(LOAD, "%gyazo_login", "print('later')")
 
-    with pytest.raises(CellExecutionError, match="deleted, revoked or copied incorrectly"):
+    with pytest.raises(CellExecutionError, match="deleted or revoked, or is not complete"):
         execute(notebook, KERNELS[-1])
 
     assert notebook.cells[2].outputs == []
