@@ -1,12 +1,13 @@
-"""A Site or an App that exists is usable; what cannot be is named."""
+"""Every `Site` and `App` is usable: a wrong setting raises an error that names the setting."""
 
 import pytest
 
-from gyazo_nb import App, ConfigError, Site
+from gyazo_nb import App, ConfigError, Gyazo, Site
+from gyazo_nb.notebook.traits import GyazoTraits
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"),
+    ("url", "expected"),
     [
         ("https://api.gyazo.com", "https://api.gyazo.com"),
         ("https://api.gyazo.com/", "https://api.gyazo.com"),
@@ -16,9 +17,9 @@ from gyazo_nb import App, ConfigError, Site
         ("http://[::1]:8000", "http://[::1]:8000"),
     ],
 )
-def test_an_address_is_https_or_loopback(url, kept):
-    """Https everywhere, http on this machine alone; the last slash is dropped."""
-    assert Site(api_url=url).api_url == kept
+def test_address_is_https_or_on_this_machine(url, expected):
+    """Http is allowed only on a loopback host. A trailing slash is removed."""
+    assert Site(api_url=url).api_url == expected
 
 
 @pytest.mark.parametrize(
@@ -42,23 +43,22 @@ def test_an_address_is_https_or_loopback(url, kept):
         "https://api.gyazo.com\nx",
     ],
 )
-def test_a_wrong_address_is_named_by_its_setting(url):
-    """One sentence that names the variable and the trait, without a password in it."""
+def test_error_of_a_wrong_address_names_the_setting(url):
+    """The variable and the trait, and no password."""
     with pytest.raises(ConfigError, match="GYAZO_API_URL .*c.GyazoMagics.api_url") as caught:
         Site(api_url=url)
 
     assert "pw" not in str(caught.value)
 
 
-def test_the_defaults_are_the_real_ones():
-    """Without settings, it is Gyazo itself that is spoken to."""
+def test_default_addresses_are_those_of_gyazo():
     assert Site() == Site(
         "https://api.gyazo.com", "https://api.gyazo.com", "https://upload.gyazo.com"
     )
 
 
-def test_an_app_needs_a_client_id():
-    """The sentence says where the id is to be found."""
+def test_app_without_a_client_id_raises_an_error():
+    """The error says where to find the id."""
     with pytest.raises(ConfigError, match="GYAZO_CLIENT_ID .*gyazo.com/oauth/applications"):
         App("")
 
@@ -66,8 +66,8 @@ def test_an_app_needs_a_client_id():
 @pytest.mark.parametrize(
     "uri", ["callback", "http://", "https:///x", "http://a/#b", "http://[", "http://a b/"]
 )
-def test_a_redirect_uri_that_cannot_come_back_is_refused(uri):
-    """What no browser could end on is refused, and the setting named."""
+def test_redirect_uri_that_no_browser_can_open_raises_an_error(uri):
+    """The error names the setting."""
     with pytest.raises(ConfigError, match="GYAZO_REDIRECT_URI"):
         App("id", "secret", uri)
 
@@ -75,11 +75,30 @@ def test_a_redirect_uri_that_cannot_come_back_is_refused(uri):
 @pytest.mark.parametrize(
     "uri", ["http://localhost", "gyazocapture://oauth/callback", "urn:ietf:wg:oauth:2.0:oob"]
 )
-def test_the_forms_that_real_applications_register_are_taken(uri):
-    """Loopback without a port, other schemes and the out-of-band URN are all in use."""
+def test_redirect_uris_of_real_applications_are_accepted(uri):
+    """Loopback without a port, another scheme, and the out-of-band URN."""
     assert App("id", "secret", uri).redirect_uri == uri
 
 
-def test_an_app_hides_its_secret():
-    """The repr of an application shows the id alone."""
+def test_repr_of_an_app_hides_the_secret():
     assert "s3cr3t" not in repr(App("id", "s3cr3t", "http://localhost/"))
+
+
+def test_token_in_is_set_by_argument_variable_or_trait(server, monkeypatch):
+    """An argument wins over the variable. Another value than the two raises an error."""
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    monkeypatch.setenv("GYAZO_API_URL", server.url)
+    monkeypatch.setenv("GYAZO_TOKEN_IN", "parameter")
+    with Gyazo() as gyazo:
+        gyazo.me()
+        assert "access_token" in server.sandbox.requests[-1].query
+
+        monkeypatch.setenv("GYAZO_TOKEN_IN", "cookie")
+        with pytest.raises(ConfigError, match="GYAZO_TOKEN_IN .*'header' or 'parameter'"):
+            gyazo.me()
+    with Gyazo(token_in="header") as gyazo:
+        gyazo.me()
+        assert "access_token" not in server.sandbox.requests[-1].query
+    assert GyazoTraits(token_in="parameter").settings.site().token_in == "parameter"
+    with pytest.raises(ConfigError, match="token_in"):
+        Site(token_in="cookie")

@@ -1,4 +1,4 @@
-"""A reply is read as its result, or as the one error that it means."""
+"""`Operation.read` returns the result of a reply, or raises its error."""
 
 import json
 
@@ -25,14 +25,13 @@ OPERATION = Operation(
 )
 
 
-def refused(status, body=b"", headers=None):
+def error_of(status, body=b"", headers=None):
     with pytest.raises(ResponseError) as caught:
         OPERATION.read(Reply(status, headers or {}, body))
     return caught.value
 
 
-def test_a_yes_is_parsed():
-    """A 2xx is handed to the operation's own reader."""
+def test_success_is_parsed_by_the_operation():
     assert OPERATION.read(Reply(201, {}, b'{"x": 5}')) == 5
 
 
@@ -46,15 +45,15 @@ def test_a_yes_is_parsed():
         (404, NotFoundError, "deleted"),
         (411, InvalidRequestError, "411"),
         (422, InvalidRequestError, "values"),
-        (429, TooManyRequestsError, "wait"),
-        (500, ServerError, "try again"),
-        (503, ServerError, "try again"),
-        (302, UnreadableReplyError, "elsewhere"),
+        (429, TooManyRequestsError, "Wait"),
+        (500, ServerError, "Try again"),
+        (503, ServerError, "Try again"),
+        (302, UnreadableReplyError, "redirect"),
     ],
 )
-def test_the_status_decides_the_class(status, kind, words):
-    """Who must act decides the class; the sentence has method, path and status."""
-    error = refused(status)
+def test_status_selects_the_error_class(status, kind, words):
+    """The sentence contains the method, the address, the status, and the next step."""
+    error = error_of(status)
 
     assert type(error) is kind
     assert error.status == status
@@ -81,18 +80,17 @@ def test_the_status_decides_the_class(status, kind, words):
         (b"a\x1b[31m\nb", "a [31m b"),
     ],
 )
-def test_the_services_own_words_are_kept(body, message):
-    """JSON's message, a plain text, never a web page; one line without control characters."""
-    error = refused(400, body)
+def test_message_of_the_server_is_part_of_the_error(body, message):
+    """A JSON message or a plain text, as one line without control characters. Never a web page."""
+    error = error_of(400, body)
 
     assert error.message == message
     assert message in str(error)
     assert "<" not in str(error)
 
 
-def test_a_message_that_repeats_the_token_is_masked():
-    """A server that echoes the token does not bring it into an error."""
-    error = refused(403, b'{"message": "the-token may not"}')
+def test_token_in_the_message_of_the_server_is_masked():
+    error = error_of(403, b'{"message": "the-token may not"}')
 
     assert error.message == "*** may not"
     assert "the-token" not in str(error)
@@ -102,24 +100,28 @@ def test_a_message_that_repeats_the_token_is_masked():
     ("header", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None)]
 )
 def test_retry_after_is_read_in_seconds(header, seconds):
-    """The number is given as it is; anything else is no number."""
-    assert refused(429, headers={"retry-after": header}).retry_after == seconds
+    """Other values than a number of seconds or a date are ignored."""
+    assert error_of(429, headers={"retry-after": header}).retry_after == seconds
 
 
 @pytest.mark.parametrize(
-    ("body", "what"),
-    [(b"", "nothing"), (b" <!doctype html>", "a web page"), (b'{"y":1}', "JSON of another shape")],
+    ("body", "kind"),
+    [
+        (b"", "(empty)"),
+        (b" <!doctype html>", "(a web page)"),
+        (b'{"y":1}', "(JSON of another shape)"),
+    ],
 )
-def test_a_yes_of_another_shape_is_unreadable(body, what):
-    """HTML, nothing and other JSON become one of ours, and the sentence says which."""
-    error = refused(200, body)
+def test_success_with_an_unexpected_body_raises_an_error(body, kind):
+    """The sentence names the kind of body, and the next step."""
+    error = error_of(200, body)
 
     assert type(error) is UnreadableReplyError
-    assert what in str(error)
+    assert kind in str(error)
+    assert "Check the URL in the settings and whether a proxy is in the way." in str(error)
 
 
-def test_a_request_and_a_reply_show_no_secret():
-    """Both can be printed and logged."""
+def test_repr_of_request_and_reply_shows_no_secret():
     shown = repr(OPERATION) + repr(
         Reply(200, {}, json.dumps({"access_token": "the-token"}).encode())
     )
@@ -127,6 +129,6 @@ def test_a_request_and_a_reply_show_no_secret():
     assert "the-token" not in shown
 
 
-def test_errors_show_one_line_in_a_notebook():
-    """IPython asks an error how it wants to be shown: the name and the sentence, no frames."""
-    assert [line.count("\n") for line in refused(404)._render_traceback_()] == [0]
+def test_notebook_shows_an_error_as_one_line():
+    """IPython shows the class and the sentence, without a traceback."""
+    assert [line.count("\n") for line in error_of(404)._render_traceback_()] == [0]

@@ -1,4 +1,4 @@
-"""Whether to ask again and how long to wait before: arithmetic, without a clock."""
+"""The retry policy: which requests are retried, and after which delay."""
 
 import pytest
 
@@ -8,20 +8,20 @@ from gyazo_nb.api.operation import NoReply, Reply, Request
 RETRY = Retry(times=3, first=1, longest=30, total=60)
 
 
-def wait(repeat, outcome, attempt=1, spent=0.0, chance=1.0, retry=RETRY):
-    return retry.wait(repeat, outcome, attempt=attempt, spent=spent, chance=chance)
+def delay(safety, outcome, attempt=1, elapsed=0.0, jitter=1.0, retry=RETRY):
+    return retry.delay(safety, outcome, attempt=attempt, elapsed=elapsed, jitter=jitter)
 
 
 def reply(status, **headers):
     return Reply(status, {name.replace("_", "-"): text for name, text in headers.items()}, b"")
 
 
-def failure(fate):
-    return NoReply(ConnectionFailedError("x"), fate)
+def no_reply(delivery):
+    return NoReply(ConnectionFailedError("x"), delivery)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "repeated_by"),
+    ("outcome", "retried"),
     [
         (reply(200), ()),
         (reply(302), ()),
@@ -29,49 +29,48 @@ def failure(fate):
         (reply(401), ()),
         (reply(404), ()),
         (reply(501), ()),
-        (reply(500), ("freely",)),
-        (reply(502), ("freely",)),
-        (reply(503), ("freely",)),
-        (reply(504), ("freely",)),
-        (failure("unknown"), ("freely",)),
-        (reply(429), ("freely", "unless_done")),
-        (failure("unsent"), ("freely", "unless_done")),
-        (failure("hopeless"), ()),
+        (reply(500), ("always",)),
+        (reply(502), ("always",)),
+        (reply(503), ("always",)),
+        (reply(504), ("always",)),
+        (no_reply("unknown"), ("always",)),
+        (reply(429), ("always", "if_not_processed")),
+        (no_reply("not_sent"), ("always", "if_not_processed")),
+        (no_reply("permanent"), ()),
     ],
 )
-def test_what_is_asked_again(outcome, repeated_by):
-    """What may do harm twice is repeated only where it was not carried out, the exchange never."""
-    for repeat in ("freely", "unless_done", "never"):
-        assert (wait(repeat, outcome) is not None) == (repeat in repeated_by), repeat
+def test_retry_depends_on_the_outcome_and_the_retry_safety(outcome, retried):
+    """A request that may have been processed is retried only if its safety is "always"."""
+    for safety in ("always", "if_not_processed", "never"):
+        assert (delay(safety, outcome) is not None) == (safety in retried), safety
 
 
 @pytest.mark.parametrize(
-    ("method", "repeat"),
+    ("method", "safety"),
     [
-        ("GET", "freely"),
-        ("PUT", "freely"),
-        ("DELETE", "freely"),
-        ("POST", "unless_done"),
-        ("PATCH", "unless_done"),
+        ("GET", "always"),
+        ("PUT", "always"),
+        ("DELETE", "always"),
+        ("POST", "if_not_processed"),
+        ("PATCH", "if_not_processed"),
     ],
 )
-def test_a_method_says_what_repeating_means(method, repeat):
-    """RFC 9110 §9.2.2, unless the request knows better."""
-    assert Request(method, "https://x").retry_safety == repeat
+def test_retry_safety_depends_on_the_method(method, safety):
+    """RFC 9110 §9.2.2. `retry` of the request overrides it."""
+    assert Request(method, "https://x").retry_safety == safety
     assert Request(method, "https://x", retry="never").retry_safety == "never"
 
 
-def test_the_wait_doubles_and_half_of_it_is_chance():
-    """So that many clients do not come back together."""
-    trouble = reply(503)
+def test_delay_doubles_and_half_of_it_is_random():
+    """Otherwise many clients would retry at the same time."""
+    unavailable = reply(503)
 
-    assert [wait("freely", trouble, n) for n in (1, 2, 3, 4)] == [1, 2, 4, None]
-    assert [wait("freely", trouble, n, chance=0.0) for n in (1, 2, 3)] == [0.5, 1, 2]
+    assert [delay("always", unavailable, n) for n in (1, 2, 3, 4)] == [1, 2, 4, None]
+    assert [delay("always", unavailable, n, jitter=0.0) for n in (1, 2, 3)] == [0.5, 1, 2]
 
 
-def test_no_wait_is_longer_than_the_longest():
-    """However often it has doubled."""
-    assert wait("freely", reply(503), 9, retry=Retry(times=9, first=1, longest=5)) == 5
+def test_delay_has_a_maximum():
+    assert delay("always", reply(503), 9, retry=Retry(times=9, first=1, longest=5)) == 5
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_no_wait_is_longer_than_the_longest():
     [
         ({"retry_after": "7"}, 7),
         ({"retry_after": "0"}, 0),
-        ({"retry_after": "31"}, None),  # longer than anybody waits: the error says so at once
+        ({"retry_after": "31"}, None),  # above `longest`: the error is raised immediately
         (
             {
                 "retry_after": "Tue, 24 Nov 2026 10:00:20 GMT",
@@ -100,27 +99,36 @@ def test_no_wait_is_longer_than_the_longest():
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_the_service_says_counts_more(headers, seconds, status):
-    """Retry-After in both forms; a date by the service's own clock; nonsense is ignored."""
-    assert wait("freely", reply(status, **headers)) == seconds
+def test_retry_after_wins_over_the_computed_delay(headers, seconds, status):
+    """In seconds, or as a date that is compared with `Date`. An invalid value is ignored."""
+    assert delay("always", reply(status, **headers)) == seconds
 
 
-def test_the_total_time_is_bounded():
-    """No attempt begins later than that."""
-    assert wait("freely", reply(503), 1, spent=59.0) == 1
-    assert wait("freely", reply(503), 1, spent=59.5) is None
-    assert wait("freely", reply(429, retry_after="20"), 1, spent=41.0) is None
+def test_no_attempt_begins_after_the_total_time():
+    assert delay("always", reply(503), 1, elapsed=59.0) == 1
+    assert delay("always", reply(503), 1, elapsed=59.5) is None
+    assert delay("always", reply(429, retry_after="20"), 1, elapsed=41.0) is None
 
 
-def test_a_number_is_taken_as_times_and_seconds():
-    """`Gyazo(retries=…, timeout=…)`."""
+def test_number_is_accepted_for_retries_and_timeout():
+    """As in `Gyazo(retries=3, timeout=120)`."""
     assert (Retry.of(None), Retry.of(0), Retry.of(RETRY)) == (Retry(), Retry(times=0), RETRY)
     assert Timeouts.of(120) == Timeouts(10, 120, 120)
     assert Timeouts.of(3) == Timeouts(3, 3, 3)
 
 
-@pytest.mark.parametrize("arguments", [{"retries": -1}, {"timeout": 0}, {"timeout": -1.5}])
-def test_what_cannot_be_is_refused(arguments):
-    """When the session is made."""
+@pytest.mark.parametrize(
+    "arguments",
+    [{"retries": -1}, {"timeout": 0}, {"timeout": -1.5}, {"timeout": "5"}, {"retries": "3"}],
+)
+def test_invalid_retries_and_timeouts_raise_an_error(arguments):
+    """Already when the session is created."""
     with pytest.raises(ArgumentError):
         Gyazo(**arguments)
+
+
+def test_documentation_states_the_default_timeouts():
+    """`Gyazo` and the README name 10, 30 and 120 seconds."""
+    assert Timeouts() == Timeouts(connect=10, read=30, write=30, answer=120)
+    assert "10 seconds" in Gyazo.__doc__
+    assert "(30)" in Gyazo.__doc__

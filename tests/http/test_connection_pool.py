@@ -1,8 +1,10 @@
-"""One session for many threads and event loops: no error, no mix-up, nothing left open."""
+"""The clients of a session: many threads and event loops share them, and every connection is closed."""
 
 import asyncio
 import contextlib
 import gc
+import multiprocessing
+import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from support.helpers import PNG
+from support.scripted_server import scripted_session
 
-from gyazo_nb import Gyazo
+from gyazo_nb import ConnectionFailedError, Gyazo, GyazoError
 from gyazo_nb.sandbox import Fault
 
 REQUESTS = 2000
@@ -21,41 +24,41 @@ THREADS = 16
 LOOPS = 3
 
 
-def sockets():
-    """The sockets that this process has open."""
-    found = 0
+def count_sockets():
+    """Return the number of open sockets of this process."""
+    count = 0
     for path in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the one that reads the folder
-            found += str(path.readlink()).startswith("socket:")
-    return found
+        with contextlib.suppress(OSError):  # the descriptor that reads the folder
+            count += str(path.readlink()).startswith("socket:")
+    return count
 
 
 @pytest.fixture
-def no_leak():
-    """No socket more than before, and no ResourceWarning, once everything is closed."""
+def leaked_sockets():
+    """A function that counts the sockets opened since the start of the test. Warnings are errors."""
     if not Path("/proc/self/fd").is_dir():
-        pytest.skip("only where /proc shows the open files")
+        pytest.skip("/proc does not show the open files here")
     gc.collect()
-    before = sockets()
+    before = count_sockets()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        yield lambda: (gc.collect(), sockets() - before)[1]
+        yield lambda: (gc.collect(), count_sockets() - before)[1]
 
 
-class Crowd:
-    """Threads and loops that each ask for what only they know the answer of."""
+class Workers:
+    """Threads and event loops that request images, and check that each reply is their own."""
 
     def __init__(self, gyazo, titles):
         self.gyazo, self.titles, self.ids = gyazo, titles, list(titles)
         self.errors, self.done = [], Counter()
 
-    def thread(self, number, times):
+    def run_blocking(self, number, times):
         for n in range(number, number + times):
             image_id = self.ids[n * 37 % len(self.ids)]
             assert self.gyazo.image(image_id).title == self.titles[image_id]
             self.done["threads"] += 1
 
-    def loop(self, number, times):
+    def run_loop(self, number, times):
         async def one(n):
             image_id = self.ids[n * 53 % len(self.ids)]
             assert (await self.gyazo.aimage(image_id)).title == self.titles[image_id]
@@ -67,68 +70,70 @@ class Crowd:
 
         asyncio.run(main())
 
-    def started(self, task, number, times):
-        def kept():
+    def start(self, task, number, times):
+        def run():
             try:
                 task(number, times)
-            except Exception as error:  # noqa: BLE001 -- any of them fails the test
+            except Exception as error:  # noqa: BLE001 -- every error fails the test
                 self.errors.append(error)
 
-        thread = threading.Thread(target=kept)
+        thread = threading.Thread(target=run)
         thread.start()
         return thread
 
 
-def test_16_threads_and_3_loops_share_a_session_for_2000_requests(no_leak, server, urls):
-    """Everyone gets the answer to their own question; afterwards no socket is open."""
+def test_16_threads_and_3_loops_share_a_session_for_2000_requests(leaked_sockets, server, urls):
+    """Each call gets its own reply, and no socket stays open."""
     add = server.sandbox.add_image
     titles = {add(PNG + n.to_bytes(2), title=f"{n}").image_id: f"{n}" for n in range(200)}
     gyazo = Gyazo(server.sandbox.new_token(), **urls)
-    crowd, each = Crowd(gyazo, titles), REQUESTS // (THREADS + LOOPS) + 1
+    workers, times = Workers(gyazo, titles), REQUESTS // (THREADS + LOOPS) + 1
 
-    workers = [crowd.started(crowd.thread, n, each) for n in range(THREADS)]
-    workers += [crowd.started(crowd.loop, n, each) for n in range(LOOPS)]
-    for worker in workers:
-        worker.join()
+    threads = [workers.start(workers.run_blocking, n, times) for n in range(THREADS)]
+    threads += [workers.start(workers.run_loop, n, times) for n in range(LOOPS)]
+    for thread in threads:
+        thread.join()
 
-    assert crowd.errors == []
-    assert crowd.done.total() >= REQUESTS
-    assert gyazo._connection.transport._clients._leases == {}  # each went with its loop
+    assert workers.errors == []
+    assert workers.done.total() >= REQUESTS
+    assert gyazo._connection.transport._clients._leases == {}  # each ended with its loop
     gyazo.close()
     server.close()
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_a_loop_that_ends_takes_its_connections_along(no_leak, gyazo, server):
-    """Nobody has to close anything inside of it."""
+def test_end_of_a_loop_closes_its_connections(leaked_sockets, gyazo, server):
+    """Without a call of `close` inside the loop."""
     for _ in range(3):
         asyncio.run(gyazo.ame())
     assert gyazo._connection.transport._clients._leases == {}
     gyazo.close()
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_closing_inside_a_running_loop_closes_there(no_leak, gyazo, server):
-    """The blocking close, as at %unload_ext in a kernel: at once, or with the loop's end."""
+def test_blocking_close_inside_a_running_loop_closes_its_connections(leaked_sockets, gyazo, server):
+    """As %unload_ext does in a kernel: soon, or at the end of the loop."""
 
     async def main(pause):
         await gyazo.ame()
         gyazo.close()
         await asyncio.sleep(pause)
-        return await gyazo.ame()  # and a later call opens anew
+        return await gyazo.ame()  # a later call opens new connections
 
     for pause in (0, 0.05):
         assert asyncio.run(main(pause)).name == "Sandy Box"
     asyncio.run(gyazo.aclose())
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_closing_as_the_last_thing_leaves_nothing(no_leak, gyazo, server):
-    """The loop is over before it could do what it was asked."""
+def test_close_directly_before_the_end_of_a_loop_leaves_no_connection(
+    leaked_sockets, gyazo, server
+):
+    """The loop ends before it can process the close."""
 
     async def main():
         await gyazo.ame()
@@ -137,22 +142,23 @@ def test_closing_as_the_last_thing_leaves_nothing(no_leak, gyazo, server):
     asyncio.run(main())
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_a_session_between_two_runs_of_a_loop(no_leak, gyazo, server):
-    """Closed while its loop stands still: the loop closes the rest when it ends."""
+def test_close_between_two_runs_of_a_loop_closes_at_the_end_of_the_loop(
+    leaked_sockets, gyazo, server
+):
     with asyncio.Runner() as runner:
         runner.run(gyazo.ame())
         gyazo.close()
         assert runner.run(gyazo.ame()).name == "Sandy Box"
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_a_session_that_nobody_closed(no_leak, server, urls):
-    """It takes its connections along, in both colours."""
+def test_dropped_session_closes_its_connections(leaked_sockets, server, urls):
+    """Those of blocking and async calls."""
     gyazo = Gyazo(server.sandbox.new_token(), **urls)
     gyazo.me()
     asyncio.run(gyazo.ame())
@@ -160,11 +166,11 @@ def test_a_session_that_nobody_closed(no_leak, server, urls):
     gc.collect()
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_a_cancelled_call_leaves_nothing(no_leak, gyazo, server):
-    """A call that is given up in the middle, and the next one on the same loop."""
+def test_cancelled_call_leaves_no_connection(leaked_sockets, gyazo, server):
+    """The next call on the same loop works."""
 
     async def main():
         for _ in range(5):
@@ -177,11 +183,10 @@ def test_a_cancelled_call_leaves_nothing(no_leak, gyazo, server):
     assert asyncio.run(main()).name == "Sandy Box"
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_both_withs_close(no_leak, server, urls):
-    """`with` and `async with`."""
+def test_with_and_async_with_close_the_connections(leaked_sockets, server, urls):
     with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
         gyazo.me()
 
@@ -192,11 +197,11 @@ def test_both_withs_close(no_leak, server, urls):
     asyncio.run(main())
     server.close()
 
-    assert no_leak() <= 0
+    assert leaked_sockets() <= 0
 
 
-def test_a_loop_that_was_closed_without_a_word(gyazo, server):
-    """Whoever closes a loop by hand loses its connections; the session goes on without it."""
+def test_session_works_after_a_loop_was_closed_directly(gyazo, server):
+    """`loop.close()` does not close the connections of the loop; the session forgets them."""
     loop = asyncio.new_event_loop()
     loop.run_until_complete(gyazo.ame())
     loop.run_until_complete(loop.shutdown_asyncgens())
@@ -206,23 +211,23 @@ def test_a_loop_that_was_closed_without_a_word(gyazo, server):
     assert gyazo._connection.transport._clients._leases == {}
 
 
-def test_a_session_that_nobody_holds_closes_in_a_loop_that_goes_on(server, urls):
-    """In a notebook the loop never ends: what is dropped is closed all the same."""
+def test_dropped_session_closes_its_connections_in_a_running_loop(server, urls):
+    """In a notebook the loop never ends."""
 
     async def main():
         token = server.sandbox.new_token()
-        before = sockets()
+        before = count_sockets()
         for _ in range(5):
             await Gyazo(token, **urls).ame()
             gc.collect()
         await asyncio.sleep(0.2)
-        assert sockets() <= before + 2  # the last one may be on its way
+        assert count_sockets() <= before + 2  # the last close may still be running
 
     asyncio.run(main())
 
 
-def test_a_client_that_was_given_up_keeps_nobody_from_leaving():
-    """Its lock may be taken for ever: neither Python's end nor a forgotten session waits for it."""
+def test_discarded_client_does_not_block_the_exit():
+    """Its lock may stay locked forever. Neither the exit of Python nor a dropped session waits for it."""
     code = """
 import gc
 import subprocess
@@ -236,15 +241,77 @@ clients = gyazo._connection.transport._clients
 clients._client._mounts.clear()
 for transport in (clients._client._transport,):
     transport._pool._optional_thread_lock._lock.acquire()
-clients.give_up()
+clients.discard_sync_client()
 gyazo.me()
 server.close()
 del gyazo, clients
 gc.collect()
-print("left")
+print("done")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
     )
 
-    assert done.stdout == "left\n", done.stderr
+    assert done.stdout == "done\n", done.stderr
+
+
+def request_own_id(number):
+    """In a forked process: request an image whose reply contains the requested id."""
+    return forked_session.image(f"{number:032x}").image_id == f"{number:032x}"
+
+
+# Python 3.12 warns about every fork of a process with threads. Users may fork all the same.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_forked_processes_do_not_read_replies_of_each_other():
+    """Each process opens its own connections."""
+    global forked_session
+
+    def reply(_, path):
+        return 200, {}, {"image_id": path.rpartition("/")[2]}
+
+    with scripted_session(reply) as (forked_session, _):
+        assert request_own_id(0)
+        with multiprocessing.get_context("fork").Pool(4) as pool:
+            assert all(pool.map(request_own_id, range(200)))
+        assert request_own_id(1)
+
+
+def test_cookies_are_not_stored(call, gyazo, server):
+    """A cookie would identify the account even after a sign-out."""
+    server.sandbox.faults.append(
+        Fault(status=400, headers={"Set-Cookie": "Gyazo_session=x; Path=/"})
+    )
+    with pytest.raises(GyazoError):
+        call(gyazo, "me")
+
+    call(gyazo, "me")
+
+    assert "cookie" not in server.sandbox.requests[-1].headers
+
+
+def test_requests_to_this_machine_use_no_proxy(call, gyazo, monkeypatch):
+    """The sandbox is reachable although a proxy is set."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+    assert call(gyazo, "me").name == "Sandy Box"
+
+
+def test_server_without_a_valid_certificate_is_rejected(call):
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def reply():
+            client, _ = plain.accept()
+            with client:
+                client.recv(1000)
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        gyazo = Gyazo("a-token", api_url=f"https://127.0.0.1:{plain.getsockname()[1]}", timeout=5)
+
+        with pytest.raises(ConnectionFailedError):
+            call(gyazo, "me")
+
+        thread.join()
+        gyazo.close()

@@ -1,161 +1,149 @@
-"""What can go wrong on the wire, over real sockets: the right error within the stated time."""
+"""Requests as they leave the process: the token, bodies, lengths and redirects."""
 
-import dataclasses
-import socket
-import threading
-import time
+import io
 
 import pytest
 from support.helpers import PNG
+from support.scripted_server import scripted_server
 
-from gyazo_nb import (
-    ConnectionFailedError,
-    Gyazo,
-    InvalidRequestError,
-    PlanError,
-    ServerError,
-    Timeouts,
-    TooManyRequestsError,
-    UnreadableReplyError,
-)
+from gyazo_nb import ConnectionFailedError, Gyazo, GyazoError, UnreadableReplyError
 from gyazo_nb.sandbox import Fault, serve
 
 
-@pytest.fixture
-def once(gyazo, urls):
-    """A session that asks once."""
-    with Gyazo(gyazo.account.token, **urls, retries=0) as once:
-        yield once
+def test_token_is_sent_only_in_the_configured_way(session, make_every_call, token_in, server):
+    """In the header, or in the query and the form of an upload."""
+    make_every_call()
+
+    token = session.account.token.reveal()
+    for request in server.sandbox.requests:
+        in_form = request.method == "POST"
+        assert (f"Bearer {token}" in request.headers.values()) == (token_in == "header")
+        assert (f"access_token={token}" in request.query) == (
+            token_in == "parameter" and not in_form
+        )
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind", "words"),
-    [
-        (Fault(status=400, body="title is too long"), InvalidRequestError, "title is too long"),
-        (Fault(status=400, body=""), InvalidRequestError, "400"),
-        (Fault(status=402, body={"message": "Upgrade required"}), PlanError, "Upgrade required"),
-        (Fault(status=429, headers={"Retry-After": "3"}), TooManyRequestsError, "429"),
-        (Fault(status=502, body="<html>Bad gateway</html>"), ServerError, "502"),
-        (Fault(status=200, body="<html>A proxy's page</html>"), UnreadableReplyError, "a web page"),
-        (Fault(status=200, body=""), UnreadableReplyError, "nothing"),
-        (Fault(status=200, body=[1, 2]), UnreadableReplyError, "another shape"),
-        (Fault(status=302, headers={"Location": "/elsewhere"}), UnreadableReplyError, "elsewhere"),
-        (Fault(cut="request"), ConnectionFailedError, "broke off"),
-        (Fault(cut="reply"), ConnectionFailedError, "broke off"),
-    ],
-)
-def test_every_fault_is_one_of_our_errors(call, once, server, fault, kind, words):
-    """The class says who must act, the sentence what was asked, and nothing shows the token."""
-    server.sandbox.faults.append(dataclasses.replace(fault))  # it counts its uses
-
-    with pytest.raises(kind, match=words) as caught:
-        call(once, "upload", PNG)
-
-    assert "/api/upload" in str(caught.value)
-    assert once.account.token.reveal() not in repr(caught.value)
+def test_sign_in_sends_the_token_in_the_configured_way(server, app, user, urls):
+    """`users/me` is requested directly after the token exchange."""
+    with Gyazo(**urls, token_in="parameter") as gyazo:
+        login = gyazo.login(app)
+        login.finish(user.authorize(login.url))
+        assert "access_token" in server.sandbox.requests[-1].query
 
 
-def test_a_redirect_does_not_take_the_token_along(call, gyazo, server):
-    """Wherever a redirect points, nothing is sent there."""
-    with serve() as elsewhere:
-        target = {"Location": f"{elsewhere.url}/api/users/me"}
-        server.sandbox.faults.append(Fault(status=307, headers=target))
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_takes_the_token_to_another_host(call, session, server, status):
+    """No request reaches the other host at all."""
+    with serve() as other:
+        target = {"Location": f"{other.url}/api/images"}
+        for name, *arguments in (
+            ("me",),
+            ("image", "a" * 32),
+            ("upload", PNG),
+            ("delete", "a" * 32),
+            ("search", "x"),
+            ("request", "PATCH", "/api/x"),
+            ("request", "POST", "/api/x"),
+        ):
+            server.sandbox.faults.append(Fault(status=status, headers=target))
+            with pytest.raises(UnreadableReplyError, match="a redirect, which is not followed"):
+                call(session, name, *arguments)
 
-        with pytest.raises(UnreadableReplyError, match="points elsewhere"):
+        assert other.sandbox.requests == []
+
+
+def test_proxy_does_not_see_the_token(call, token_in, monkeypatch):
+    """The proxy receives only the request for a tunnel to the host."""
+    with scripted_server(lambda *_: (403, {}, b"no")) as (proxy, received):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with (
+            Gyazo("s3cr3t-token", token_in=token_in, retries=0) as gyazo,
+            pytest.raises(ConnectionFailedError),
+        ):
             call(gyazo, "me")
 
-        assert elsewhere.sandbox.requests == []
+    assert received[0][:2] == ("CONNECT", "api.gyazo.com:443")
+    assert "s3cr3t" not in str(received)
 
 
-def test_a_server_that_never_answers_is_given_up(call, server):
-    """After the time-out there is a sentence that states it."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        gyazo = Gyazo("a-token", api_url=url, timeout=0.3)
-        began = time.monotonic()
+class ReadSizeRecorder(io.BytesIO):
+    """A file that records the size of its largest read."""
 
-        with pytest.raises(ConnectionFailedError, match="did not answer within 0.3 seconds"):
-            call(gyazo, "me")
+    largest = 0
 
-        assert time.monotonic() - began < 5
-        gyazo.close()
+    def read(self, size=-1):
+        data = super().read(size)
+        self.largest = max(self.largest, len(data))
+        return data
 
 
-@pytest.mark.parametrize("encoding", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-def test_an_answer_that_trickles_is_given_up(call, encoding):
-    """Each byte is in time, and the whole is not: no call lasts for ever."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def test_open_file_is_streamed_from_its_current_position(call, gyazo, server):
+    """In small chunks, with its length, and from the same position in every attempt."""
+    file = ReadSizeRecorder(b"skip me" + PNG + bytes(3_000_000))
+    file.seek(7)
+    server.sandbox.faults += [Fault(status=503), Fault(cut="request"), Fault(cut="reply")]
 
-        def trickle():
-            client, _ = listener.accept()
-            with client:
-                client.recv(10_000)
-                try:
-                    client.sendall(f"HTTP/1.1 200 OK\r\n{encoding}\r\n\r\n".encode())
-                    while True:
-                        client.sendall(b" " if "Length" in encoding else b"1\r\n \r\n")
-                        time.sleep(0.05)
-                except OSError:
-                    return
+    call(gyazo, "upload", file)
 
-        thread = threading.Thread(target=trickle)
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        times = Timeouts(read=30, answer=0.3)
-        with Gyazo("a-token", api_url=url, timeout=times, retries=0) as gyazo:
-            began = time.monotonic()
-
-            with pytest.raises(ConnectionFailedError, match="end its answer within 0.3 seconds"):
-                call(gyazo, "me")
-
-            assert time.monotonic() - began < 5
-        thread.join(10)
-        assert not thread.is_alive()  # it was hung up on
+    assert server.sandbox.images[0].data == PNG + bytes(3_000_000)
+    assert 0 < file.largest < 200_000
+    assert file.tell() == 7
+    uploads = [r for r in server.sandbox.requests if r.path == "/api/upload"]
+    assert len({r.content_length for r in uploads}) == 1
+    assert len(uploads) == 4
+    assert not [r for r in uploads if "transfer-encoding" in r.headers]
 
 
-def test_the_time_outs_are_the_stated_ones():
-    """The README and Shift-Tab say 10, 30 and 120 seconds."""
-    assert Timeouts() == Timeouts(connect=10, read=30, write=30, answer=120)
-    assert "10 seconds" in Gyazo.__doc__
-    assert "(30)" in Gyazo.__doc__
+def test_file_of_a_path_is_sent_from_its_beginning_in_every_attempt(call, gyazo, server, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG + bytes(500_000))
+    server.sandbox.faults += [Fault(status=500), Fault(cut="reply")]
+
+    call(gyazo, "upload", path)
+
+    assert [image.data for image in server.sandbox.images] == [PNG + bytes(500_000)]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("HTTPS_PROXY", "gopher://x"), ("ALL_PROXY", "http://["), ("SSL_CERT_FILE", "/no/such/file")],
-)
-def test_wrong_proxy_and_certificate_settings_are_a_sentence(monkeypatch, name, value):
-    """The variables that the network layer reads are named when they are wrong."""
-    monkeypatch.setenv(name, value)
+def test_stream_that_cannot_seek_is_read_completely_and_can_be_retried(call, gyazo, server):
+    class Pipe(io.RawIOBase):
+        def __init__(self):
+            self.rest = io.BytesIO(PNG)
 
-    with pytest.raises(ConnectionFailedError, match=r"was not asked|could not be reached"):
-        Gyazo("a-token", api_url="https://127.0.0.1:1").me()
+        def readable(self):
+            return True
 
+        def readinto(self, buffer):
+            return self.rest.readinto(buffer)
 
-def test_a_proxy_is_not_used_for_this_machine(call, gyazo, monkeypatch):
-    """The sandbox is reached even where a proxy is set for everything else."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    server.sandbox.faults.append(Fault(status=500))
 
-    assert call(gyazo, "me").name == "Sandy Box"
+    call(gyazo, "upload", Pipe())
+
+    assert server.sandbox.images[0].data == PNG
 
 
-def test_tls_is_verified(call):
-    """A server whose certificate nobody vouches for is not spoken to."""
-    with socket.create_server(("127.0.0.1", 0)) as plain:
+def test_file_that_grows_during_the_upload_is_sent_with_its_first_length(gyazo, server):
+    class GrowingFile(io.BytesIO):
+        def read(self, size=-1):
+            position = self.tell()
+            self.seek(0, io.SEEK_END)
+            self.write(b"more")
+            self.seek(position)
+            return super().read(size)
 
-        def answer():
-            client, _ = plain.accept()
-            with client:
-                client.recv(1000)
-                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    gyazo.upload(GrowingFile(PNG))
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        gyazo = Gyazo("a-token", api_url=f"https://127.0.0.1:{plain.getsockname()[1]}", timeout=5)
+    # The first read, which detects the type of the picture, happens before the length is determined.
+    assert server.sandbox.images[0].data in {PNG, PNG + b"more"}
 
-        with pytest.raises(ConnectionFailedError):
-            call(gyazo, "me")
 
-        thread.join()
-        gyazo.close()
+def test_every_body_has_a_content_length(call, gyazo, server):
+    """Gyazo returns 411 without one, also for an empty body."""
+    call(gyazo, "upload", PNG)
+    with pytest.raises(GyazoError):
+        call(gyazo, "request", "POST", "/api/nothing")
+    call(gyazo, "update", server.sandbox.images[0].image_id, desc="d")
+
+    bodies = [r for r in server.sandbox.requests if r.method != "GET"]
+    assert len(bodies) == 3
+    assert None not in [r.content_length for r in bodies]

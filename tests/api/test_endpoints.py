@@ -1,0 +1,119 @@
+"""The documented endpoints: addresses, bodies, checks of arguments, and how replies are read."""
+
+import re
+
+import pytest
+from support.helpers import PNG
+from support.scripted_server import scripted_server, scripted_session
+
+from gyazo_nb import ArgumentError, Gyazo
+from gyazo_nb.sandbox import Fault
+
+ID = "8980c52421e452ac3355ca3e5cfe7a0c"
+
+
+def test_uploads_go_to_the_upload_host_and_all_other_calls_to_the_api_host(call):
+    image = {"image_id": ID, "permalink_url": f"https://gyazo.com/{ID}", "type": "png"}
+    easy = {"get_image_url": "https://gyazo.com/api/upload/x", "expires_at": 1}
+    replies = {"/api/upload": image, "/api/upload/easy_auth": easy, "/api/images": [image]}
+
+    def reply(_, path):
+        return 200, {}, replies.get(path.partition("?")[0], image)
+
+    with (
+        scripted_server(reply) as (api, api_requests),
+        scripted_server(reply) as (upload, upload_requests),
+        Gyazo("a-token", auth_url=api, api_url=api, upload_url=upload) as gyazo,
+    ):
+        call(gyazo, "upload", PNG)
+        call(gyazo, "easy_upload", PNG, client_id="an-id")
+        call(gyazo, "images", page=1)
+        call(gyazo, "image", ID)
+        call(gyazo, "update", ID, desc="d")
+        call(gyazo, "delete", ID)
+
+    assert [path for _, path, _, _ in upload_requests] == ["/api/upload", "/api/upload/easy_auth"]
+    assert len(api_requests) == 4
+
+
+def test_easy_upload_is_multipart_without_a_file_and_without_a_token(call):
+    """As in the documentation."""
+    easy = {"get_image_url": "https://gyazo.com/api/upload/x"}
+    with scripted_session(lambda *_: (200, {}, easy)) as (gyazo, received):
+        call(gyazo, "easy_upload", PNG, client_id="an-id", title="T")
+
+    ((_, _, headers, body),) = received
+    assert headers["Content-Type"].startswith("multipart/form-data")
+    assert re.findall(rb'name="(\w+)"', body) == [
+        b"client_id",
+        b"image_url",
+        b"referer_url",
+        b"title",
+    ]
+    assert b"filename" not in body
+    assert "Authorization" not in headers
+
+
+def test_upload_of_existing_bytes_does_not_claim_new_title_or_access(call, gyazo, server):
+    """Gyazo keeps the title and the access policy of an existing image."""
+    server.sandbox.add_image(PNG, title="first", created_at="1500000000")
+
+    again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+    new = call(gyazo, "upload", PNG + b"new", title="mine", access_policy="only_me")
+    dated = call(gyazo, "upload", PNG + b"dated", title="old", created_at=1_400_000_000)
+
+    assert (again.title, again.access_policy) == ("", None)
+    assert [image.was_there for image in (again, new, dated)] == [True, False, False]
+    assert "existed before" in again._repr_html_()
+    assert "only you" not in again._repr_html_() + new._repr_html_()
+    assert (new.title, dated.title) == ("mine", "old")
+
+
+def test_second_upload_in_the_same_second_is_recognized_as_existing(call, gyazo):
+    """As when a cell is run again with only_me: the image stays public."""
+    call(gyazo, "upload", PNG, title="first")
+
+    again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+
+    assert (again.was_there, again.title) == (True, "")
+    assert "existed before" in again._repr_html_()
+
+
+def test_upload_whose_first_reply_was_lost_counts_as_new(call, server, urls):
+    """The retry finds the image that the first attempt created."""
+    server.sandbox.faults.append(Fault(cut="reply", path="/api/upload"))
+    # As old as the image would be after a long delay.
+    server.sandbox.add_image(PNG, created_at="1500000000")
+    with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
+        image = call(gyazo, "upload", PNG, title="mine")
+
+    assert (image.title, image.was_there) == ("mine", False)
+
+
+def test_delete_accepts_a_reply_without_the_id(call):
+    """The id in the request is known."""
+    for body in (b'{"image_id": null}', b"{}", b" ", b""):
+        with scripted_session(lambda *_, body=body: (200, {}, body)) as (gyazo, _):
+            assert call(gyazo, "delete", ID).image_id == ID
+
+
+@pytest.mark.parametrize("value", ["false", "no", 1, "true"])
+def test_metadata_is_public_must_be_a_bool(gyazo, value):
+    """Python would count the text "false" as true."""
+    with pytest.raises(ArgumentError, match="must be True or False"):
+        gyazo.upload(PNG, metadata_is_public=value)
+
+
+@pytest.mark.parametrize(
+    "wrong_call",
+    [
+        lambda gyazo: gyazo.search(None),
+        lambda gyazo: gyazo.oembed(None),
+        lambda gyazo: gyazo.update(ID, desc=3),
+    ],
+    ids=["search", "oembed", "update"],
+)
+def test_argument_of_a_wrong_type_raises_an_error_and_nothing_is_sent(gyazo, server, wrong_call):
+    with pytest.raises(ArgumentError):
+        wrong_call(gyazo)
+    assert server.sandbox.requests == []

@@ -1,0 +1,68 @@
+"""The list of images is complete although a server sends a wrong total, or pages of another length."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from support.scripted_server import scripted_session
+
+
+def images_reply(total, served=250, length=100, header=None):
+    """Return a reply function for a list of `served` images.
+
+    `total` is the value of X-Total-Count, `length` the maximum length of a page, `header` the value of
+    X-Per-Page. None leaves a header out.
+    """
+
+    def reply(_, path):
+        query = {name: int(values[0]) for name, values in parse_qs(urlsplit(path).query).items()}
+        page, size = query["page"], min(query["per_page"], length)
+        numbers = range((page - 1) * size, min(page * size, served))
+        headers = {} if total is None else {"X-Total-Count": str(total)}
+        headers |= {} if header is None else {"X-Per-Page": str(header)}
+        return 200, headers, [{"image_id": f"{n:032x}"} for n in numbers]
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "max_requests"),
+    [
+        (images_reply(250), 3),
+        (images_reply(None), 12),
+        (images_reply(10), 12),
+        (images_reply(0), 12),
+        (images_reply(5000), 12),
+        (images_reply(10**20), 12),
+        (images_reply("many"), 12),
+        (images_reply(250, length=50), 6),
+        (images_reply(250, length=50, header=50), 6),
+        (images_reply(None, length=50, header=50), 14),
+    ],
+)
+def test_list_is_complete_whatever_total_and_page_length_the_server_sends(reply, max_requests):
+    """No image is missing or repeated, and the number of requests is limited."""
+    with scripted_session(reply) as (gyazo, received):
+        found = [image.image_id for image in gyazo.images()]
+        requests = len(received)
+        images = gyazo.images()
+
+        assert found == [f"{n:032x}" for n in range(250)]
+        assert requests <= max_requests
+        assert images[60].image_id == f"{60:032x}"
+        assert [i.image_id for i in images[95:105]] == [f"{n:032x}" for n in range(95, 105)]
+
+
+def test_first_images_take_one_request_without_a_total():
+    """Iteration, an index and a slice at the beginning do not count the list."""
+    for read_first in (lambda i: next(iter(i)), lambda i: i[0], lambda i: list(i[:20])):
+        with scripted_session(images_reply(None, served=2000)) as (gyazo, received):
+            read_first(gyazo.images())
+            assert len(received) == 1
+
+
+def test_negative_index_and_length_work_without_a_total():
+    with scripted_session(images_reply(None, served=250)) as (gyazo, _):
+        images = gyazo.images()
+        assert (images[-1].image_id, len(images)) == (f"{249:032x}", 250)
+        with pytest.raises(IndexError):
+            images[250]

@@ -1,0 +1,149 @@
+"""Every failure of the network becomes one error of this package, within the stated time."""
+
+import dataclasses
+import socket
+import threading
+import time
+
+import pytest
+from support.helpers import PNG
+from support.scripted_server import scripted_session
+
+from gyazo_nb import (
+    ConnectionFailedError,
+    Gyazo,
+    InvalidRequestError,
+    PlanError,
+    ServerError,
+    Timeouts,
+    TooManyRequestsError,
+    UnreadableReplyError,
+)
+from gyazo_nb.sandbox import Fault, Sandbox, serve
+
+
+@pytest.fixture
+def without_retries(gyazo, urls):
+    """A session that makes one attempt."""
+    with Gyazo(gyazo.account.token, **urls, retries=0) as session:
+        yield session
+
+
+@pytest.fixture
+def silent_server():
+    """The URL of a server that accepts connections and never replies."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (Fault(status=400, body="title is too long"), InvalidRequestError, "title is too long"),
+        (Fault(status=400, body=""), InvalidRequestError, "400"),
+        (Fault(status=402, body={"message": "Upgrade required"}), PlanError, "Upgrade required"),
+        (Fault(status=429, headers={"Retry-After": "3"}), TooManyRequestsError, "429"),
+        (Fault(status=502, body="<html>Bad gateway</html>"), ServerError, "502"),
+        (Fault(status=200, body="<html>A proxy's page</html>"), UnreadableReplyError, "a web page"),
+        (Fault(status=200, body=""), UnreadableReplyError, "empty"),
+        (Fault(status=200, body=[1, 2]), UnreadableReplyError, "another shape"),
+        (Fault(status=302, headers={"Location": "/elsewhere"}), UnreadableReplyError, "a redirect"),
+        (Fault(cut="request"), ConnectionFailedError, "closed the connection early"),
+        (Fault(cut="reply"), ConnectionFailedError, "closed the connection early"),
+    ],
+)
+def test_every_fault_raises_an_error_that_names_the_request(
+    call, without_retries, server, fault, kind, words
+):
+    """The error does not show the token."""
+    server.sandbox.faults.append(dataclasses.replace(fault))  # a fault counts its uses
+
+    with pytest.raises(kind, match=words) as caught:
+        call(without_retries, "upload", PNG)
+
+    assert "/api/upload" in str(caught.value)
+    assert without_retries.account.token.reveal() not in repr(caught.value)
+
+
+def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silent_server):
+    """With `timeout` as one number."""
+    gyazo = Gyazo("a-token", api_url=silent_server, timeout=0.3)
+    began = time.monotonic()
+
+    with pytest.raises(ConnectionFailedError, match="did not reply within 0.3 seconds"):
+        call(gyazo, "me")
+
+    assert time.monotonic() - began < 5
+    gyazo.close()
+
+
+def test_single_timeout_can_be_set(call, silent_server):
+    """With `timeout` as `Timeouts`."""
+    gyazo = Gyazo("a-token", api_url=silent_server, timeout=Timeouts(read=0.2), retries=0)
+    with gyazo, pytest.raises(ConnectionFailedError, match="did not reply within 0.2 sec"):
+        call(gyazo, "me")
+
+
+@pytest.mark.parametrize("encoding", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_reply_that_never_ends_raises_an_error_after_the_timeout(call, encoding):
+    """Each byte arrives within the read timeout, but the whole reply takes too long."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def send_byte_by_byte():
+            client, _ = listener.accept()
+            with client:
+                client.recv(10_000)
+                try:
+                    client.sendall(f"HTTP/1.1 200 OK\r\n{encoding}\r\n\r\n".encode())
+                    while True:
+                        client.sendall(b" " if "Length" in encoding else b"1\r\n \r\n")
+                        time.sleep(0.05)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=send_byte_by_byte)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        timeouts = Timeouts(read=30, answer=0.3)
+        with Gyazo("a-token", api_url=url, timeout=timeouts, retries=0) as gyazo:
+            began = time.monotonic()
+
+            with pytest.raises(ConnectionFailedError, match="finish its reply within 0.3 seconds"):
+                call(gyazo, "me")
+
+            assert time.monotonic() - began < 5
+        thread.join(10)
+        assert not thread.is_alive()  # the client closed the connection
+
+
+def test_reply_that_is_too_large_raises_an_error(call, monkeypatch):
+    """No reply of Gyazo in JSON is that large."""
+    monkeypatch.setattr("gyazo_nb.http.failures.MAX_JSON_BYTES", 1000)
+    with (
+        scripted_session(lambda *_: (200, {}, b" " * 5000)) as (gyazo, _),
+        pytest.raises(ConnectionFailedError, match="sent a reply of more than"),
+    ):
+        call(gyazo, "me")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HTTPS_PROXY", "gopher://x"), ("ALL_PROXY", "http://["), ("SSL_CERT_FILE", "/no/such/file")],
+)
+def test_wrong_proxy_or_certificate_variable_raises_an_error(monkeypatch, name, value):
+    """These variables are read by httpx. The error names them."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConnectionFailedError, match=r"was not sent|could not be reached"):
+        Gyazo("a-token", api_url="https://127.0.0.1:1").me()
+
+
+def test_error_of_an_unreachable_server_shows_no_token(call):
+    """Not even with the token as a parameter: the error has no query."""
+    with serve(Sandbox()) as server:
+        token, url = server.sandbox.new_token(), server.url
+    with Gyazo(token, api_url=url, token_in="parameter", retries=0) as gyazo:
+        with pytest.raises(ConnectionFailedError, match="could not be reached") as caught:
+            call(gyazo, "me")
+
+        assert token not in str(caught.value)
