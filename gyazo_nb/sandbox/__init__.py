@@ -1,26 +1,39 @@
-"""A pretend Gyazo on your own machine: no account, no network, every answer of the real one.
+"""A local Gyazo look-alike: try and test a client without an account and without a network.
 
-The law: it imports nothing of the client that it checks, and it listens on 127.0.0.1 alone.
+Guarantees: it shares no code with the client that it tests. It listens on 127.0.0.1 only.
 
     with serve(Sandbox()) as server:
         server.url        # "http://127.0.0.1:54321"
-        server.variables  # what a client has to be told
+        server.variables  # the environment variables that a client needs
 
-`faults` orders trouble · `state` remembers · `album` keeps pictures · `oauth` grants · `api` and
-`uploads` answer · `pages` is what a person sees · `door` counts and breaks · `server` listens.
+| module          | content                                                                    |
+|-----------------|----------------------------------------------------------------------------|
+| `accounts`      | accounts and registered applications                                       |
+| `state`         | `Sandbox`: codes, tokens, images, recorded requests, faults                |
+| `image_store`   | the stored images, and how their type and size are read                    |
+| `faults`        | errors, delays and broken connections that a test orders                   |
+| `http_messages` | reads parameters and tokens from requests, builds replies                  |
+| `oauth`         | the authorization server                                                   |
+| `api`           | the endpoints that list, change and search images                          |
+| `uploads`       | the two endpoints that receive images                                      |
+| `pages`         | the HTML pages                                                             |
+| `server`        | runs all of this in a thread; the middleware that carries out the faults   |
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .album import Image
+from .accounts import Account, Application
 from .faults import Fault
-from .people import Account, Application
-from .state import Asked, Sandbox
+from .image_store import Image
+from .state import RecordedRequest, Sandbox
 
 if TYPE_CHECKING:
     from .server import Server, serve
+
+# The earlier name of the class.
+Asked = RecordedRequest
 
 __all__ = [
     "Account",
@@ -28,6 +41,7 @@ __all__ = [
     "Asked",
     "Fault",
     "Image",
+    "RecordedRequest",
     "Sandbox",
     "Server",
     "serve",
@@ -35,11 +49,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the server when it is first asked for, or say what to install for it."""
+    """Import the server on first use, or say which packages it needs."""
     if name not in {"Server", "serve"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        # Here and not above, so that `python -m gyazo_nb.sandbox` can answer in one sentence.
+        # A late import, so that `python -m gyazo_nb.sandbox` can report a missing package.
         from . import server  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ImportError(

@@ -1,7 +1,7 @@
-"""`python -m gyazo_nb.sandbox`: a pretend Gyazo until Ctrl-C, or for as long as a command runs.
+"""`python -m gyazo_nb.sandbox`: run the sandbox until Ctrl-C, or while a command runs.
 
-The law: what it prints can be pasted into a shell or saved as an .env file, and every end is one
-sentence at most.
+Guarantees: the printed lines can be pasted into a shell or saved as an .env file. An error is one
+sentence.
 """
 
 from __future__ import annotations
@@ -18,51 +18,53 @@ from typing import NoReturn
 
 from . import Application, Sandbox
 
-_NOT_FOUND = 127
+# The exit code of a shell for a command that it cannot find.
+_COMMAND_NOT_FOUND = 127
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve, and return the exit code."""
-    options = _options(sys.argv[1:] if arguments is None else list(arguments))
+    """Run the sandbox, and return the exit code."""
+    options = _parse_options(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        from . import serve  # noqa: PLC0415 (so that a missing package is one sentence)
+        # A late import, so that a missing package is reported in one sentence.
+        from . import serve  # noqa: PLC0415
     except ImportError as error:
-        return _complain(str(error))
+        return _fail(str(error))
     sandbox = Sandbox([Application(redirect_uris=tuple(options.redirect_uri))])
     try:
         server = serve(sandbox, port=options.port)
     except (OSError, OverflowError) as error:
-        return _complain(f"Port {options.port} cannot be used ({error}). Try another --port, or 0.")
-    # Both, because a shell starts what is in the background with Ctrl-C switched off.
+        return _fail(f"Port {options.port} cannot be used ({error}). Try another --port, or 0.")
+    # Both signals: a shell disables Ctrl-C for a process that it starts in the background.
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with server:
-            _tell(server.url, server.variables)
+            _print_variables(server.url, server.variables)
             return _run(options.command, server.variables) if options.command else _wait()
     except KeyboardInterrupt:
         return 0
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _parse_options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m gyazo_nb.sandbox",
-        description="A pretend Gyazo on this machine: no account, no network.",
+        description="A local Gyazo look-alike. It needs neither an account nor a network.",
         epilog="Example: python -m gyazo_nb.sandbox -- jupyter lab",
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="default: 0, any free port")
     parser.add_argument(
         "--redirect-uri",
         action="append",
         default=[],
         metavar="URI",
-        help="registered instead of the sandbox's own landing page; may be given several times",
+        help="register this URI instead of the sandbox's own landing page; can be repeated",
     )
     parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
         metavar="COMMAND",
-        help="run this with the variables set, and end with it",
+        help="run this command with the variables set, and stop when it ends",
     )
     options = parser.parse_args(arguments)
     if options.command[:1] == ["--"]:
@@ -70,10 +72,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _tell(url: str, variables: Mapping[str, str]) -> None:
-    lines = [f"# A pretend Gyazo is at {url}"]
+def _print_variables(url: str, variables: Mapping[str, str]) -> None:
+    lines = [f"# The sandbox, a local Gyazo look-alike, runs at {url}"]
     lines += [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    print(*lines, sep="\n", flush=True)  # noqa: T201 (what the command is for)
+    print(*lines, sep="\n", flush=True)  # noqa: T201 (the purpose of the command)
 
 
 def _wait() -> NoReturn:
@@ -82,20 +84,20 @@ def _wait() -> NoReturn:
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    # A real token has no business in a pretend Gyazo.
-    # A setting of the real Gyazo's would go along, and its secret be sent to the pretend one.
+    # Drop the settings of the real Gyazo: the command would send their secrets to the sandbox.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GYAZO_")}
     try:
-        process = subprocess.Popen(command, env={**environment, **variables})  # noqa: S603 (asked for)
+        process = subprocess.Popen(command, env={**environment, **variables})  # noqa: S603 (the user chose it)
     except OSError as error:
-        _complain(f"{command[0]} cannot be run: {error.strerror}.")
-        return _NOT_FOUND
+        _fail(f"{command[0]} cannot be run: {error.strerror}.")
+        return _COMMAND_NOT_FOUND
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:
             code = process.wait()
         except KeyboardInterrupt:
-            continue  # Ctrl-C reached the command as well, and it decides
+            # The command received Ctrl-C too, and decides whether it ends.
+            continue
         return code if code >= 0 else 128 - code
 
 
@@ -103,8 +105,8 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _complain(sentence: str) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 (the purpose of the command)
     return 1
 
 

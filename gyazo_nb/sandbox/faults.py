@@ -1,7 +1,7 @@
-"""Trouble on order: an answer that fails, comes late, or breaks off.
+"""Faults: error replies, late replies and broken connections that a test orders.
 
-The law: a fault is a value. It says which requests it is for and what happens to them; taking it
-from the queue is the sandbox's business, carrying it out is the door's.
+Guarantees: a fault is a plain value. It says which requests it matches and what happens to them.
+The sandbox picks it from its queue, and the fault middleware of the server carries it out.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the next requests that fit.
+    """What happens to the next requests that match.
 
-    Without a *status* the sandbox does what was asked and answers as ever, but after *delay*
-    seconds, or with the answer cut: so a client meets an upload that arrived and was never
-    confirmed. ``cut="reply"`` closes the connection in the middle of the answer,
-    ``cut="request"`` before the request is read. *path* is the beginning of a path.
+    Without a *status* the sandbox processes the request and sends the usual reply, but after
+    *delay* seconds, or cut: then the client meets an upload that arrived but was not confirmed.
+    ``cut="reply"`` closes the connection in the middle of the reply, ``cut="request"`` before the
+    request is read. *path* is the beginning of a path.
     """
 
     status: int | None = None
@@ -32,22 +32,22 @@ class Fault:
     delay: float = 0.0
     cut: Literal["reply", "request"] | None = None
 
-    def fits(self, method: str, path: str) -> bool:
-        """Whether this request is one that the fault waits for."""
+    def matches(self, method: str, path: str) -> bool:
+        """Whether the fault applies to this request."""
         return path.startswith(self.path) and self.method in {None, method}
 
-    def answer(self, method: str, path: str) -> tuple[dict[str, str], bytes]:
-        """Return the headers and the body of the failing answer."""
+    def reply(self, method: str, path: str) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body of the error reply."""
         body = self.body
         if body is None:
-            body = {"message": _phrase(self.status), "request": path, "method": method}
-        kind, data = _encoded(body)
-        headers = {"content-type": kind}
+            body = {"message": _reason_phrase(self.status), "request": path, "method": method}
+        content_type, data = _encode(body)
+        headers = {"content-type": content_type}
         headers |= {name.lower(): value for name, value in self.headers.items()}
         return headers, data
 
 
-def _encoded(body: bytes | str | Mapping[str, Any] | list[Any]) -> tuple[str, bytes]:
+def _encode(body: bytes | str | Mapping[str, Any] | list[Any]) -> tuple[str, bytes]:
     match body:
         case bytes():
             return "application/octet-stream", body
@@ -57,7 +57,7 @@ def _encoded(body: bytes | str | Mapping[str, Any] | list[Any]) -> tuple[str, by
             return "application/json; charset=utf-8", json.dumps(body).encode()
 
 
-def _phrase(status: int | None) -> str:
+def _reason_phrase(status: int | None) -> str:
     try:
         return HTTPStatus(status or 0).phrase
     except ValueError:

@@ -1,7 +1,8 @@
-"""Serving the sandbox: on loopback, from a thread, until it is closed.
+"""Serves the sandbox from a thread, records its requests, and carries out faults.
 
-The law: 127.0.0.1 and nothing else; ready when `serve` returns; gone without a trace, socket and
-thread alike, when `close` does.
+Guarantees: the server listens on 127.0.0.1 only. It accepts connections when `serve` returns, and
+after `close` neither a socket nor a thread remains. A fault that cuts a connection closes the real
+TCP connection.
 """
 
 from __future__ import annotations
@@ -13,62 +14,65 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import pages
-from .answers import RefusedError, problem, refuse
 from .api import Api
-from .door import Connection, Door
+from .faults import Fault
+from .http_messages import HttpError, json_error, send_error
 from .oauth import OAuth
-from .sights import Sights
-from .state import Sandbox
+from .state import RecordedRequest, Sandbox
 from .uploads import Uploads
 
 HOST = "127.0.0.1"
-_PATIENCE = 10.0
+
+# Seconds to wait for the thread to start or to end.
+_THREAD_TIMEOUT = 10.0
 
 
 def serve(sandbox: Sandbox | None = None, *, port: int = 0) -> Server:
-    """Serve a sandbox and return when it answers; port 0 takes a free one.
+    """Serve a sandbox, and return when it accepts connections. Port 0 selects a free port.
 
-    Raises OSError when the port is taken.
+    Raises OSError when the port is in use.
     """
     return Server(Sandbox() if sandbox is None else sandbox, port)
 
 
 class Server:
-    """A sandbox being served. Close it, or use it in a `with`."""
+    """A running sandbox. Close it, or use it in a `with` statement."""
 
     def __init__(self, sandbox: Sandbox, port: int = 0) -> None:
         if sandbox.url:
-            raise RuntimeError("This sandbox is being served already.")
-        # The port must be known before the first request: it is in the registered redirect URI.
+            raise RuntimeError("This sandbox is being served already. Close its server first.")
+        # The registered redirect URI contains the port, so it must be known before any request.
         listener = _listen(port)
         self.sandbox = sandbox
         self.url = sandbox.url = f"http://{HOST}:{listener.getsockname()[1]}"
         self.variables = _variables(sandbox)
         self._ready = threading.Event()
-        self._trouble: BaseException | None = None
-        self._uvicorn = _Uvicorn(build(sandbox), self._ready.set)
+        self._error: BaseException | None = None
+        self._uvicorn = _Uvicorn(build_app(sandbox), self._ready.set)
         self._thread = threading.Thread(
             target=self._run, args=[listener], name="gyazo-sandbox", daemon=True
         )
         self._thread.start()
-        self._ready.wait(_PATIENCE)
+        self._ready.wait(_THREAD_TIMEOUT)
         if not self._uvicorn.started:
             self.close()
-            raise RuntimeError("The sandbox did not start.") from self._trouble
+            raise RuntimeError("The sandbox did not start.") from self._error
 
     def close(self) -> None:
-        """Stop at once, open connections and all; a second time does nothing."""
+        """Stop at once and close open connections. A second call has no effect."""
         self._uvicorn.stop()
-        self._thread.join(_PATIENCE)
+        self._thread.join(_THREAD_TIMEOUT)
         self.sandbox.url = ""
 
     def __enter__(self) -> Self:
@@ -84,63 +88,64 @@ class Server:
 
     def _run(self, listener: socket.socket) -> None:
         try:
-            # A loop of its own kind, whatever the notebook has done to asyncio.run.
+            # An explicit loop factory: a notebook may have patched asyncio.run.
             with (
                 listener,
                 asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
             ):
                 runner.run(self._uvicorn.serve(sockets=[listener]))
-        except BaseException as error:  # noqa: BLE001 (told to whoever waits in __init__)
-            self._trouble = error
+        except BaseException as error:  # noqa: BLE001 (__init__ raises from it)
+            self._error = error
         finally:
             self._ready.set()
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which says when it is ready and does not wait for anybody when it ends."""
+    """A uvicorn server that reports when it is ready, and stops without waiting for clients."""
 
-    def __init__(self, app: Door, ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Connection,
+                http=_ConnectionProtocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
                 loop="asyncio",
                 log_config=None,
                 log_level="error",
-                access_log=False,  # it would print codes
+                access_log=False,  # it would print authorization codes
                 proxy_headers=False,
                 server_header=False,
             )
         )
-        self._ready = ready
+        self._on_ready = on_ready
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._over = asyncio.Event()
+        self._stop_requested = asyncio.Event()
 
     def stop(self) -> None:
-        """End the main loop; from any thread, at any time."""
+        """End the main loop. Can be called from any thread at any time."""
         self.should_exit = True
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed already
-                self._loop.call_soon_threadsafe(self._over.set)
+            # RuntimeError: the loop is closed already.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop_requested.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self._ready()
+        self._on_ready()
 
     async def main_loop(self) -> None:
-        # uvicorn's own looks ten times a second whether it is over; a test that serves a hundred
-        # sandboxes would wait ten seconds for that. The tick keeps the Date header.
+        # uvicorn's own loop checks `should_exit` every 0.1 s; with one hundred sandboxes a test
+        # run would wait ten seconds for that. `on_tick` updates the Date header.
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), 1)
+                await asyncio.wait_for(self._stop_requested.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Not uvicorn's own, which lets every connection finish: a slow answer that was ordered
-        # would hold up the test that ordered it.
+        # uvicorn's own shutdown waits for open requests. A reply that a fault delays would block
+        # the test that ordered the delay.
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -155,32 +160,32 @@ class _Uvicorn(uvicorn.Server):
             await server.wait_closed()
 
 
-def build(sandbox: Sandbox) -> Door:
-    """Put the whole application together."""
+def build_app(sandbox: Sandbox) -> ASGIApp:
+    """Build the whole ASGI application."""
     app = Starlette(
         routes=[
             *OAuth(sandbox).routes(),
             *Api(sandbox).routes(),
             *Uploads(sandbox).routes(),
-            *Sights(sandbox).routes(),
+            *pages.PublicPages(sandbox).routes(),
         ],
-        exception_handlers={RefusedError: refuse, HTTPException: _unrouted},
+        exception_handlers={HttpError: send_error, HTTPException: _no_route},
     )
-    # Rails knows no second address for the same thing.
+    # Rails does not redirect an address with a trailing slash.
     app.router.redirect_slashes = False
-    return Door(app, sandbox)
+    return FaultMiddleware(app, sandbox)
 
 
-async def _unrouted(request: Request, error: Exception) -> Response:
-    # Rails has no 405: a path with another method is a path that does not exist.
+async def _no_route(request: Request, error: Exception) -> Response:
+    # Rails has no 405: a known path with another method is an unknown path.
     _ = error
     if request.url.path.startswith("/api/"):
-        return problem(request, 404, "Not found").answer
-    return pages.not_found("There is nothing at this address.")
+        return json_error(request, 404, "Not found").reply
+    return pages.not_found("This address does not exist.")
 
 
 def _variables(sandbox: Sandbox) -> dict[str, str]:
-    """Return what a client needs to know, by the names of its environment variables."""
+    """Return the environment variables that a client needs."""
     application = sandbox.applications[0]
     return {
         "GYAZO_CLIENT_ID": application.client_id,
@@ -193,11 +198,12 @@ def _variables(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _listen(port: int) -> socket.socket:
-    # TCP by name: asyncio switches off Nagle's delay, 40 ms an answer, only where it reads that.
+    # The explicit IPPROTO_TCP makes asyncio disable Nagle's algorithm: 40 ms less for each reply.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
-            # A port that was just left may be taken again; on Windows the option means theft.
+            # On POSIX it allows a port that was closed a moment ago. On Windows it would allow to
+            # take a port from another process.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen(2048)
@@ -205,3 +211,120 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+class _ConnectionProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, which also passes its transport to the application.
+
+    The application finds it in `scope["state"]`, the place that ASGI defines for shared state.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Add the transport to the shared state."""
+        super().connection_made(transport)
+        self.app_state = {"transport": transport}
+
+
+class FaultMiddleware:
+    """An ASGI middleware that records every request and carries out the ordered faults."""
+
+    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+        self._app = app
+        self._sandbox = sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or carry out the fault that matches it."""
+        recording_send = self._recording(scope, send)
+        fault = self._sandbox.take_fault(scope["method"], scope["path"])
+        try:
+            if fault is None:
+                await self._app(scope, receive, recording_send)
+            else:
+                await self._carry_out(fault, scope, receive, recording_send)
+        except (ClientDisconnect, asyncio.CancelledError):
+            # The client has disconnected, or the server is stopping: no reply is needed.
+            return
+
+    async def _carry_out(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault.cut == "request":
+            await asyncio.sleep(fault.delay)
+            self._record(scope, None)
+            await _disconnect(scope, receive, flush=False)
+            return
+        app = self._app if fault.status is None else _error_app(fault, scope)
+        messages: list[Message] = []
+
+        async def collect(message: Message) -> None:
+            messages.append(message)
+
+        await app(scope, receive, collect)
+        await asyncio.sleep(fault.delay)
+        if fault.cut == "reply":
+            messages = _first_half(messages)
+        for message in messages:
+            await send(message)
+        if fault.cut == "reply":
+            await _disconnect(scope, receive, flush=True)
+
+    def _recording(self, scope: Scope, send: Send) -> Send:
+        async def recording_send(message: Message) -> None:
+            # Record before sending: a client that has the reply must find the request recorded.
+            if message["type"] == "http.response.start":
+                self._record(scope, message["status"])
+            await send(message)
+
+        return recording_send
+
+    def _record(self, scope: Scope, status: int | None) -> None:
+        headers = {
+            name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
+        }
+        length = headers.get("content-length", "")
+        self._sandbox.record_request(
+            RecordedRequest(
+                method=scope["method"],
+                path=scope["path"],
+                query=scope["query_string"].decode("latin-1"),
+                headers=headers,
+                content_length=int(length) if length.isdecimal() else None,
+                status=status,
+            )
+        )
+
+
+def _error_app(fault: Fault, scope: Scope) -> ASGIApp:
+    headers, body = fault.reply(scope["method"], scope["path"])
+    reply = Response(body, fault.status or 500, headers)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # Read the whole body first. A client that is still sending would see a reset connection
+        # and not the reply.
+        while (await receive()).get("more_body"):
+            pass
+        await reply(scope, receive, send)
+
+    return app
+
+
+def _first_half(messages: list[Message]) -> list[Message]:
+    """Return a reply that has the full Content-Length but only half of the body."""
+    start = messages[0]
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    headers = [(name, text) for name, text in start["headers"] if name.lower() != b"content-length"]
+    content_length = str(max(len(body), 2)).encode()
+    return [
+        {**start, "headers": [*headers, (b"content-length", content_length)]},
+        {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True},
+    ]
+
+
+async def _disconnect(scope: Scope, receive: Receive, *, flush: bool) -> None:
+    transport = cast("asyncio.Transport", scope["state"]["transport"])
+    if flush:
+        # The written bytes are sent first.
+        transport.close()
+    else:
+        transport.abort()
+    # Wait until uvicorn has seen the disconnect; it would log an unfinished reply otherwise.
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,7 +1,7 @@
-"""What the pretend Gyazo remembers: who it knows, what it granted, what it was asked.
+"""`Sandbox`: all that the look-alike remembers, from registered applications to recorded requests.
 
-The law: no HTTP here, and no clock but the one handed in. The server works in its own thread while
-a test looks on, so every change happens under one lock.
+Guarantees: this module knows no HTTP, and its only clock is the one passed to `Sandbox`. The server
+runs in its own thread while a test reads the state, so one lock protects every change.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .album import Album, Image
+from .accounts import Account, Application, new_secret
 from .faults import Fault
-from .people import Account, Application, new_secret
-from .pictures import kind_of
+from .image_store import Image, ImageStore, detect_type
 
 SCOPES = ("public", "upload", "user", "collection")
 DEFAULT_SCOPES = ("public",)
 CODE_LIFETIME = 600.0
-EASY_LIFETIME = 600.0
-REQUESTS_KEPT = 1000
+EASY_UPLOAD_LIFETIME = 600.0
+MAX_RECORDED_REQUESTS = 1000
 
-# The forms in which Gyazo has been seen to write a date; `shapes` writes them.
+# The formats in which Gyazo writes dates; `api.format_date` writes them.
 DateStyle = Literal["upload", "docs", "millis", "detail"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request as it came, without its body; no status when the connection was cut unanswered."""
+class RecordedRequest:
+    """One received request without its body. *status* is None when it was cut before a reply."""
 
     method: str
     path: str
@@ -42,15 +41,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Grant:
-    """A code, and everything it was given out for."""
+    """An authorization code, and the terms on which it was issued."""
 
     code: str = field(repr=False)
     application: Application
     account: Account
     redirect_uri: str
     scopes: tuple[str, ...]
-    challenge: str | None
-    challenge_method: str | None
+    code_challenge: str | None
+    code_challenge_method: str | None
     expires_at: float
     used: bool = False
 
@@ -70,19 +69,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class EasyUpload:
-    """A picture without an owner, until a browser with an account comes for it."""
+    """An image without an owner, until a browser claims it."""
 
     data: bytes = field(repr=False)
-    kind: str
+    image_type: str
     fields: Mapping[str, str]
     expires_at: float
 
 
 class Sandbox:
-    """A pretend Gyazo, before anybody serves it.
+    """The state of a local Gyazo look-alike. `serve` makes it reachable.
 
-    *faults* is a list to append to, *requests* a list to look at; both may be cleared.
-    *date_style* chooses among the four forms in which real lists and uploads have written dates.
+    Append to the list *faults* to order faults. Read *requests* to see the recorded requests.
+    Both lists may be cleared. *date_style* selects the format of dates in lists and uploads.
     """
 
     def __init__(
@@ -93,8 +92,8 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         date_style: DateStyle = "upload",
     ) -> None:
-        # The default account has a paid plan, so that everything can be tried.
         self.applications = [Application()] if applications is None else list(applications)
+        # The default account has a paid plan, so that every endpoint can be tried.
         self.accounts = [Account(is_pro=True)] if accounts is None else list(accounts)
         if not self.applications or not self.accounts:
             raise ValueError("A sandbox needs at least one application and one account.")
@@ -102,31 +101,31 @@ class Sandbox:
         self.date_style: DateStyle = date_style
         self.url = ""
         self.faults: list[Fault] = []
-        self.requests: list[Asked] = []
-        self.album = Album()
-        self.form_key = new_secret()
+        self.requests: list[RecordedRequest] = []
+        self.image_store = ImageStore()
+        # The consent page sends it back, so that other pages cannot post its form.
+        self.authenticity_token = new_secret()
         self._lock = threading.RLock()
         self._grants: dict[str, Grant] = {}
         self._tokens: dict[str, Token] = {}
-        self._easy: dict[str, EasyUpload] = {}
+        self._easy_uploads: dict[str, EasyUpload] = {}
 
-    @property
-    def images(self) -> list[Image]:
-        """Every stored picture, newest first."""
-        return self.album.everything()
+    # Accounts and applications.
 
     def application(self, client_id: str | None) -> Application | None:
-        """Return the application with this id."""
-        return next((one for one in self.applications if one.client_id == client_id), None)
+        """Return the application with this client id."""
+        return next((app for app in self.applications if app.client_id == client_id), None)
 
     def account(self, uid: str) -> Account | None:
-        """Return the account with this id."""
-        return next((one for one in self.accounts if one.uid == uid), None)
+        """Return the account with this uid."""
+        return next((account for account in self.accounts if account.uid == uid), None)
 
     def redirect_uris(self, application: Application) -> tuple[str, ...]:
-        """Return the addresses that *application* may be answered at."""
-        landing = (f"{self.url}/callback",) if self.url else ()
-        return application.redirect_uris or landing
+        """Return the registered redirect URIs of *application*."""
+        landing_page = (f"{self.url}/callback",) if self.url else ()
+        return application.redirect_uris or landing_page
+
+    # Authorization codes and access tokens.
 
     def new_code(
         self,
@@ -138,7 +137,10 @@ class Sandbox:
         scope: str = "public",
         account: Account | None = None,
     ) -> str:
-        """Grant a code without a browser; everything left out is the first there is."""
+        """Issue an authorization code without a browser.
+
+        The defaults are the first application, its first redirect URI, and the first account.
+        """
         application = self._application_or_first(client_id)
         redirect_uri = redirect_uri or next(iter(self.redirect_uris(application)), None)
         if redirect_uri is None:
@@ -149,8 +151,8 @@ class Sandbox:
             account=account or self.accounts[0],
             redirect_uri=redirect_uri,
             scopes=tuple(scope.split()),
-            challenge=code_challenge,
-            challenge_method=code_challenge_method if code_challenge else None,
+            code_challenge=code_challenge,
+            code_challenge_method=code_challenge_method if code_challenge else None,
             expires_at=self.clock() + CODE_LIFETIME,
         )
         with self._lock:
@@ -158,20 +160,16 @@ class Sandbox:
         return grant.code
 
     def grant(self, code: str) -> Grant | None:
-        """Return what a code was given out for, whether it is still good or not."""
+        """Return the grant of a code, whether the code is still valid or not."""
         return self._grants.get(code)
 
-    def is_good(self, grant: Grant) -> bool:
-        """Whether a code is neither used nor too old."""
-        return not grant.used and self.clock() < grant.expires_at
-
     def redeem(self, grant: Grant) -> Token | None:
-        """Turn a code into a token, once; None for the second who comes."""
+        """Exchange a code for a token, or return None when the code is used or expired."""
         with self._lock:
-            if not self.is_good(grant):
+            if grant.used or self.clock() >= grant.expires_at:
                 return None
             grant.used = True
-            return self._keep_token(grant.application, grant.account, grant.scopes, None)
+            return self._add_token(grant.application, grant.account, grant.scopes, None)
 
     def new_token(
         self,
@@ -181,24 +179,24 @@ class Sandbox:
         scope: str = "public",
         expires_in: float | None = None,
     ) -> str:
-        """Make a token as the developer page does."""
+        """Create an access token, as Gyazo's page for developers does."""
         application = self._application_or_first(client_id)
         scopes = tuple(scope.split())
-        return self._keep_token(application, account or self.accounts[0], scopes, expires_in).text
+        return self._add_token(application, account or self.accounts[0], scopes, expires_in).text
 
     def token(self, text: str) -> Token | None:
-        """Return the token of this text, dead or alive."""
+        """Return the token with this text, whether it is still valid or not."""
         return self._tokens.get(text)
 
     def is_live(self, token: Token) -> bool:
-        """Whether a token still opens anything."""
+        """Whether a token is neither revoked nor expired."""
         expired = token.expires_at is not None and self.clock() >= token.expires_at
         return not token.revoked and not expired
 
     def has_live_token(
         self, application: Application, account: Account, scopes: tuple[str, ...]
     ) -> bool:
-        """Whether *account* said yes to the same question before."""
+        """Whether *account* has allowed *application* these scopes before."""
         with self._lock:
             return any(
                 self.is_live(token)
@@ -209,10 +207,10 @@ class Sandbox:
             )
 
     def revoke(self, token: str) -> None:
-        """Revoke a token; an unknown one is no error."""
+        """Revoke a token. An unknown token is ignored."""
         with self._lock:
-            if known := self._tokens.get(token):
-                known.revoked = True
+            if stored := self._tokens.get(token):
+                stored.revoked = True
 
     def _application_or_first(self, client_id: str | None) -> Application:
         if client_id is None:
@@ -221,7 +219,7 @@ class Sandbox:
             return application
         raise ValueError("No application of the sandbox has this client id.")
 
-    def _keep_token(
+    def _add_token(
         self,
         application: Application,
         account: Account,
@@ -235,47 +233,62 @@ class Sandbox:
             self._tokens[token.text] = token
         return token
 
+    # Images.
+
+    @property
+    def images(self) -> list[Image]:
+        """The images of all accounts, newest first."""
+        return self.image_store.all()
+
     def add_image(self, data: bytes, *, account: Account | None = None, **fields: str) -> Image:
-        """Put a picture into the album without an upload; *fields* are those of the form."""
-        kind = kind_of(data)
-        if kind is None:
-            raise ValueError("These bytes are no picture.")
+        """Store an image without an upload. *fields* are the form fields of an upload."""
+        image_type = detect_type(data)
+        if image_type is None:
+            raise ValueError(
+                "These bytes are not an image. Pass a PNG, JPEG, GIF, WebP, HEIC or MP4 file."
+            )
         created_at = float(fields.pop("created_at", "") or self.clock())
-        return self.album.add(data, kind, account or self.accounts[0], created_at, fields)
+        owner = account or self.accounts[0]
+        return self.image_store.add(data, image_type, owner, created_at, fields)
 
     def lock(self, image_id: str) -> None:
-        """Make a picture appear without id and addresses, as old ones do on a free plan."""
-        if (image := self.album.get(image_id)) is None:
+        """Hide an image's id and addresses in lists, as a free plan does with old images."""
+        if (image := self.image_store.get(image_id)) is None:
             raise KeyError(image_id)
         image.locked = True
 
-    def keep_easy(self, data: bytes, kind: str, fields: Mapping[str, str]) -> tuple[str, int]:
-        """Keep a picture until a browser claims it; return its key and when it is thrown away."""
-        key = secrets.token_hex(16)
-        expires_at = self.clock() + EASY_LIFETIME
+    def add_easy_upload(
+        self, data: bytes, image_type: str, fields: Mapping[str, str]
+    ) -> tuple[str, int]:
+        """Keep an image until a browser claims it; return its id and when it expires."""
+        upload_id = secrets.token_hex(16)
+        expires_at = self.clock() + EASY_UPLOAD_LIFETIME
         with self._lock:
-            self._easy[key] = EasyUpload(data, kind, fields, expires_at)
-        return key, int(expires_at)
+            self._easy_uploads[upload_id] = EasyUpload(data, image_type, fields, expires_at)
+        return upload_id, int(expires_at)
 
-    def claim_easy(self, key: str) -> Image | None:
-        """Give a waiting picture to the first account, once."""
+    def claim_easy_upload(self, upload_id: str) -> Image | None:
+        """Store a waiting image for the first account, once."""
         with self._lock:
-            easy = self._easy.pop(key, None)
+            easy = self._easy_uploads.pop(upload_id, None)
         if easy is None or self.clock() >= easy.expires_at:
             return None
-        return self.album.add(easy.data, easy.kind, self.accounts[0], self.clock(), easy.fields)
+        owner = self.accounts[0]
+        return self.image_store.add(easy.data, easy.image_type, owner, self.clock(), easy.fields)
 
-    def note(self, asked: Asked) -> None:
-        """Remember a request, and forget the oldest beyond the thousandth."""
+    # Recorded requests and ordered faults.
+
+    def record_request(self, request: RecordedRequest) -> None:
+        """Record a request, and drop the oldest ones above the limit."""
         with self._lock:
-            self.requests.append(asked)
-            del self.requests[:-REQUESTS_KEPT]
+            self.requests.append(request)
+            del self.requests[:-MAX_RECORDED_REQUESTS]
 
     def take_fault(self, method: str, path: str) -> Fault | None:
-        """Use up the first fault that fits."""
+        """Use the first fault that matches; remove it when it is used up."""
         with self._lock:
             for fault in self.faults:
-                if fault.times > 0 and fault.fits(method, path):
+                if fault.times > 0 and fault.matches(method, path):
                     fault.times -= 1
                     if not fault.times:
                         self.faults.remove(fault)

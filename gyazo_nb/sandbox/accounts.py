@@ -1,6 +1,6 @@
-"""Who takes part: the applications that ask, the accounts that grant.
+"""Accounts, and the applications that ask for access to them.
 
-The law: both are frozen values, told apart by what Gyazo tells them apart by.
+Guarantees: both are immutable values, and a repr never shows a client secret.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+# The redirect URI of an application that cannot receive a redirect: a page shows the code.
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+
 
 def new_secret() -> str:
-    """Return 43 URL-safe characters, as Doorkeeper makes ids, secrets, codes and tokens."""
+    """Return 43 URL-safe characters, like the ids, secrets, codes and tokens of Doorkeeper."""
     return secrets.token_urlsafe(32)
 
 
@@ -18,8 +21,8 @@ def new_secret() -> str:
 class Application:
     """A registered application.
 
-    Without *redirect_uris* it is registered with the sandbox's own landing page, whose address is
-    known once the sandbox is served.
+    Without *redirect_uris* the sandbox's own landing page is registered. Its address is known
+    when the sandbox is served.
     """
 
     client_id: str = field(default_factory=new_secret)
@@ -30,7 +33,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Account:
-    """A person with an account; *is_pro* decides about search and film."""
+    """A user's account. *is_pro* allows search and videos."""
 
     name: str = "Sandy Box"
     email: str = "sandy@example.com"
