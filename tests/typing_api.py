@@ -1,4 +1,4 @@
-"""The public types, read by mypy and never run."""
+"""The public types. mypy checks this file; it is never run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gyazo_nb import (
 
 
 def blocking(gyazo: Gyazo, image: Image) -> None:
-    """What each call gives."""
+    """The type of each result."""
     assert_type(gyazo.me(), User)
     assert_type(gyazo.upload(b""), Image)
     assert_type(gyazo.upload("a.png", access_policy="only_me", created_at=1.5), Image)
@@ -39,7 +39,7 @@ def blocking(gyazo: Gyazo, image: Image) -> None:
     assert_type(gyazo.images()[0], Image)
     assert_type(gyazo.images()[:5], Images)
     assert_type(gyazo.images().total, int)
-    assert_type([image for image in gyazo.images()], list[Image])  # noqa: C416 -- a type's statement
+    assert_type([image for image in gyazo.images()], list[Image])  # noqa: C416 -- the type of the loop variable is checked
     assert_type(gyazo.search("a query", page=2, per=10), Page)
     assert_type(gyazo.oembed(image), Embed)
     assert_type(gyazo.update(image, desc="", alt_text=None), Image)
@@ -57,8 +57,8 @@ def blocking(gyazo: Gyazo, image: Image) -> None:
     gyazo.upload(b"", access_policy="everyone")  # type: ignore[arg-type]  # not a policy
 
 
-async def awaited(gyazo: Gyazo) -> None:
-    """The same, awaited."""
+async def asynchronous(gyazo: Gyazo) -> None:
+    """The same for async calls."""
     assert_type(await gyazo.ame(), User)
     assert_type(await gyazo.aupload(b""), Image)
     assert_type(await gyazo.aupload_all([b""], resume="a.jsonl"), Report)
@@ -79,15 +79,15 @@ async def awaited(gyazo: Gyazo) -> None:
     assert_type(await (await gyazo.aimage("an id")).adownload(), bytes)
 
 
-def making() -> None:
-    """What a session takes."""
+def session() -> None:
+    """The arguments of a session."""
     Gyazo("a token", token_in="parameter", timeout=5, retries=0)
     Gyazo(timeout=Timeouts(connect=3), retries=Retry(times=5, total=120))
     Gyazo(token_in="cookie")  # type: ignore[arg-type]  # not one of the two
 
 
 def signing_in(gyazo: Gyazo) -> None:
-    """A sign-in without a widget."""
+    """A sign-in without widgets."""
     login = gyazo.login(App("id", "secret", "http://localhost/"), site=Site(), switch=True)
     assert_type(login, Login)
     assert_type(login.url, str)

@@ -1,4 +1,4 @@
-"""Much at once, with trouble: everything arrives once, in bounded memory, and a kill loses nothing."""
+"""Large batches with faults, and kernels that are killed: each picture is uploaded once."""
 
 import json
 import os
@@ -22,75 +22,71 @@ token, folder, journal = sys.argv[1:]
 paths = sorted(Path(folder).glob("*.png"))
 gyazo = Gyazo(token)
 gyazo.me()
-print("begun", flush=True)
+print("started", flush=True)
 report = gyazo.upload_all(paths, resume=journal, concurrency=4, progress=False)
 print(len(report), flush=True)
 """
 
 
-@pytest.fixture(autouse=True)
-def _many_requests(monkeypatch):
-    monkeypatch.setattr("gyazo_nb.sandbox.state.REQUESTS_KEPT", 1_000_000)
-
-
-def lines(journal):
-    """The lengths of what the journal says has arrived; every whole line is readable."""
-    whole = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
-    return [json.loads(line)["image"]["image_id"] for line in whole if line.endswith(b"}")]
+def recorded_ids(journal):
+    """The ids of the images in the resume file. Every complete line is valid JSON."""
+    lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
+    return [json.loads(line)["image"]["image_id"] for line in lines if line.endswith(b"}")]
 
 
 @pytest.mark.slow
-def test_killed_ten_times_and_resumed(server, tmp_path):
-    """Every file is uploaded, none twice: nothing that the journal knows is ever sent again."""
+def test_batch_that_is_killed_ten_times_sends_no_recorded_picture_again(server, tmp_path):
+    """In the end every file is uploaded once."""
     seed = random.randrange(10**6)
     print("seed", seed)  # noqa: T201 -- to repeat a failure
     moments = random.Random(seed)
     folder, journal = tmp_path / "files", tmp_path / "batch.jsonl"
     folder.mkdir()
-    for number in range(150):  # each of its own length, by which the sandbox tells them apart
+    for number in range(150):  # each has another length, which identifies it in a request
         (folder / f"{number:03}.png").write_bytes(PNG + b"\0" * number)
     server.sandbox.faults.append(Fault(path="/api/upload", delay=0.03, times=10**6))
     token = server.sandbox.new_token()
     environment = {**os.environ, **server.variables}
     command = [sys.executable, "-c", SCRIPT, token, str(folder), str(journal)]
 
-    def posted():
+    def upload_requests():
         return [r for r in server.sandbox.requests if r.path == "/api/upload"]
 
     killed = 0
     for _ in range(10):
-        known, before = set(lines(journal)), len(posted())
+        recorded, before = set(recorded_ids(journal)), len(upload_requests())
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
         time.sleep(moments.uniform(0.02, 0.25))
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         process.stdout.close()
-        time.sleep(0.1)  # what was under way is answered to nobody
+        time.sleep(0.1)  # the sandbox still processes the running uploads
         lengths = {i.image_id: len(i.data) for i in server.sandbox.images}
-        overhead = min((r.content_length for r in posted()), default=0) - len(PNG)
-        sent = Counter(r.content_length - overhead for r in posted()[before:])
-        assert not {lengths[image] for image in known} & set(sent)
+        requests = upload_requests()
+        overhead = min((r.content_length for r in requests), default=0) - len(PNG)
+        sent = Counter(r.content_length - overhead for r in requests[before:])
+        assert not {lengths[image] for image in recorded} & set(sent)
         assert max(sent.values(), default=1) == 1
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
     assert killed >= 5
-    assert done.stdout.split() == ["begun", "150"]
+    assert done.stdout.split() == ["started", "150"]
     assert len(server.sandbox.images) == 150
-    assert len(set(lines(journal))) == len(lines(journal)) == 150
-    # Sent twice was only what a kill left unconfirmed, at most as many as were under way.
-    assert len(posted()) <= 150 + killed * 4
-    again = len(posted())
+    assert len(set(recorded_ids(journal))) == len(recorded_ids(journal)) == 150
+    # Only uploads that were running at a kill are sent twice: four at most.
+    number = len(upload_requests())
+    assert number <= 150 + killed * 4
     subprocess.run(command, env=environment, capture_output=True, check=True)
-    assert len(posted()) == again
+    assert len(upload_requests()) == number
 
 
-def troubled(sandbox, number):
-    """Trouble of every sort, spread over a batch."""
-    trouble = random.Random(1)
+def add_faults(sandbox, number):
+    """Order faults of every kind, spread over a batch."""
+    choices = random.Random(1)
     for _ in range(number):
         sandbox.faults.append(
-            trouble.choice(
+            choices.choice(
                 [
                     Fault(status=429, headers={"Retry-After": "0"}, path="/api/upload"),
                     Fault(status=500, path="/api/upload"),
@@ -103,23 +99,17 @@ def troubled(sandbox, number):
         )
 
 
-def upload(gyazo, things):
-    report = gyazo.upload_all(things, progress=False)
-    for _ in range(20):
-        if report.ok:
-            break
-        report.retry()
-    return report
-
-
 @pytest.mark.slow
-def test_five_thousand_small_files_with_trouble(gyazo, server, tmp_path):
-    """429s, 5xx and cuts: all arrive, each once."""
+def test_five_thousand_small_files_are_uploaded_once_despite_faults(gyazo, server, tmp_path):
+    """Replies 429, 500 and 503, and broken connections."""
     for number in range(5000):
         (tmp_path / f"{number:04}.png").write_bytes(PNG + b"%d" % number)
-    troubled(server.sandbox, 400)
+    add_faults(server.sandbox, 400)
 
-    report = upload(gyazo, sorted(tmp_path.iterdir()))
+    report = gyazo.upload_all(sorted(tmp_path.iterdir()), progress=False)
+    for _ in range(20):
+        if not report.ok:
+            report.retry()
 
     assert report.ok
     assert len(server.sandbox.images) == len({i.image_id for i in report}) == 5000
@@ -142,15 +132,15 @@ print(len(report), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) *
 
 
 @pytest.mark.slow
-def test_a_gigabyte_in_large_files_with_trouble(server, tmp_path):
-    """All arrive, each once, and no file is ever whole in memory."""
+def test_a_gigabyte_of_large_files_needs_64_mb_of_memory(server, tmp_path):
+    """Despite faults, each file is uploaded once. No file is read into memory completely."""
     block = os.urandom(2**20)
     for number in range(50):
         with (tmp_path / f"{number}.png").open("wb") as file:
             file.write(PNG + b"%d" % number)
             for _ in range(20):
                 file.write(block)
-    troubled(server.sandbox, 30)
+    add_faults(server.sandbox, 30)
     command = [sys.executable, "-c", MEMORY, server.sandbox.new_token(), str(tmp_path)]
 
     done = subprocess.run(

@@ -1,0 +1,39 @@
+"""Fixtures for the tests of batches."""
+
+import asyncio
+import signal
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _record_many_requests(monkeypatch):
+    """Let the sandbox record all requests of a batch, not only the last thousand."""
+    monkeypatch.setattr("gyazo_nb.sandbox.state.MAX_RECORDED_REQUESTS", 1_000_000)
+
+
+@pytest.fixture
+def interrupt_after():
+    """A function that sends SIGINT after some seconds, at any moment of the work; 0 cancels it.
+
+    A timer of the operating system does not wait for anything in this process.
+    """
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def cancel_batch(gyazo):
+    """A coroutine function that starts a batch, cancels it like a kernel, and returns the message."""
+
+    async def cancel(items):
+        task = asyncio.create_task(gyazo.aupload_all(items, concurrency=3, progress=False))
+        await asyncio.sleep(0.4)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return str(caught.value)
+
+    return cancel

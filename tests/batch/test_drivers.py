@@ -1,0 +1,170 @@
+"""Worker threads, Stop in a blocking batch, and cancellation of an async one."""
+
+import asyncio
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from support.batches import delay_uploads, pictures
+from support.helpers import PNG
+
+from gyazo_nb import BatchInterruptedError
+from gyazo_nb.batch.drivers import BlockingDriver, WorkerPool, run_to_completion
+from gyazo_nb.sandbox import Fault
+
+
+def test_worker_pool_returns_each_outcome_once():
+    """A result or an error, with the index of its item."""
+    pool = WorkerPool(3, lambda: None)
+    for index in range(20):
+        pool.put(index, lambda index=index: 10 // (index - 7))
+
+    outcomes = dict(pool.next_result(5) for _ in range(20))
+
+    assert (pool.in_flight, pool.next_result(0)) == (0, None)
+    assert sorted(outcomes) == list(range(20))
+    assert outcomes[8] == 10
+    assert isinstance(outcomes[7], ZeroDivisionError)
+    pool.close()
+
+
+def test_interrupted_guard_restores_the_handler():
+    """The flag is set, and nothing is raised, until the batch checks it."""
+    handler = signal.getsignal(signal.SIGINT)
+    with BlockingDriver() as driver:
+        signal.raise_signal(signal.SIGINT)
+        assert driver.requested
+        with pytest.raises(KeyboardInterrupt):
+            run_to_completion(driver.checkpoint())
+
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+# ── Stop ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_after):
+    """The report stays complete: a retry sends their items again."""
+    delay_uploads(server, 2)
+
+    def interrupt_twice(*_):
+        interrupt_after(0.2)
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGALRM, interrupt_twice)
+    began = time.monotonic()
+    interrupt_after(0.3)
+    try:
+        with pytest.raises(BatchInterruptedError, match="uploads the rest"):
+            gyazo.upload_all(pictures(9), concurrency=3, progress=False)
+    finally:
+        with suppress(KeyboardInterrupt):
+            interrupt_after(0)
+
+    assert time.monotonic() - began < 1.5
+    server.sandbox.faults.clear()
+    assert gyazo.report.retry().ok
+    assert len(gyazo.report) == 9
+
+
+def test_stop_that_user_code_suppresses_still_stops_the_batch(gyazo, interrupt_after):
+    """After the item that the user code was making."""
+
+    def items():
+        for data in pictures(50):
+            with suppress(KeyboardInterrupt):
+                time.sleep(0.05)
+            yield data
+
+    interrupt_after(0.4)
+    with pytest.raises(BatchInterruptedError, match=r"gyazo.report.retry\(\) uploads the rest"):
+        gyazo.upload_all(items(), progress=False)
+
+    assert gyazo.report.retry().ok
+    assert len(gyazo.report) == 50
+
+
+def test_stop_during_the_last_uploads_is_raised_after_them(gyazo, server, interrupt_after):
+    """The cells that follow must not run."""
+    delay_uploads(server, 0.5)
+    interrupt_after(0.2)
+    with pytest.raises(BatchInterruptedError, match="All items are uploaded"):
+        gyazo.upload_all(pictures(2), progress=False)
+
+    assert len(gyazo.report) == 2
+
+
+# ── async ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_event_loop_stays_free_during_a_batch(gyazo, server):
+    """Another task runs while pictures are sent."""
+    server.sandbox.faults.append(Fault(path="/api/upload", delay=0.5))
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    async def main():
+        ticking = asyncio.create_task(tick())
+        await gyazo.aupload_all(pictures(2), progress=False)
+        ticking.cancel()
+
+    asyncio.run(main())
+
+    assert ticks > 10
+
+
+def test_batches_use_no_thread_of_the_default_executor(gyazo):
+    """Six batches end, although the user's code occupies its only thread."""
+
+    async def items(batch):
+        for number in range(3):
+            yield await asyncio.to_thread(lambda: PNG + b"%d-%d" % (batch, number))  # noqa: B023
+
+    async def main():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        batches = [gyazo.aupload_all(items(number), progress=False) for number in range(6)]
+        return await asyncio.wait_for(asyncio.gather(*batches), 20)
+
+    assert [len(report) for report in asyncio.run(main())] == [3] * 6
+
+
+def test_message_of_a_cancellation_is_kept(gyazo, server):
+    """Code that cancels recognizes its own cancellation by the message: so does `asyncio.timeout`."""
+    delay_uploads(server)
+
+    async def main():
+        task = asyncio.create_task(gyazo.aupload_all(pictures(9), concurrency=1, progress=False))
+        await asyncio.sleep(0.2)
+        task.cancel("mine")
+        with pytest.raises(asyncio.CancelledError, match="^mine$"):
+            await task
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await gyazo.report.aretry()
+
+    asyncio.run(main())
+
+
+def test_second_cancellation_does_not_wait_for_running_uploads(gyazo, server):
+    """The event loop can end while a picture is still being sent: its thread is a daemon."""
+    delay_uploads(server, 4)
+
+    async def main():
+        task = asyncio.create_task(gyazo.aupload_all(pictures(3), progress=False))
+        await asyncio.sleep(0.3)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 2

@@ -1,0 +1,76 @@
+"""One upload of a batch: its fields, and the moment at which its picture is read."""
+
+import io
+
+import pytest
+from support.batches import fail_uploads, pictures, stored_pictures
+from support.helpers import PNG
+
+from gyazo_nb import PictureError
+
+
+def test_field_is_a_value_or_a_function_of_the_item(gyazo, server, tmp_path):
+    """None is not sent."""
+    for name, data in zip("abc", pictures(3), strict=True):
+        (tmp_path / f"{name}.png").write_bytes(data)
+
+    report = gyazo.upload_all(
+        sorted(tmp_path.glob("*.png")),
+        title=lambda path: path.stem,
+        desc="#batch",
+        app=lambda _: None,
+        progress=False,
+    )
+
+    assert [image.title for image in report] == ["a", "b", "c"]
+    assert sorted(i.fields["title"] for i in server.sandbox.images) == ["a", "b", "c"]
+    assert {tuple(i.fields) for i in server.sandbox.images} == {("title", "desc")}
+
+
+def test_error_of_a_field_function_fails_only_its_item(gyazo):
+    """It is the error of this failure."""
+    report = gyazo.upload_all(
+        pictures(3), title=lambda data: 1 / 0 if data == pictures(3)[1] else "a", progress=False
+    )
+
+    assert [f.index for f in report.failures] == [1]
+    assert isinstance(report.failures[0].error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("value", ["a", lambda _: "a"])
+def test_unknown_field_is_refused(call, gyazo, server, value):
+    """With the TypeError of every unknown keyword, before the first request."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'titel'"):
+        call(gyazo, "upload_all", pictures(1), titel=value)
+
+    assert server.sandbox.requests == []
+
+
+def test_small_file_is_read_when_its_turn_comes(call, gyazo, server, tmp_path):
+    """A generator may overwrite its file with the next picture, and delete it at the end."""
+    path = tmp_path / "step.png"
+
+    def steps():
+        for data in pictures(30):
+            path.write_bytes(data)
+            yield path
+        path.unlink()
+
+    fail_uploads(server, 3)
+    report = call(gyazo, "upload_all", steps(), progress=False)
+    assert len(report.failures) == 3
+    assert call(report, "retry").ok
+    assert stored_pictures(server, report) == pictures(30)
+
+
+def test_file_that_cannot_be_read_as_bytes_is_refused(gyazo, tmp_path):
+    """Closed, open as text, or open for writing. The text in it is not taken for a path."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    with path.open() as text, (tmp_path / "b.png").open("wb") as writing:
+        items = [open(path, "rb"), text, io.StringIO(str(path)), writing]  # noqa: SIM115, PTH123
+        items[0].close()
+        report = gyazo.upload_all(items, progress=False)
+
+    assert [type(failure.error) for failure in report.failures] == [PictureError] * 4
+    assert all("open it with mode 'rb'" in str(failure) for failure in report.failures)
