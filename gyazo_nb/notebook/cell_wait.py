@@ -61,7 +61,7 @@ class CellWait:
 
     @property
     def _routes_replies(self) -> bool:
-        """Whether the kernel sends a comm's messages to the shell that used it last: the waiting cell's."""
+        """Whether the kernel routes a comm's messages to the shell that used it last (the cell's)."""
         return any(hasattr(comm, "_reply_subshell_for") for comm in self._comms)
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Existing tokens: the token of the environment, and saved ones.
 
-Guarantees: a named profile comes before the environment, and the default profile after it. A saved token is
-used only with the server it was saved for. A token that cannot be used is reported, and the next one is
-tried.
+Guarantees: a named profile comes before the environment, and the default profile after it. A saved token
+is used only with the server it was saved for. A token that cannot be used is reported, and the next one
+is tried.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ DEFAULT_PROFILE = "default"  # the profile of `--save` without `--profile`
 class TokenSignIn:
     """The result of a sign-in with an existing token: the user, or None if no token was valid.
 
-    `source` is the source of the token, `note` a line to add, and `warnings` say why other tokens were not
-    used.
+    `source` is the source of the token, `note` a line to add, and `warnings` say why other tokens were
+    not used.
     """
 
     user: User | None = None
@@ -175,7 +175,10 @@ class CredentialResolver:
 def _describe(error: GyazoError, source: str) -> str:
     """Say why a token was not used."""
     if isinstance(error, UnauthorizedError):
-        return f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not complete."
+        return (
+            f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
+            f"complete."
+        )
     return str(error)
 
 

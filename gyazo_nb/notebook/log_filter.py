@@ -1,8 +1,8 @@
 """Keeps the text of the panel's box out of the logs.
 
 Guarantees: while a panel is open, no log line at any level shows the text that arrives from its box.
-Measured: at DEBUG, `comm` logs every message completely to the logger `Comm`, and a kernel that was started
-with `--debug` logs it to its own logger.
+Measured: at DEBUG, `comm` logs every message completely to the logger `Comm`, and a kernel that was
+started with `--debug` logs it to its own logger.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The magics, and `load` and `unload` of the extension.
 
-Guarantees: `%gyazo_login` returns immediately unless the user requests to wait. No magic takes a secret as
-an argument, because the history and the notebook file store the line. `%unload_ext` removes everything
+Guarantees: `%gyazo_login` returns immediately unless the user requests to wait. No magic takes a secret
+as an argument, because the history and the notebook file store the line. `%unload_ext` removes everything
 that `%load_ext` and the magics added: the magics, the traits, the completions, the variable, open panels,
-listeners, connections, the sandbox, the token.
+callback servers, connections, the sandbox, the token.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class Box(widgets.Text):
 class Panel:
     """Shows a `Login` and finishes it, with the text from the box or with the browser's redirect.
 
-    `session_name` is the variable to name at the end. `save_token` is called after the sign-in, and returns
-    a line to add. `on_message_handled` is called after each message of the front end.
+    `session_name` is the variable to name at the end. `save_token` is called after the sign-in, and
+    returns a line to add. `on_message_handled` is called after each message of the front end.
     """
 
     def __init__(

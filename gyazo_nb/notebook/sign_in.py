@@ -1,7 +1,7 @@
 """`%gyazo_login`: chooses a method to sign in, and runs it.
 
-Guarantees: the method depends on the front end, and the user can always choose another one. No cell hangs:
-if the user can neither click nor answer, a token signs in, or the cell fails with one line.
+Guarantees: the method depends on the front end, and the user can always choose another one. No cell
+hangs: if the user can neither click nor answer, a token signs in, or the cell fails with one line.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class SignInFlow:
         except KeyboardInterrupt:
             raise WaitInterruptedError(_STOPPED) from None
         if panel.was_interrupted:
-            # On ipykernel 6 the exchange runs in this thread, so Stop interrupted it, and not the wait.
+            # On ipykernel 6 the exchange runs in this thread, so Stop interrupts it instead of the wait.
             wait.abort_later_cells()
             raise WaitInterruptedError(_STOPPED)
         if not finished:

@@ -1,7 +1,7 @@
 """The settings as traits: `c.GyazoMagics.client_id = "…"` in `ipython_config.py`, or `%config`.
 
-Guarantees: no trait is a secret. `%config` prints the value of every trait, so the traits contain only the
-name of the variable or the file that holds the client secret.
+Guarantees: no trait is a secret. `%config` prints the value of every trait, so the traits contain only
+the name of the variable or the file that holds the client secret.
 """
 
 from __future__ import annotations

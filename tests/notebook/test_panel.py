@@ -1,4 +1,4 @@
-"""The panel, driven through its controls in this process: one exchange, one result, also if interrupted."""
+"""The panel, driven through its controls in this process: one exchange and one result."""
 
 import signal
 import socket

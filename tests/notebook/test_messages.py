@@ -1,0 +1,37 @@
+"""The texts of the sign-in: everything from outside is escaped, and a sign-out states what remains."""
+
+import pytest
+
+from gyazo_nb.notebook import messages
+
+MARKUP = "<script>&\"'"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        messages.panel_steps(MARKUP, MARKUP, MARKUP),
+        messages.panel_steps(MARKUP, MARKUP, MARKUP, listening=True),
+        messages.panel_fallback(MARKUP, MARKUP)["text/html"],
+        messages.prompt_steps(MARKUP, MARKUP)["text/html"],
+        messages.signed_in(MARKUP, MARKUP, MARKUP)["text/html"],
+        messages.signed_out(MARKUP, MARKUP, saved=MARKUP)["text/html"],
+        messages.text_message(MARKUP)["text/html"],
+        messages.status_hint(MARKUP),
+        messages.status_error(MARKUP),
+    ],
+)
+def test_html_escapes_every_text(html):
+    """A name or an address cannot add markup to the page."""
+    assert "&lt;script&gt;&amp;&quot;&#x27;" in html
+    assert "<script" not in html
+
+
+def test_signed_out_names_the_revoke_page_only_for_a_removed_token():
+    """Not for the tokens of a sandbox, and not if no token was removed."""
+    page = "https://gyazo.com/oauth/authorized_applications"
+
+    assert page in messages.signed_out("Name", None)["text/plain"]
+    assert page in messages.signed_out(None, None, saved="work")["text/plain"]
+    assert page not in messages.signed_out("Name", None, revocable=False)["text/plain"]
+    assert page not in messages.signed_out(None, "GYAZO_ACCESS_TOKEN")["text/plain"]
