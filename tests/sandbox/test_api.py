@@ -1,4 +1,4 @@
-"""The sandbox's API, held to Gyazo's documented answers and to the traps around them."""
+"""The API of the sandbox replies as Gyazo documents it, including the known traps for clients."""
 
 import base64
 import hashlib
@@ -8,26 +8,26 @@ import struct
 
 import httpx
 import pytest
-from PIL import Image as Picture
+from PIL import Image
 
 from gyazo_nb.sandbox import Account, Sandbox, serve
 
-NINJA = Account("Sandy", "sandy@example.com", "a" * 24, is_pro=True)
-LITE = Account("Pebble", "pebble@example.com", "b" * 24)
+PAID = Account("Sandy", "sandy@example.com", "a" * 24, is_pro=True)
+FREE = Account("Pebble", "pebble@example.com", "b" * 24)
 
 
-def drawn(kind="PNG", size=(40, 30), colour="teal"):
+def make_image(image_format="PNG", size=(40, 30), color="teal"):
     out = io.BytesIO()
-    Picture.new("RGB", size, colour).save(out, kind)
+    Image.new("RGB", size, color).save(out, image_format)
     return out.getvalue()
 
 
-PNG = drawn()
+PNG = make_image()
 
 
 @pytest.fixture
 def sandbox():
-    return Sandbox(accounts=[NINJA, LITE], clock=lambda: 1_532_417_604.771)
+    return Sandbox(accounts=[PAID, FREE], clock=lambda: 1_532_417_604.771)
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def client(sandbox, url):
 
 
 @pytest.fixture
-def pebble(sandbox, url):
-    headers = {"authorization": f"Bearer {sandbox.new_token(account=LITE)}"}
+def free_client(sandbox, url):
+    headers = {"authorization": f"Bearer {sandbox.new_token(account=FREE)}"}
     with httpx.Client(base_url=url, headers=headers) as client:
         yield client
 
@@ -54,8 +54,8 @@ def upload(client, data=PNG, filename="x.png", **fields):
     return client.post("/api/upload", files={"imagedata": (filename, data)}, data=fields)
 
 
-def test_upload(client, sandbox, url):
-    """An upload answers 200 with the digest as id, and keeps every documented field."""
+def test_upload_stores_every_documented_field(client, sandbox, url):
+    """The reply has status 200, and the id is the digest of the bytes."""
     fields = {
         "access_policy": "only_me",
         "metadata_is_public": "true",
@@ -65,11 +65,11 @@ def test_upload(client, sandbox, url):
         "desc": "#tag",
         "collection_id": "c" * 32,
     }
-    answer = upload(client, created_at="1406276991.5", **fields)
+    reply = upload(client, created_at="1406276991.5", **fields)
 
     digest = hashlib.md5(PNG).hexdigest()
-    assert answer.status_code == 200
-    body = answer.json()
+    assert reply.status_code == 200
+    body = reply.json()
     assert re.fullmatch(rf"{url}/thumb/200/[\w-]+\.jpg", body.pop("thumb_url"))
     assert body == {
         "image_id": digest,
@@ -79,35 +79,35 @@ def test_upload(client, sandbox, url):
         "created_at": "2014-07-25T08:29:51+0000",
     }
     (image,) = sandbox.images
-    assert (image.data, image.fields, image.account) == (PNG, fields, NINJA)
+    assert (image.data, image.fields, image.account) == (PNG, fields, PAID)
 
 
-@pytest.mark.parametrize("way", ["header", "query", "form"])
-def test_ways_to_send_the_token(sandbox, url, way):
-    """A token is taken from the header, the query or the form."""
+@pytest.mark.parametrize("place", ["header", "query", "form"])
+def test_token_is_accepted_in_header_query_and_form(sandbox, url, place):
+    """The scheme of the header may have any case."""
     token = sandbox.new_token()
     options = {
         "header": {"headers": {"authorization": f"bearer {token}"}},
         "query": {"params": {"access_token": token}},
         "form": {"data": {"access_token": token}},
-    }[way]
+    }[place]
 
-    answer = httpx.post(f"{url}/api/upload", files={"imagedata": ("x", PNG)}, **options)
-    assert answer.status_code == 200
+    reply = httpx.post(f"{url}/api/upload", files={"imagedata": ("x", PNG)}, **options)
+    assert reply.status_code == 200
 
 
-def test_same_bytes_again(client, pebble, sandbox):
-    """The same bytes give the first picture with its first title; another owner gets his own."""
+def test_same_bytes_return_the_first_image(client, free_client, sandbox):
+    """The first title stays. Another account gets its own image."""
     first = upload(client, title="First").json()
 
     assert upload(client, title="Second").json() == first
     assert sandbox.images[0].fields["title"] == "First"
-    assert upload(pebble).json()["image_id"] != first["image_id"]
+    assert upload(free_client).json()["image_id"] != first["image_id"]
     assert len(sandbox.images) == 2
 
 
-def test_large_upload(client, sandbox):
-    """A large file is kept whole."""
+def test_large_upload_is_stored_completely(client, sandbox):
+    """3 MB arrive unchanged."""
     data = PNG + bytes(3_000_000)
 
     assert upload(client, data).status_code == 200
@@ -115,12 +115,12 @@ def test_large_upload(client, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("kind", "size", "data"),
+    ("image_type", "size", "data"),
     [
         ("png", (40, 30), PNG),
-        ("jpg", (40, 30), drawn("JPEG")),
-        ("gif", (40, 30), drawn("GIF")),
-        ("webp", (40, 30), drawn("WEBP")),
+        ("jpg", (40, 30), make_image("JPEG")),
+        ("gif", (40, 30), make_image("GIF")),
+        ("webp", (40, 30), make_image("WEBP")),
         (
             "heic",
             (320, 240),
@@ -142,56 +142,56 @@ def test_large_upload(client, sandbox):
         ("jpg", (0, 0), b"\xff\xd8\xff\xe0"),
     ],
 )
-def test_type_and_size_come_from_the_bytes(client, kind, size, data):
-    """The bytes decide about the type, and the header about the size that oEmbed tells."""
+def test_type_and_size_come_from_the_bytes(client, image_type, size, data):
+    """The type ignores the filename. oEmbed returns the size from the header of the file."""
     body = upload(client, data, filename="anything.txt").json()
     embedded = client.get("/api/oembed", params={"url": body["permalink_url"]}).json()
 
-    assert body["type"] == kind
+    assert body["type"] == image_type
     assert (embedded["width"], embedded["height"]) == size
     assert client.get(body["url"]).content == data
 
 
-def test_upload_refusals(client, pebble):
-    """What cannot be uploaded is refused in four forms: text, nothing, JSON, and 411."""
-    answer = client.post("/api/upload", files={"other": ("x", PNG)})
-    assert (answer.status_code, answer.text) == (400, "imagedata is missing")
-    assert answer.headers["content-type"].startswith("text/plain")
+def test_invalid_uploads_are_rejected(client, free_client):
+    """Four kinds of error reply: plain text, an empty body, JSON, and 411."""
+    reply = client.post("/api/upload", files={"other": ("x", PNG)})
+    assert (reply.status_code, reply.text) == (400, "imagedata is missing")
+    assert reply.headers["content-type"].startswith("text/plain")
     for fields in ({"access_policy": "onlyme"}, {"created_at": "nan"}, {"created_at": "today"}):
-        answer = upload(client, **fields)
-        assert (answer.status_code, answer.text) == (400, f"{next(iter(fields))} is invalid")
+        reply = upload(client, **fields)
+        assert (reply.status_code, reply.text) == (400, f"{next(iter(fields))} is invalid")
 
-    answer = client.post("/api/upload", files={"imagedata": (None, PNG)})
-    assert (answer.status_code, answer.content) == (400, b"")
+    reply = client.post("/api/upload", files={"imagedata": (None, PNG)})
+    assert (reply.status_code, reply.content) == (400, b"")
 
-    answer = upload(client, b"no picture")
-    assert (answer.status_code, set(answer.json())) == (422, {"message", "request", "method"})
-    assert upload(pebble, b"\0\0\0\x18ftypisom").status_code == 422
+    reply = upload(client, b"not an image")
+    assert (reply.status_code, set(reply.json())) == (422, {"message", "request", "method"})
+    assert upload(free_client, b"\0\0\0\x18ftypisom").status_code == 422
 
-    answer = client.post("/api/upload", content=iter([PNG]))
-    assert (answer.status_code, answer.content) == (411, b"")
+    reply = client.post("/api/upload", content=iter([PNG]))
+    assert (reply.status_code, reply.content) == (411, b"")
 
 
-def test_empty_fields_count_as_left_out(client, sandbox):
-    """Clients that send every optional field empty are served all the same."""
-    answer = upload(client, access_policy="", created_at="", title="")
+def test_empty_fields_count_as_missing(client, sandbox):
+    """Some clients send every optional field, empty."""
+    reply = upload(client, access_policy="", created_at="", title="")
 
-    assert answer.status_code == 200
+    assert reply.status_code == 200
     assert sandbox.images[0].fields == {}
 
 
-def test_list(client, sandbox, url):
-    """A list is a bare array, newest first, counted in headers."""
+def test_list_is_sorted_and_paged(client, sandbox):
+    """A list is a plain array, newest first; the counts are in headers."""
     for second in (1, 3, 2):
-        colour = (second, 0, 0)
-        sandbox.add_image(drawn(colour=colour), created_at=str(second), title=str(second))
-    sandbox.add_image(drawn(colour="red"), account=LITE)
+        data = make_image(color=(second, 0, 0))
+        sandbox.add_image(data, created_at=str(second), title=str(second))
+    sandbox.add_image(make_image(color="red"), account=FREE)
 
-    answer = client.get("/api/images", params={"page": 1, "per_page": 2})
+    reply = client.get("/api/images", params={"page": 1, "per_page": 2})
     names = ("x-total-count", "x-current-page", "x-per-page", "x-user-type")
-    assert [answer.headers[name] for name in names] == ["3", "1", "2", "ninja"]
-    assert [image["metadata"]["title"] for image in answer.json()] == ["3", "2"]
-    assert set(answer.json()[0]) == {
+    assert [reply.headers[name] for name in names] == ["3", "1", "2", "ninja"]
+    assert [image["metadata"]["title"] for image in reply.json()] == ["3", "2"]
+    assert set(reply.json()[0]) == {
         "image_id",
         "permalink_url",
         "thumb_url",
@@ -210,15 +210,15 @@ def test_list(client, sandbox, url):
 
 
 @pytest.mark.parametrize("bad", ["page=0", "page=x", "per_page=0", "per_page=101", "per_page=-1"])
-def test_list_refuses(client, bad):
-    """A number out of range is a 400 in bare text."""
-    answer = client.get(f"/api/images?{bad}")
+def test_list_rejects_numbers_out_of_range(client, bad):
+    """The reply is a 400 in plain text."""
+    reply = client.get(f"/api/images?{bad}")
 
-    assert (answer.status_code, answer.text) == (400, f"{bad.partition('=')[0]} is invalid")
+    assert (reply.status_code, reply.text) == (400, f"{bad.partition('=')[0]} is invalid")
 
 
-def test_locked(client, sandbox):
-    """A locked picture is listed without anything to follow."""
+def test_locked_image_has_no_id_and_no_address(client, sandbox):
+    """Lists and searches contain only its thumbnail."""
     image = sandbox.add_image(PNG)
     sandbox.lock(image.image_id)
 
@@ -240,8 +240,8 @@ def test_locked(client, sandbox):
         ("detail", "2018-07-24T07:33:24.771Z"),
     ],
 )
-def test_dates(client, sandbox, style, text):
-    """A list writes dates in the form that was asked for, a detail always with milliseconds."""
+def test_date_formats(client, sandbox, style, text):
+    """A list has dates in the selected style; a single image always has milliseconds."""
     sandbox.date_style = style
     image = sandbox.add_image(PNG)
 
@@ -250,47 +250,47 @@ def test_dates(client, sandbox, style, text):
     assert detail["created_at"] == "2018-07-24T07:33:24.771Z"
 
 
-def test_detail(client, pebble, sandbox):
-    """Metadata is absent where there is none, and where it is not meant for the reader."""
+def test_single_image_shows_metadata_only_to_allowed_readers(client, free_client, sandbox):
+    """Metadata is also absent when the image has none."""
     bare = sandbox.add_image(PNG)
-    titled = sandbox.add_image(drawn(colour="red"), title="T")
-    shared = sandbox.add_image(drawn(colour="blue"), title="S", metadata_is_public="true")
-    secret = sandbox.add_image(drawn(colour="lime"), access_policy="only_me")
+    titled = sandbox.add_image(make_image(color="red"), title="T")
+    shared = sandbox.add_image(make_image(color="blue"), title="S", metadata_is_public="true")
+    private = sandbox.add_image(make_image(color="lime"), access_policy="only_me")
     titled.ocr = {"locale": "en", "description": "Gyazo\n"}
 
-    def detail(who, image):
-        return who.get(f"/api/images/{image.image_id}").json()
+    def detail(reader, image):
+        return reader.get(f"/api/images/{image.image_id}").json()
 
     assert "metadata" not in detail(client, bare)
     assert detail(client, titled)["metadata"]["title"] == "T"
     assert detail(client, titled)["ocr"]["description"] == "Gyazo\n"
-    assert not {"metadata", "ocr"} & set(detail(pebble, titled))
-    assert detail(pebble, shared)["metadata"]["title"] == "S"
-    assert detail(client, secret)["access_policy"] == "only_me"
-    assert pebble.get(f"/api/images/{secret.image_id}").status_code == 403
+    assert not {"metadata", "ocr"} & set(detail(free_client, titled))
+    assert detail(free_client, shared)["metadata"]["title"] == "S"
+    assert detail(client, private)["access_policy"] == "only_me"
+    assert free_client.get(f"/api/images/{private.image_id}").status_code == 403
 
 
-def test_delete(client, pebble, sandbox):
-    """Only one's own pictures can be deleted, and once."""
+def test_delete_only_own_images(client, free_client, sandbox):
+    """The second delete is a 404."""
     path = f"/api/images/{sandbox.add_image(PNG).image_id}"
 
-    assert pebble.delete(path).status_code == 403
-    answer = client.delete(path)
-    assert (answer.status_code, set(answer.json())) == (200, {"image_id", "type"})
+    assert free_client.delete(path).status_code == 403
+    reply = client.delete(path)
+    assert (reply.status_code, set(reply.json())) == (200, {"image_id", "type"})
     again = client.delete(path)
     assert again.status_code == 404
     assert again.json() == {"message": "image not found.", "request": path, "method": "DELETE"}
     assert sandbox.images == []
 
 
-def test_patch(client, pebble, sandbox):
-    """PATCH changes description and alternative text, the latter answered in the metadata."""
+def test_patch_changes_description_and_alternative_text(client, free_client, sandbox):
+    """The reply has the alternative text in the metadata. Other accounts get a 403."""
     path = f"/api/images/{sandbox.add_image(PNG).image_id}"
 
     body = client.patch(path, json={"desc": "D", "alt_text": "A"}).json()
     assert (body["metadata"]["desc"], body["metadata"]["alt_text"]) == ("D", "A")
     assert client.get("/api/images").json()[0]["alt_text"] == "A"
-    assert pebble.patch(path, json={"desc": "mine"}).status_code == 403
+    assert free_client.patch(path, json={"desc": "mine"}).status_code == 403
     assert client.patch(path, content=b"{", headers={"content-type": "application/json"}).text
 
 
@@ -311,13 +311,13 @@ def test_patch(client, pebble, sandbox):
         ("e", ["Table", "Loss curve"]),
     ],
 )
-def test_search(client, sandbox, query, titles):
-    """Words are looked for in all texts, operators in their own."""
+def test_search_finds_words_and_operators(client, sandbox, query, titles):
+    """A word matches all texts of an image, an operator only its own field."""
     sandbox.add_image(
         PNG, title="Loss curve", desc="fifty epochs", app="Jupyter", created_at="1406276991"
     )
     table = sandbox.add_image(
-        drawn(colour="red"),
+        make_image(color="red"),
         title="Table",
         referer_url="https://example.com",
         created_at="1700000000",
@@ -328,14 +328,14 @@ def test_search(client, sandbox, query, titles):
     assert [image["metadata"]["original_title"] for image in found] == titles
 
 
-def test_search_refusals(client, pebble, sandbox):
-    """Search is for paid plans, wants a query of 200 characters at most, and pages by `per`."""
-    for colour in ("red", "blue"):
-        sandbox.add_image(drawn(colour=colour), title="x")
+def test_search_limits(client, free_client, sandbox):
+    """A search needs a paid plan and a query of at most 200 characters; the page size is `per`."""
+    for color in ("red", "blue"):
+        sandbox.add_image(make_image(color=color), title="x")
 
-    answer = pebble.get("/api/search", params={"query": "x"})
-    assert answer.status_code == 402
-    assert answer.json()["message"]
+    reply = free_client.get("/api/search", params={"query": "x"})
+    assert reply.status_code == 402
+    assert reply.json()["message"]
     for query in (None, "", "x" * 201):
         assert client.get("/api/search", params={"query": query}).status_code == 400
     assert client.get("/api/search?query=x&per=101").text == "per is invalid"
@@ -343,15 +343,15 @@ def test_search_refusals(client, pebble, sandbox):
     assert len(client.get("/api/search?query=x&per_page=1").json()) == 2
 
 
-def test_oembed(sandbox, url):
-    """An embedding page needs no token, and learns of no private picture."""
+def test_oembed_without_token(sandbox, url):
+    """A private image is a 404."""
     image = sandbox.add_image(PNG)
-    secret = sandbox.add_image(drawn(colour="red"), access_policy="only_me")
+    private = sandbox.add_image(make_image(color="red"), access_policy="only_me")
 
-    def ask(address):
+    def oembed(address):
         return httpx.get(f"{url}/api/oembed", params={"url": address})
 
-    assert ask(f"https://gyazo.com/{image.image_id}").json() == {
+    assert oembed(f"https://gyazo.com/{image.image_id}").json() == {
         "version": "1.0",
         "type": "photo",
         "provider_name": "Gyazo",
@@ -360,13 +360,13 @@ def test_oembed(sandbox, url):
         "width": 40,
         "height": 30,
     }
-    assert ask(f"{url}/{secret.image_id}").status_code == 404
-    assert ask("nonsense").status_code == 404
-    assert ask("").status_code == 400
+    assert oembed(f"{url}/{private.image_id}").status_code == 404
+    assert oembed("nonsense").status_code == 404
+    assert oembed("").status_code == 400
 
 
-def test_me(client):
-    """users/me wraps the account."""
+def test_me_returns_the_account(client):
+    """The account is inside the key `user`."""
     assert client.get("/api/users/me").json() == {
         "user": {
             "email": "sandy@example.com",
@@ -379,8 +379,8 @@ def test_me(client):
     }
 
 
-def test_unauthorised(sandbox, url):
-    """A bad token is told apart in the header only: invalid, revoked, expired."""
+def test_invalid_token_is_401_with_reason(sandbox, url):
+    """Only the header says whether the token is unknown, revoked or expired."""
     revoked = sandbox.new_token()
     sandbox.revoke(revoked)
     for token, reason in (
@@ -390,31 +390,31 @@ def test_unauthorised(sandbox, url):
         (sandbox.new_token(expires_in=0), "expired"),
     ):
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        answer = httpx.get(f"{url}/api/images", headers=headers)
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == (
+        reply = httpx.get(f"{url}/api/images", headers=headers)
+        assert reply.status_code == 401
+        assert reply.headers["www-authenticate"] == (
             'Bearer realm="Doorkeeper", error="invalid_token", '
             f'error_description="The access token {reason}"'
         )
-        assert answer.json() == {
+        assert reply.json() == {
             "message": "This method requires authentication",
             "request": "/api/images",
             "method": "GET",
         }
 
 
-def test_unknown_paths(client):
-    """An unknown path is a 404, in JSON under /api; so is a known one with another method."""
+def test_unknown_path_or_method_is_404(client):
+    """The body is JSON under /api, and a page elsewhere."""
     for method, path in (("GET", "/api/v2/collections"), ("PUT", "/api/images")):
-        answer = client.request(method, path)
-        assert answer.status_code == 404
-        assert answer.json() == {"message": "Not found", "request": path, "method": method}
+        reply = client.request(method, path)
+        assert reply.status_code == 404
+        assert reply.json() == {"message": "Not found", "request": path, "method": method}
     assert "<h1>Not found</h1>" in client.get("/a/b/c").text
     assert client.get("/" + "0" * 32).status_code == 404
 
 
-def test_easy_upload(sandbox, url):
-    """A picture without a token is the browser's who opens the link, once."""
+def test_easy_upload_is_claimed_by_a_browser_once(sandbox, url):
+    """The browser that opens the link stores the image for its account."""
     image_url = "data:image/png;base64," + base64.b64encode(PNG).decode()
     client_id = sandbox.applications[0].client_id
     sent = {
@@ -438,32 +438,32 @@ def test_easy_upload(sandbox, url):
     assert httpx.get(body["get_image_url"]).status_code == 404
 
 
-def test_easy_upload_refusals(sandbox, url):
-    """The known trap: an address in place of a data URL is a 500 without a word."""
+def test_invalid_easy_uploads_are_rejected(sandbox, url):
+    """The known trap: a web address in place of a data URL is a 500 with an empty body."""
     sent = {
         "client_id": sandbox.applications[0].client_id,
         "image_url": "https://example.com/x.png",
         "referer_url": "https://e.org/",
     }
 
-    def ask(**changes):
+    def easy_upload(**changes):
         return httpx.post(f"{url}/api/upload/easy_auth", data=sent | changes)
 
-    assert (ask().status_code, ask().content) == (500, b"")
-    assert ask(image_url="data:image/png;base64,!").status_code == 500
-    assert ask(image_url="data:image/png;base64,AAAA").status_code == 422
-    assert ask(referer_url="").text == "referer_url is missing"
-    assert ask(client_id="nobody").status_code == 401
+    assert (easy_upload().status_code, easy_upload().content) == (500, b"")
+    assert easy_upload(image_url="data:image/png;base64,!").status_code == 500
+    assert easy_upload(image_url="data:image/png;base64,AAAA").status_code == 422
+    assert easy_upload(referer_url="").text == "referer_url is missing"
+    assert easy_upload(client_id="unknown").status_code == 401
 
 
-def test_thumbnail(client, url):
-    """A thumbnail is a small JPEG whose name tells nothing."""
-    body = upload(client, drawn("GIF", (800, 400))).json()
+def test_thumbnail_is_a_small_jpeg(client, url):
+    """Its name does not contain the image id. A broken image is its own thumbnail."""
+    body = upload(client, make_image("GIF", (800, 400))).json()
 
     assert body["image_id"] not in body["thumb_url"]
-    answer = client.get(body["thumb_url"])
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert Picture.open(io.BytesIO(answer.content)).size == (200, 100)
+    reply = client.get(body["thumb_url"])
+    assert reply.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(reply.content)).size == (200, 100)
     assert client.get("/thumb/200/unknown.jpg").status_code == 404
     broken = upload(client, PNG[:20]).json()
     assert client.get(broken["thumb_url"]).content == PNG[:20]

@@ -1,4 +1,4 @@
-"""The sandbox's authorization server, held to Doorkeeper's behaviour row by row."""
+"""The authorization server of the sandbox behaves like Doorkeeper."""
 
 import base64
 import hashlib
@@ -33,20 +33,22 @@ VERIFIER = "v" * 50
 CHALLENGE = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 )
-NO_CLIENT = (
+INVALID_CLIENT = (
     "Client authentication failed due to unknown client, no client authentication included, "
     "or unsupported authentication method."
 )
-NO_GRANT = (
+INVALID_GRANT = (
     "The provided authorization grant is invalid, expired, revoked, does not match the "
     "redirection URI used in the authorization request, or was issued to another client."
 )
-WRONG_URI = "The requested redirect uri is malformed or doesn&#39;t match client redirect URI."
+INVALID_REDIRECT_URI = (
+    "The requested redirect uri is malformed or doesn&#39;t match client redirect URI."
+)
 
 
 @pytest.fixture
 def clock():
-    """Time that passes when told to."""
+    """A clock that a test sets."""
     return SimpleNamespace(now=1_795_459_857.25)
 
 
@@ -63,19 +65,19 @@ def client(sandbox):
         yield client
 
 
-def question(**changes):
-    asked = {"client_id": APP.client_id, "redirect_uri": LOCALHOST, "response_type": "code"}
-    return {name: text for name, text in (asked | changes).items() if text is not None}
+def authorization_request(**changes):
+    parameters = {"client_id": APP.client_id, "redirect_uri": LOCALHOST, "response_type": "code"}
+    return {name: text for name, text in (parameters | changes).items() if text is not None}
 
 
-def hidden(page):
+def hidden_fields(page):
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
     return {name: unescape(text) for name, text in found}
 
 
 def allow(client, **changes):
-    page = client.get("/oauth/authorize", params=question(**changes))
-    return client.post("/oauth/authorize", data=hidden(page))
+    page = client.get("/oauth/authorize", params=authorization_request(**changes))
+    return client.post("/oauth/authorize", data=hidden_fields(page))
 
 
 def exchange(client, code, **changes):
@@ -90,39 +92,41 @@ def exchange(client, code, **changes):
     return client.post("/oauth/token", data=sent)
 
 
-def test_allow_sends_code_then_state(client):
-    """Allow answers with the code, then the state as it was, spaces as plus signs."""
-    answer = allow(client, state="a b+c/=")
+def test_allow_redirects_with_code_then_state(client):
+    """The state is unchanged; its spaces are encoded as plus signs."""
+    reply = allow(client, state="a b+c/=")
 
-    assert answer.status_code == 302
-    where, _, query = answer.headers["location"].partition("?")
-    assert where == LOCALHOST
+    assert reply.status_code == 302
+    address, _, query = reply.headers["location"].partition("?")
+    assert address == LOCALHOST
     assert re.fullmatch(r"code=[\w-]{43}&state=a\+b%2Bc%2F%3D", query)
 
 
 @pytest.mark.parametrize("state", [None, ""])
-def test_state_absent_when_not_sent(client, state):
-    """Where no state was sent none comes back, not even an empty one."""
+def test_redirect_has_no_state_when_none_was_sent(client, state):
+    """The redirect does not even have an empty state."""
     query = urlsplit(allow(client, state=state).headers["location"]).query
 
     assert [name for name, _ in parse_qsl(query, keep_blank_values=True)] == ["code"]
 
 
-def test_deny(client):
-    """Deny is the same form with _method=delete, and tells error, description, state."""
-    page = client.get("/oauth/authorize", params=question(state="st1"))
-    answer = client.post("/oauth/authorize", data=hidden(page) | {"_method": "delete"})
+def test_deny_redirects_with_error(client):
+    """Deny is the same form with _method=delete; it returns error, description and state."""
+    page = client.get("/oauth/authorize", params=authorization_request(state="st1"))
+    reply = client.post("/oauth/authorize", data=hidden_fields(page) | {"_method": "delete"})
 
-    assert answer.status_code == 302
-    assert answer.headers["location"] == (
+    assert reply.status_code == 302
+    assert reply.headers["location"] == (
         f"{LOCALHOST}?error=access_denied&error_description=The+resource+owner+or+authorization"
         "+server+denied+the+request.&state=st1"
     )
 
 
-def test_consent_page(client):
-    """The consent page escapes what it shows, carries the question, and may not be framed."""
-    page = client.get("/oauth/authorize", params=question(state='"><b>', scope="public upload"))
+def test_consent_page_is_escaped_and_not_framed(client):
+    """Its form contains the whole authorization request."""
+    page = client.get(
+        "/oauth/authorize", params=authorization_request(state='"><b>', scope="public upload")
+    )
 
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
@@ -131,18 +135,18 @@ def test_consent_page(client):
     assert "Authorize &lt;Note &amp; book&gt; to use your account?" in page.text
     assert "Sandy &lt;Box&gt;" in page.text
     assert "<b>" not in page.text.replace("<b>Sandy", "")
-    fields = hidden(page)
+    fields = hidden_fields(page)
     assert fields.pop("authenticity_token")
-    assert fields == question(state='"><b>', scope="public upload")
+    assert fields == authorization_request(state='"><b>', scope="public upload")
     assert re.search(r'<button type="submit"[^>]*>Allow</button>', page.text)
     assert '<button type="submit" class="second" name="_method" value="delete">Deny' in page.text
 
 
-@pytest.mark.parametrize("key", [None, "wrong", "é"])
-def test_form_key(client, key):
-    """A form without the page's own key is refused with 422."""
-    sent = hidden(client.get("/oauth/authorize", params=question()))
-    sent["authenticity_token"] = key
+@pytest.mark.parametrize("token", [None, "wrong", "é"])
+def test_form_without_authenticity_token_is_rejected(client, token):
+    """The status is 422."""
+    sent = hidden_fields(client.get("/oauth/authorize", params=authorization_request()))
+    sent["authenticity_token"] = token
     sent = {name: text for name, text in sent.items() if text is not None}
 
     assert client.post("/oauth/authorize", data=sent).status_code == 422
@@ -151,16 +155,16 @@ def test_form_key(client, key):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"redirect_uri": None}, WRONG_URI),
-        ({"redirect_uri": "http://evil.example/"}, WRONG_URI),
-        ({"redirect_uri": LOCALHOST + "?x=1"}, WRONG_URI),
-        ({"redirect_uri": LOCALHOST + "/"}, WRONG_URI),
-        ({"redirect_uri": "http://localhost:9999/callback"}, WRONG_URI),
-        ({"redirect_uri": "http://127.0.0.1:9999/other"}, WRONG_URI),
-        ({"redirect_uri": "http://127.0.0.1:x/callback"}, WRONG_URI),
-        ({"redirect_uri": "http://me@127.0.0.1:9999/callback"}, WRONG_URI),
-        ({"redirect_uri": "https://127.0.0.1:9999/callback"}, WRONG_URI),
-        ({"client_id": "nobody"}, NO_CLIENT),
+        ({"redirect_uri": None}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "http://evil.example/"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": LOCALHOST + "?x=1"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": LOCALHOST + "/"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "http://localhost:9999/callback"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "http://127.0.0.1:9999/other"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "http://127.0.0.1:x/callback"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "http://me@127.0.0.1:9999/callback"}, INVALID_REDIRECT_URI),
+        ({"redirect_uri": "https://127.0.0.1:9999/callback"}, INVALID_REDIRECT_URI),
+        ({"client_id": "unknown"}, INVALID_CLIENT),
         ({"client_id": None}, "Missing required parameter: client_id."),
         ({"client_id": " "}, "Missing required parameter: client_id."),
         ({"response_type": None}, "Missing required parameter: response_type."),
@@ -176,13 +180,13 @@ def test_form_key(client, key):
         ),
     ],
 )
-def test_wrong_question(client, changes, message):
-    """What is wrong with a question is told to the person with status 200, to nobody else."""
-    answer = client.get("/oauth/authorize", params=question(**changes))
+def test_invalid_authorization_request_is_shown_to_the_user(client, changes, message):
+    """The status is 200, and the application receives no redirect."""
+    reply = client.get("/oauth/authorize", params=authorization_request(**changes))
 
-    assert answer.status_code == 200
-    assert "<h1>An error has occurred</h1>" in answer.text
-    assert f"<pre>{message}" in answer.text
+    assert reply.status_code == 200
+    assert "<h1>An error has occurred</h1>" in reply.text
+    assert f"<pre>{message}" in reply.text
 
 
 @pytest.mark.parametrize(
@@ -195,69 +199,72 @@ def test_wrong_question(client, changes, message):
         ("capture://oauth/gyazo", "capture://oauth/gyazo?code="),
     ],
 )
-def test_redirect_uris(client, uri, start):
-    """A registered address is answered at, and a loopback IP at any port."""
+def test_redirect_to_registered_uris(client, uri, start):
+    """A loopback IP address matches with any port."""
     assert allow(client, redirect_uri=uri).headers["location"].startswith(start)
 
 
-def test_out_of_band(client):
-    """The out-of-band address shows the code and drops the state."""
-    answer = allow(client, redirect_uri=OOB, state="s")
+def test_out_of_band_shows_the_code(client):
+    """The address of the page has no state."""
+    reply = allow(client, redirect_uri=OOB, state="s")
 
-    assert re.fullmatch(r"/oauth/authorize/native\?code=[\w-]{43}", answer.headers["location"])
-    page = client.get(answer.headers["location"])
+    assert re.fullmatch(r"/oauth/authorize/native\?code=[\w-]{43}", reply.headers["location"])
+    page = client.get(reply.headers["location"])
     assert page.status_code == 200
     code = re.search(r'<code class="block" id="authorization_code">([\w-]{43})</code>', page.text)
     assert exchange(client, code[1], redirect_uri=OOB).status_code == 200
 
 
-def test_consent_is_asked_once(client, sandbox):
-    """Who holds a live token for the same scopes is not asked again."""
+def test_consent_page_is_skipped_after_the_first_consent(client, sandbox):
+    """A valid token for the same application and scopes counts as consent."""
     token = sandbox.new_token(scope="public")
 
-    assert client.get("/oauth/authorize", params=question()).status_code == 302
-    assert client.get("/oauth/authorize", params=question(scope="upload")).status_code == 200
-    other = question(client_id=OTHER.client_id)
+    assert client.get("/oauth/authorize", params=authorization_request()).status_code == 302
+    assert (
+        client.get("/oauth/authorize", params=authorization_request(scope="upload")).status_code
+        == 200
+    )
+    other = authorization_request(client_id=OTHER.client_id)
     assert client.get("/oauth/authorize", params=other).status_code == 200
     sandbox.revoke(token)
-    assert client.get("/oauth/authorize", params=question()).status_code == 200
+    assert client.get("/oauth/authorize", params=authorization_request()).status_code == 200
 
 
-def test_account_chooser():
-    """With several accounts the person chooses, the first one being ready to be chosen."""
+def test_user_chooses_among_several_accounts():
+    """The first account is preselected."""
     first, second = Account("First", "1@example.com"), Account("Second", "2@example.com")
     sandbox = Sandbox([APP], [first, second])
     with serve(sandbox) as server, httpx.Client(base_url=server.url) as client:
-        page = client.get("/oauth/authorize", params=question())
+        page = client.get("/oauth/authorize", params=authorization_request())
         radios = re.findall(
             r'<input type="radio" name="account" value="(\w+)"( checked)?', page.text
         )
         assert radios == [(first.uid, " checked"), (second.uid, "")]
 
-        chosen = hidden(page) | {"account": second.uid}
-        answer = client.post("/oauth/authorize", data=chosen)
-        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        chosen = hidden_fields(page) | {"account": second.uid}
+        reply = client.post("/oauth/authorize", data=chosen)
+        code = parse_qs(urlsplit(reply.headers["location"]).query)["code"][0]
         token = exchange(client, code).json()["access_token"]
         me = client.get("/api/users/me", params={"access_token": token}).json()
         assert me["user"]["name"] == "Second"
 
 
-def test_exchange(client, sandbox, clock):
-    """A code gives a token that neither expires nor refreshes, and nobody caches it."""
-    answer = exchange(client, sandbox.new_code(scope="public upload"))
+def test_exchange_returns_a_token(client, sandbox, clock):
+    """The token has neither an expiry date nor a refresh token; caches must not store the reply."""
+    reply = exchange(client, sandbox.new_code(scope="public upload"))
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["pragma"] == "no-cache"
-    body = answer.json()
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["pragma"] == "no-cache"
+    body = reply.json()
     assert re.fullmatch(r"[\w-]{43}", body.pop("access_token"))
     assert body == {"token_type": "Bearer", "scope": "public upload", "created_at": int(clock.now)}
 
 
-@pytest.mark.parametrize("way", ["form", "multipart", "json", "query", "basic"])
-def test_ways_to_send_the_exchange(client, sandbox, way):
-    """Form, multipart, JSON, query and HTTP Basic all carry an exchange."""
+@pytest.mark.parametrize("encoding", ["form", "multipart", "json", "query", "basic"])
+def test_exchange_is_accepted_in_every_encoding(client, sandbox, encoding):
+    """HTTP Basic carries only the client id and secret."""
     sent = {
         "grant_type": "authorization_code",
         "code": sandbox.new_code(),
@@ -265,7 +272,7 @@ def test_ways_to_send_the_exchange(client, sandbox, way):
         "client_id": APP.client_id,
         "client_secret": APP.client_secret,
     }
-    match way:
+    match encoding:
         case "form":
             options = {"data": sent}
         case "multipart":
@@ -284,18 +291,18 @@ def test_ways_to_send_the_exchange(client, sandbox, way):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"client_secret": "wrong"}, (401, "invalid_client", NO_CLIENT)),
-        ({"client_secret": None}, (401, "invalid_client", NO_CLIENT)),
-        ({"client_id": "nobody"}, (401, "invalid_client", NO_CLIENT)),
-        ({"client_id": None, "client_secret": None}, (401, "invalid_client", NO_CLIENT)),
-        ({"code": "unknown"}, (400, "invalid_grant", NO_GRANT)),
-        ({"redirect_uri": LOOPBACK}, (400, "invalid_grant", NO_GRANT)),
+        ({"client_secret": "wrong"}, (401, "invalid_client", INVALID_CLIENT)),
+        ({"client_secret": None}, (401, "invalid_client", INVALID_CLIENT)),
+        ({"client_id": "unknown"}, (401, "invalid_client", INVALID_CLIENT)),
+        ({"client_id": None, "client_secret": None}, (401, "invalid_client", INVALID_CLIENT)),
+        ({"code": "unknown"}, (400, "invalid_grant", INVALID_GRANT)),
+        ({"redirect_uri": LOOPBACK}, (400, "invalid_grant", INVALID_GRANT)),
         (
             {"client_id": OTHER.client_id, "client_secret": OTHER.client_secret},
-            (400, "invalid_grant", NO_GRANT),
+            (400, "invalid_grant", INVALID_GRANT),
         ),
-        ({"code_verifier": "w" * 50}, (400, "invalid_grant", NO_GRANT)),
-        ({"code_verifier": "é"}, (400, "invalid_grant", NO_GRANT)),
+        ({"code_verifier": "w" * 50}, (400, "invalid_grant", INVALID_GRANT)),
+        ({"code_verifier": "é"}, (400, "invalid_grant", INVALID_GRANT)),
         ({"code": None}, (400, "invalid_request", "Missing required parameter: code.")),
         (
             {"redirect_uri": None},
@@ -316,23 +323,23 @@ def test_ways_to_send_the_exchange(client, sandbox, way):
         ),
     ],
 )
-def test_failed_exchange(client, sandbox, changes, expected):
-    """A failed exchange answers as Doorkeeper does and leaves the code good."""
+def test_failed_exchange_leaves_the_code_valid(client, sandbox, changes, expected):
+    """The error reply is Doorkeeper's."""
     status, error, description = expected
     code = sandbox.new_code(code_challenge=CHALLENGE)
-    answer = exchange(client, **({"code": code, "code_verifier": VERIFIER} | changes))
+    reply = exchange(client, **({"code": code, "code_verifier": VERIFIER} | changes))
 
-    assert answer.status_code == status
-    assert answer.json() == {"error": error, "error_description": description}
-    assert answer.headers["www-authenticate"] == (
+    assert reply.status_code == status
+    assert reply.json() == {"error": error, "error_description": description}
+    assert reply.headers["www-authenticate"] == (
         f'Bearer realm="Doorkeeper", error="{error}", error_description="{description}"'
     )
-    assert answer.headers["cache-control"] == "no-store"
+    assert reply.headers["cache-control"] == "no-store"
     assert exchange(client, code, code_verifier=VERIFIER).status_code == 200
 
 
-def test_code_is_good_once(client, sandbox):
-    """A used code is no longer good, and its token stays so."""
+def test_code_is_valid_once(client, sandbox):
+    """A second exchange fails and does not revoke the token of the first."""
     code = sandbox.new_code()
     token = exchange(client, code).json()["access_token"]
 
@@ -340,8 +347,8 @@ def test_code_is_good_once(client, sandbox):
     assert sandbox.is_live(sandbox.token(token))
 
 
-def test_code_is_good_for_ten_minutes(client, sandbox, clock):
-    """A code lives ten minutes, to the second."""
+def test_code_is_valid_for_ten_minutes(client, sandbox, clock):
+    """It works after 599 seconds and fails after 600."""
     early, late = sandbox.new_code(), sandbox.new_code()
 
     clock.now += 599
@@ -350,17 +357,17 @@ def test_code_is_good_for_ten_minutes(client, sandbox, clock):
     assert exchange(client, late).json()["error"] == "invalid_grant"
 
 
-def test_pkce_travels_through_the_browser(client):
-    """A challenge sent with the question is checked at the exchange."""
-    answer = allow(client, code_challenge=CHALLENGE, code_challenge_method="S256")
-    code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+def test_exchange_checks_the_challenge_of_the_authorization_request(client):
+    """The consent page passes the challenge on."""
+    reply = allow(client, code_challenge=CHALLENGE, code_challenge_method="S256")
+    code = parse_qs(urlsplit(reply.headers["location"]).query)["code"][0]
 
     assert exchange(client, code).json()["error"] == "invalid_request"
     assert exchange(client, code, code_verifier=VERIFIER).status_code == 200
 
 
-def test_plain_pkce_and_needless_verifier(client, sandbox):
-    """A plain challenge is compared as it is; a verifier nobody announced is ignored."""
+def test_plain_challenge_and_verifier_without_challenge(client, sandbox):
+    """A plain challenge is compared unhashed; a verifier without a challenge is ignored."""
     plain = sandbox.new_code(code_challenge="abc", code_challenge_method="plain")
 
     assert exchange(client, plain, code_verifier="abd").status_code == 400
@@ -368,48 +375,48 @@ def test_plain_pkce_and_needless_verifier(client, sandbox):
     assert exchange(client, sandbox.new_code(), code_verifier=VERIFIER).status_code == 200
 
 
-def test_unreadable_body(client):
-    """A body that is not what it says is refused without a word."""
+def test_malformed_body_is_an_empty_400(client):
+    """The body does not have the format of its Content-Type."""
     json = {"content-type": "application/json"}
     for content, headers in (
         (b"{", json),
         (b"[]", json),
         (b"x", {"content-type": "multipart/form-data"}),
     ):
-        answer = client.post("/oauth/token", content=content, headers=headers)
-        assert (answer.status_code, answer.content) == (400, b"")
+        reply = client.post("/oauth/token", content=content, headers=headers)
+        assert (reply.status_code, reply.content) == (400, b"")
 
 
-def test_get_token_is_not_found(client):
-    """There is no GET /oauth/token."""
+def test_get_token_is_404(client):
+    """The endpoint accepts only POST."""
     assert client.get("/oauth/token").status_code == 404
 
 
-def test_revoke(client, sandbox):
-    """Revoking answers 200 whether the token existed or not, and 403 to strangers."""
+def test_revoke_own_tokens_only(client, sandbox):
+    """The status is 200 for an unknown token too, and 403 for another application's token."""
     mine, others = sandbox.new_token(), sandbox.new_token(client_id=OTHER.client_id)
     credentials = {"client_id": APP.client_id, "client_secret": APP.client_secret}
 
     for token in (mine, mine, "unknown"):
-        answer = client.post("/oauth/revoke", data={"token": token, **credentials})
-        assert (answer.status_code, answer.json()) == (200, {})
+        reply = client.post("/oauth/revoke", data={"token": token, **credentials})
+        assert (reply.status_code, reply.json()) == (200, {})
     assert not sandbox.is_live(sandbox.token(mine))
     for sent in (
         {"token": others, **credentials},
         {"token": others},
         {"token": others, **credentials, "client_secret": "wrong"},
     ):
-        answer = client.post("/oauth/revoke", data=sent)
-        assert answer.status_code == 403
-        assert answer.json() == {
+        reply = client.post("/oauth/revoke", data=sent)
+        assert reply.status_code == 403
+        assert reply.json() == {
             "error": "unauthorized_client",
             "error_description": "You are not authorized to revoke this token",
         }
     assert sandbox.is_live(sandbox.token(others))
 
 
-def test_token_info(client, sandbox, clock):
-    """Token info tells a list of scopes, and nothing about a dead token."""
+def test_token_info_of_valid_and_revoked_token(client, sandbox, clock):
+    """The scopes are a list. A revoked token is a 401."""
     token = sandbox.new_token(scope="public upload", expires_in=60)
     bearer = {"authorization": f"Bearer {token}"}
 
@@ -421,10 +428,10 @@ def test_token_info(client, sandbox, clock):
         "created_at": int(clock.now),
     }
     sandbox.revoke(token)
-    answer = client.get("/oauth/token/info", headers=bearer)
-    assert answer.status_code == 401
-    assert "is invalid" in answer.headers["www-authenticate"]
-    assert answer.json() == {
+    reply = client.get("/oauth/token/info", headers=bearer)
+    assert reply.status_code == 401
+    assert "is invalid" in reply.headers["www-authenticate"]
+    assert reply.json() == {
         "error": "invalid_token",
         "error_description": "The access token is invalid",
         "state": "unauthorized",
