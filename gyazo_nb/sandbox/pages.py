@@ -124,9 +124,9 @@ def consent(
 
 def _account_chooser(accounts: Sequence[Account]) -> str:
     if len(accounts) == 1:
-        return f'<h2>Signed in as</h2><div class="who">{_account_label(accounts[0])}</div>'
+        return f'<h2>Signed in as</h2><div class="account">{_account_label(accounts[0])}</div>'
     choices = "".join(
-        f'<label class="who"><input type="radio" name="account" value="{escape(account.uid)}"'
+        f'<label class="account"><input type="radio" name="account" value="{escape(account.uid)}"'
         f"{' checked' if index == 0 else ''}>{_account_label(account)}</label>"
         for index, account in enumerate(accounts)
     )
@@ -299,11 +299,11 @@ ul.scopes li::before{content:"";flex:none;width:.4rem;height:.4rem;margin-top:.6
 border-radius:50%;background:var(--accent)}
 fieldset{border:0;margin:1.5rem 0 0;padding:0;min-width:0}
 legend{padding:0}legend h2{margin:0}main>:last-child{margin-bottom:0}
-.who{display:flex;align-items:center;gap:.75rem;padding:.65rem .8rem;border:1px solid var(--line);
+.account{display:flex;align-items:center;gap:.75rem;padding:.65rem .8rem;border:1px solid var(--line);
 border-radius:.7rem;background:var(--field);overflow-wrap:anywhere}
-label.who{cursor:pointer;margin-top:.5rem}label.who:has(:checked){border-color:var(--accent)}
-.who input{accent-color:var(--accent);width:1.1rem;height:1.1rem;margin:0;flex:none}
-.who b,.who small{display:block;line-height:1.35}.who small{color:var(--quiet);font-size:.875rem}
+label.account{cursor:pointer;margin-top:.5rem}label.account:has(:checked){border-color:var(--accent)}
+.account input{accent-color:var(--accent);width:1.1rem;height:1.1rem;margin:0;flex:none}
+.account b,.account small{display:block;line-height:1.35}.account small{color:var(--quiet);font-size:.875rem}
 .avatar{flex:none;display:grid;place-items:center;width:2.2rem;height:2.2rem;border-radius:50%;
 background:var(--accent);color:var(--on-accent);font-weight:600}
 .row{display:flex;gap:.75rem;margin-top:1.5rem}

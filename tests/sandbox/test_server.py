@@ -244,7 +244,7 @@ def test_cut_reply_ends_in_the_middle(server, client):
     assert client.get("/api/users/me").status_code == 200
 
 
-def test_cut_request_is_neither_read_nor_answered(server, client):
+def test_cut_request_is_not_read_and_gets_no_reply(server, client):
     """With a small and with a large body."""
     for size in (10, 20_000_000):
         server.sandbox.faults.append(Fault(cut="request"))
