@@ -104,7 +104,7 @@ class ItemSource:
             self.is_broken = True
             raise ArgumentError(
                 "The iterator of this batch was interrupted or raised an error, and cannot continue. "
-                "Call upload_all again; use resume= to skip what is already uploaded."
+                "Call upload_all again; use resume= to skip items that are already uploaded."
             )
 
 

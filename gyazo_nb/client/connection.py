@@ -71,7 +71,7 @@ class Connection:
 
         with self._lock:  # two threads must not create two
             if self._transport is None:
-                self._transport = Transport(self._timeouts, self._retry)
+                self._transport = Transport(self._timeouts, self._retry, self.settings)
             return self._transport
 
     def close(self) -> None:
@@ -281,7 +281,9 @@ class Connection:
 
     def download(self, url: str) -> bytes:
         """Fetch a picture from a web address, without the token."""
-        return self.transport.download(url)
+        from gyazo_nb.http.download import download  # noqa: PLC0415 -- as above
+
+        return download(url, self._timeouts, self.settings.max_download_bytes())
 
     def file_part(self, picture: Any) -> FilePart:
         """Make the file of an upload from any object that `convert` takes, or from a web address."""

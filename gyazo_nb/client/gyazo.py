@@ -197,10 +197,10 @@ class Gyazo:
         >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)  # doctest: +SKIP
         >>> gyazo.upload_all(paths, resume="batch.jsonl")  # doctest: +SKIP
 
-        `things` is any iterable of items; an item is read when it is needed, and may be anything that
+        `things` is any iterable of items; an item is read when it is needed, and may be any object that
         `upload` takes. Each field (`title`, `desc`, …, as in `upload`) is a value, or a function of the
         item. A failed item does not stop the others: see `report.failures` and `report.retry()`. Ctrl-C
-        keeps what is uploaded: the report is then `gyazo.report`. With `resume`, each upload is recorded
+        keeps the uploaded images: `gyazo.report` is then the report. With `resume`, each upload is recorded
         in that file, and the same call in another kernel sends only the rest; an image that was deleted
         on Gyazo since then is returned as it was. At most `concurrency` uploads are under way at a time.
         A file of more than 1 MB is read while it is sent: do not change it before.

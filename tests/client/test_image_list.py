@@ -71,8 +71,8 @@ def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
 
     assert ids(gyazo) == many
 
-    answered = [r.query for r in server.sandbox.requests if r.path == "/api/images"]
-    assert answered != sorted(answered)
+    in_order_of_replies = [r.query for r in server.sandbox.requests if r.path == "/api/images"]
+    assert in_order_of_replies != sorted(in_order_of_replies)
 
 
 def test_upload_during_the_iteration_neither_repeats_nor_skips_an_image(gyazo, many, server):

@@ -1,4 +1,4 @@
-"""`%gyazo` and `%%gyazo` in a real shell: what is seen is shared, and the cell runs as ever."""
+"""`%gyazo` and `%%gyazo` in a real IPython shell without a kernel."""
 
 import io
 import os
@@ -25,24 +25,23 @@ from gyazo_nb import (
     PictureError,
     UnauthorizedError,
 )
-from gyazo_nb.notebook.line_parser import split
 from gyazo_nb.sandbox import Fault
 
 
-def png(colour):
+def png(color):
     out = io.BytesIO()
-    Pillow.new("RGB", (4, 3), colour).save(out, "PNG")
+    Pillow.new("RGB", (4, 3), color).save(out, "PNG")
     return out.getvalue()
 
 
-class Seen:
-    """Something that shows itself as a picture."""
+class Displayed:
+    """An object that IPython displays as a picture."""
 
-    def __init__(self, colour):
-        self.colour = colour
+    def __init__(self, color):
+        self.color = color
 
     def _repr_png_(self):
-        return png(self.colour)
+        return png(self.color)
 
 
 @pytest.fixture
@@ -63,8 +62,8 @@ def shell(tmp_path, monkeypatch, server):
     InteractiveShell.clear_instance()
 
 
-def arrived(server):
-    """What the sandbox has, by the colour of its first pixel, in no order."""
+def stored_colors(server):
+    """The images in the sandbox, each by the color of its first pixel."""
     return {
         Pillow.open(io.BytesIO(i.data)).convert("RGB").getpixel((0, 0))
         for i in server.sandbox.images
@@ -82,7 +81,7 @@ def cards(captured):
 
 
 @pytest.mark.parametrize(
-    ("line", "colours"),
+    ("line", "colors"),
     [
         ("red", [RED]),
         ("red blue", [RED, BLUE]),
@@ -97,8 +96,8 @@ def cards(captured):
         ("./red.png blue", [RED, BLUE]),
     ],
 )
-def test_what_is_named_is_uploaded(shell, server, tmp_path, line, colours):
-    """Variables, expressions, paths, globs; cards come back, the list stays in a variable."""
+def test_named_items_are_uploaded(shell, server, tmp_path, line, colors):
+    """Variables, expressions, paths and globs. Each image has a card, and the list is in a variable."""
     for path, name in (
         ("red.png", "red"),
         ("plots/r.png", "red"),
@@ -111,14 +110,14 @@ def test_what_is_named_is_uploaded(shell, server, tmp_path, line, colours):
     with capture_output() as captured:
         shell.run_line_magic("gyazo", line)
 
-    assert arrived(server) == set(colours)
+    assert stored_colors(server) == set(colors)
     images = shell.user_ns["gyazo_images"]
-    assert len(images) == len(cards(captured)) >= len(colours)
+    assert len(images) == len(cards(captured)) >= len(colors)
     assert all(isinstance(image, Image) for image in images)
 
 
-def test_the_options_reach_the_service(shell, server):
-    """Title, description, access policy and collection, with blanks in quotes."""
+def test_options_are_sent(shell, server):
+    """Title, description, access policy and collection; a value with blanks is in quotes."""
     shell.run_line_magic(
         "gyazo",
         "red --title \"Loss curve\" --desc '#one two' --access-policy only_me --collection "
@@ -136,30 +135,30 @@ def test_the_options_reach_the_service(shell, server):
 
 
 @pytest.mark.parametrize(
-    ("line", "error", "words"),
+    ("line", "error", "message"),
     [
-        ("", ArgumentError, "Name what to upload"),
+        ("", ArgumentError, "Name the items to upload"),
         ("nothing", ArgumentError, "nothing: it is neither a variable nor a file"),
-        ("no/*.png", ArgumentError, r"no/\*.png: no files are there"),
+        ("no/*.png", ArgumentError, r"Cannot upload no/\*.png: no file matches"),
         ("'red'", ArgumentError, "'red': it is neither"),
         ("red[", ArgumentError, "A ] is missing"),
         ('red --title "a', ArgumentError, 'A " is missing'),
-        ("red --into 1x", ArgumentError, "--into needs"),
-        ("red --into class", ArgumentError, "--into needs"),
+        ("red --into 1x", ArgumentError, "--into takes the name of a variable, not '1x'"),
+        ("red --into class", ArgumentError, "--into takes the name of a variable, not 'class'"),
         ("both[:0]", ArgumentError, r"both\[:0\]: it is empty"),
-        ("~nobody-of-this-name/a.png", ArgumentError, "neither a variable nor a file"),
+        ("~no-such-user/a.png", ArgumentError, "neither a variable nor a file"),
         (f"nothing({'1' * 300})", ArgumentError, "neither a variable nor a file"),
         ("red --access-policy me", UsageError, "--access-policy"),
-        ("red --colour x", UsageError, "%gyazo"),
+        ("red --color x", UsageError, "%gyazo"),
         ("5", ArgumentError, "neither a variable nor a file"),
         ("len(both)", PictureError, "This int is not a picture"),
         ("[1,red,2]", BatchError, "1 uploaded, 2 failed"),
         ("1/0+len(both)", ZeroDivisionError, "division"),
     ],
 )
-def test_what_cannot_be_uploaded_is_a_sentence(shell, line, error, words):
-    """Nothing is refused in silence, and what is good still arrives."""
-    with pytest.raises(error, match=words):
+def test_wrong_line_raises_an_error(shell, line, error, message):
+    """No argument is skipped silently."""
+    with pytest.raises(error, match=message):
         shell.run_line_magic("gyazo", line)
 
 
@@ -189,8 +188,8 @@ def figures(shell):
         "(one for one in (fig,ax))",
     ],
 )
-def test_what_belongs_to_one_figure_is_one_card(shell, figures, word):
-    """Whatever a plotting call returned beside it."""
+def test_parts_of_one_figure_are_one_card(shell, figures, word):
+    """Also with the arrays that a plotting call returns beside its artists."""
     with capture_output() as captured:
         shell.run_line_magic("gyazo", word)
 
@@ -213,8 +212,8 @@ def test_what_belongs_to_one_figure_is_one_card(shell, figures, word):
         "{red,blue}",
     ],
 )
-def test_each_of_many_is_a_card(shell, figures, tmp_path, word):
-    """Of a list, a dictionary, a generator; a picture beside a figure is not taken for a part of it."""
+def test_each_item_of_a_collection_is_a_card(shell, figures, tmp_path, word):
+    """Of a list, a dictionary or a generator. A picture beside a figure is not a part of the figure."""
     for name in ("red", "blue"):
         (tmp_path / f"{name}.png").write_bytes(png(name))
 
@@ -224,34 +223,23 @@ def test_each_of_many_is_a_card(shell, figures, tmp_path, word):
     assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 2
 
 
-def test_one_object_again_and_again_is_a_sentence(shell, server):
-    """Its earlier states are gone when it is drawn: nothing wrong is uploaded."""
+def test_generator_that_yields_the_same_object_is_refused(shell, server):
+    """Only the last state of the object is left, so no picture is uploaded."""
     shell.user_ns["image"] = Pillow.new("RGB", (4, 3))
-    with pytest.raises(ArgumentError, match=r"again and again.*for gyazo.upload_all"):
+    with pytest.raises(ArgumentError, match=r"the same object every time.*gyazo.upload_all"):
         shell.run_line_magic("gyazo", "(image for _ in both)")
 
     assert server.sandbox.images == []
 
 
 @pytest.mark.parametrize("word", ["~mask", "~mask[0:1]", f"bytes({'+'.join(['both[0]'] * 90)})"])
-def test_an_expression_that_is_no_name_of_a_file(shell, word):
-    """It may begin as a home directory does, and be longer than any name."""
+def test_expression_is_not_taken_for_a_file(shell, word):
+    """It may begin like a home directory, and be longer than a file name may be."""
     shell.user_ns["mask"] = np.zeros((3, 3), bool)
 
     shell.run_line_magic("gyazo", word)
 
     assert len(shell.user_ns["gyazo_images"]) == 1
-
-
-def test_words_are_split_as_they_are_meant():
-    """At blanks, but not inside of quotes and brackets."""
-    assert split("  a  b[1, 2] f(x, 'y )') \"c d\" {1: (2, 3)} ") == [
-        "a",
-        "b[1, 2]",
-        "f(x, 'y )')",
-        '"c d"',
-        "{1: (2, 3)}",
-    ]
 
 
 # ── %%gyazo ───────────────────────────────────────────────────────────────────────────────────
@@ -271,8 +259,8 @@ def run(shell, cell, line=""):
     return captured, result
 
 
-def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
-    """Outputs first and in order, then the cards; names, `_` and `Out` as without the magic."""
+def test_cell_runs_as_usual_and_its_pictures_are_uploaded(shell, server):
+    """First the outputs in their order, then the cards. Variables and history are as without the magic."""
     count = shell.execution_count
     captured, result = run(shell, SHOW, "--title Two")
 
@@ -281,7 +269,7 @@ def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
     kinds = ["image" if "image/png" in o.data else "card" for o in captured.outputs]
     assert kinds == ["image", "card", "card"]  # a terminal's last expression is text
     assert "<IPython.core.display.Image object>" in captured.stdout
-    assert arrived(server) == {RED, BLUE}
+    assert stored_colors(server) == {RED, BLUE}
     images = shell.user_ns["gyazo_images"]
     assert [server.sandbox.image_store.get(i.image_id).data for i in images] == [
         png("red"),
@@ -293,8 +281,8 @@ def test_a_cell_runs_as_ever_and_its_pictures_are_shared(shell, server):
     assert shell.user_ns["In"][-1].startswith("%%gyazo") or not shell.history_manager.enabled
 
 
-def test_the_same_picture_twice_is_one_card(shell, server):
-    """A figure that is displayed and then the last expression is one image."""
+def test_picture_that_is_displayed_twice_is_one_card(shell, server):
+    """Such as a figure that is displayed, and is also the last expression."""
     captured, _ = run(
         shell, "from IPython.display import Image as S, display\ndisplay(S(red))\nS(red)"
     )
@@ -302,8 +290,8 @@ def test_the_same_picture_twice_is_one_card(shell, server):
     assert len(cards(captured)) == 1
 
 
-def test_an_error_is_the_cells_error_and_nothing_is_uploaded(shell, server):
-    """It is shown once, by the shell; the cell fails by it."""
+def test_cell_that_fails_uploads_no_picture(shell, server):
+    """The shell shows the error once, and the result of the cell holds it."""
     captured, result = run(shell, SHOW + "\n1/0")
 
     assert isinstance(result.error_in_exec, ZeroDivisionError)
@@ -311,22 +299,22 @@ def test_an_error_is_the_cells_error_and_nothing_is_uploaded(shell, server):
     assert "run_cell_magic" not in captured.stdout
     assert server.sandbox.images == []
     assert "gyazo_images" not in shell.user_ns
-    assert run(shell, "1")[1].success  # and it is over
+    assert run(shell, "1")[1].success  # the next cell does not fail
 
 
-def test_what_was_shown_before_an_error_is_uploaded_if_asked_for(shell, server):
-    """--on-error: the cards are there, and the cell fails all the same."""
+def test_on_error_uploads_the_pictures_before_the_error(shell, server):
+    """The cards appear, and the cell still fails."""
     captured, result = run(
         shell, "from IPython.display import Image as S, display\ndisplay(S(red))\n1/0", "--on-error"
     )
 
     assert isinstance(result.error_in_exec, ZeroDivisionError)
-    assert arrived(server) == {RED}
+    assert stored_colors(server) == {RED}
     assert len(cards(captured)) == 1
 
 
-def test_an_error_is_of_the_cell_that_it_is_in(shell, tmp_path):
-    """Also where nobody announces the end of a cell: the next one is not blamed, and a run stops."""
+def test_error_belongs_to_its_own_cell(shell, tmp_path):
+    """Also in a silent cell, and in a notebook that `%run` runs: it stops there."""
     failed = shell.run_cell("%%gyazo\n1/0", silent=True)
     assert isinstance(failed.error_in_exec, ZeroDivisionError)
     assert run(shell, "1")[1].success
@@ -339,30 +327,30 @@ def test_an_error_is_of_the_cell_that_it_is_in(shell, tmp_path):
     assert shell.run_cell("2").result == 2
 
 
-def test_whoever_calls_the_magic_is_told_by_an_exception(shell):
-    """A function that is called in a `try` raises what it has to say."""
+def test_magic_that_is_called_as_a_function_raises_the_error(shell):
+    """The caller may handle it with `try`."""
     called = "get_ipython().run_cell_magic('gyazo', '', '1/0')"
-    caught = f"try:\n    {called}\nexcept ZeroDivisionError:\n    told = True"
+    caught = f"try:\n    {called}\nexcept ZeroDivisionError:\n    handled = True"
 
     assert shell.run_cell(caught).success
-    assert shell.user_ns["told"]
+    assert shell.user_ns["handled"]
     assert isinstance(shell.run_cell(called).error_in_exec, ZeroDivisionError)
 
 
 @pytest.mark.parametrize(
     ("cell", "number"),
     [
-        ("Seen('red')", 1),
-        ("Seen('red');", 0),
-        ("Seen('red');  # hush", 0),
-        ("Seen('red')\n'a;'", 0),
-        ("%%time\nSeen('red')", 1),
-        ("%%time\nSeen('red');", 0),
+        ("Displayed('red')", 1),
+        ("Displayed('red');", 0),
+        ("Displayed('red');  # a comment", 0),
+        ("Displayed('red')\n'a;'", 0),
+        ("%%time\nDisplayed('red')", 1),
+        ("%%time\nDisplayed('red');", 0),
     ],
 )
-def test_a_semicolon_keeps_a_picture_from_being_shown(shell, server, cell, number):
-    """As in any cell; and what is not shown is not shared."""
-    shell.user_ns["Seen"] = Seen
+def test_semicolon_hides_a_picture(shell, server, cell, number):
+    """As in any cell. A hidden picture is not uploaded."""
+    shell.user_ns["Displayed"] = Displayed
     plain = shell.run_cell(cell, store_history=True)
     shown = bool(plain.result is not None and not isinstance(plain.result, str))
     captured, result = run(shell, cell)
@@ -372,16 +360,16 @@ def test_a_semicolon_keeps_a_picture_from_being_shown(shell, server, cell, numbe
     assert len(cards(captured)) == len(server.sandbox.images) == number
 
 
-def test_a_syntax_error_fails_the_cell(shell):
-    """As without the magic."""
+def test_syntax_error_fails_the_cell(shell):
+    """It is shown once, as without the magic."""
     captured, result = run(shell, "1 +")
 
     assert isinstance(result.error_in_exec, SyntaxError)
     assert captured.stdout.count("SyntaxError") == 1
 
 
-def test_only_what_is_still_to_be_seen_counts(shell, server):
-    """A cleared output is gone, an updated display is what it became."""
+def test_only_visible_pictures_are_uploaded(shell, server):
+    """Not a cleared output, and of an updated display only the last picture."""
     cell = """
 from IPython.display import Image as S, clear_output, display
 display(S(red))
@@ -392,11 +380,11 @@ handle.update(S(blue))
     _, result = run(shell, cell)
 
     assert result.success
-    assert arrived(server) == {BLUE}
+    assert stored_colors(server) == {BLUE}
 
 
-def test_a_chart_that_shows_itself_by_a_script_is_drawn(shell, server):
-    """Altair's and plotly's own displays hold no picture: their exporters make one."""
+def test_chart_that_is_displayed_by_a_script_is_rendered(shell, server):
+    """The displays of Altair and Plotly contain no picture. Their exporters render one."""
     cell = """
 import altair as alt, plotly.graph_objects as go
 alt.Chart(alt.Data(values=[{"a": 1, "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")
@@ -407,8 +395,8 @@ alt.Chart(alt.Data(values=[{"a": 1, "b": 2}])).mark_bar().encode(x="a:O", y="b:Q
     assert len(cards(captured)) == 1
 
 
-def test_a_table_and_an_array_are_no_figures(shell, server):
-    """What shows itself as text or as a table is left where it is."""
+def test_table_and_array_are_not_uploaded(shell, server):
+    """IPython displays them as text."""
     captured, result = run(
         shell,
         "import numpy\nfrom IPython.display import HTML, display\ndisplay(HTML('a'))\nnumpy.ones((3, 3))",
@@ -418,26 +406,26 @@ def test_a_table_and_an_array_are_no_figures(shell, server):
     assert "showed no picture" in captured.stdout
 
 
-def test_a_cell_without_pictures_says_so(shell):
-    """And its list is empty."""
+def test_cell_without_pictures_says_so(shell):
+    """The list of images is empty."""
     captured, _ = run(shell, "2 + 2")
 
     assert "showed no picture" in captured.stdout
     assert shell.user_ns["gyazo_images"] == []
 
 
-def test_other_magics_work_inside(shell, server):
-    """The cell is a cell: line magics, cell magics, shell escapes."""
+def test_other_magics_work_in_the_cell(shell, server):
+    """Such as `%%time`, whose output appears."""
     captured, _ = run(
         shell, "%%time\nfrom IPython.display import Image as S, display\ndisplay(S(red))"
     )
 
     assert "Wall time" in captured.stdout
-    assert arrived(server) == {RED}
+    assert stored_colors(server) == {RED}
 
 
-def test_nothing_is_left_in_the_shell(shell):
-    """Whatever happened, the publisher and the display hook are as they were."""
+def test_shell_is_left_as_it_was(shell):
+    """No method stays patched, also after an error."""
     for cell in (SHOW, "1/0", "1 +"):
         run(shell, cell)
 
@@ -448,8 +436,8 @@ def test_nothing_is_left_in_the_shell(shell):
     assert len(shell.events.callbacks["post_run_cell"]) == 0
 
 
-def test_a_long_cell_is_not_run_before_the_sign_in(shell, monkeypatch):
-    """The sentence comes first, not after an hour."""
+def test_cell_does_not_run_before_the_sign_in(shell, monkeypatch):
+    """The error comes before the cell, which may take an hour."""
     monkeypatch.delenv("GYAZO_ACCESS_TOKEN")
     _, result = run(shell, "ran = True")
 
@@ -457,8 +445,8 @@ def test_a_long_cell_is_not_run_before_the_sign_in(shell, monkeypatch):
     assert "ran" not in shell.user_ns
 
 
-def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server):
-    """The cell fails; the cards of the others are there."""
+def test_upload_that_fails_fails_the_cell(shell, server):
+    """The card of the other image appears."""
     server.sandbox.faults.append(Fault(status=422, path="/api/upload"))
     captured, result = run(shell, SHOW)
 
@@ -467,32 +455,32 @@ def test_an_upload_that_fails_is_one_sentence_and_the_rest_arrives(shell, server
     assert PNG[:4] == b"\x89PNG"
 
 
-def test_a_cell_that_awaits_is_run(shell, server):
-    """Where no loop runs, IPython starts one."""
-    # Where one runs, see tests/test_sharing_kernels.py: the patch of a loop outlives a test.
-    shell.user_ns["Seen"] = Seen
+def test_cell_may_await(shell, server):
+    """Here IPython starts the event loop."""
+    # With a running loop: tests/integration/kernels, since the patch of a loop outlives a test.
+    shell.user_ns["Displayed"] = Displayed
     runner = shell.loop_runner
 
-    captured, result = run(shell, "import asyncio\nawait asyncio.sleep(0)\nSeen('red')")
+    captured, result = run(shell, "import asyncio\nawait asyncio.sleep(0)\nDisplayed('red')")
 
     assert result.success
     assert len(cards(captured)) == 1
     assert shell.loop_runner is runner
 
 
-def test_what_is_printed_clears_what_was_to_be_cleared(shell, server):
-    """`clear_output(wait=True)` waits for whatever comes next, also for a line of text."""
-    shell.user_ns["Seen"] = Seen
-    cell = "from IPython.display import clear_output, display\ndisplay(Seen('red'))\n"
+def test_clear_output_waits_for_the_next_output(shell, server):
+    """With `wait=True`. A printed line is an output, too."""
+    shell.user_ns["Displayed"] = Displayed
+    cell = "from IPython.display import clear_output, display\ndisplay(Displayed('red'))\n"
     captured, _ = run(shell, cell + "clear_output(wait=True)\nprint('done')")
     assert "showed no picture" in captured.stdout
 
-    captured, _ = run(shell, cell + "clear_output(wait=True)")  # nothing came: it is still there
+    captured, _ = run(shell, cell + "clear_output(wait=True)")  # no output follows
     assert len(cards(captured)) == 1
 
 
-def test_a_picture_that_is_elsewhere_is_fetched(shell, server):
-    """An IPython Image that only points somewhere; but a text is a text."""
+def test_picture_that_is_displayed_by_its_address_is_downloaded(shell, server):
+    """An IPython Image with a URL. A string with the same URL is text."""
     image = shell.user_ns["gyazo"].upload(png("red"))
     shell.user_ns["url"] = image.url
     captured, result = run(shell, "from IPython.display import Image as S\nS(url=url)")
@@ -502,12 +490,12 @@ def test_a_picture_that_is_elsewhere_is_fetched(shell, server):
     assert "showed no picture" in run(shell, "url")[0].stdout
 
 
-@pytest.mark.filterwarnings("ignore")  # kaleido's and plotly's own
-def test_a_chart_that_shows_itself_as_a_page_is_drawn(shell, server, monkeypatch):
-    """Whatever plotly's renderer is: the figure is asked, not its page."""
+@pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
+def test_chart_that_is_displayed_as_a_web_page_is_rendered(shell, server, monkeypatch):
+    """Whichever renderer of Plotly displays it, the figure itself is rendered."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
-        skip_missing("kaleido draws by Chromium, which is not installed")
+        skip_missing("kaleido renders with Chromium, which is not installed")
     monkeypatch.setenv("BROWSER_PATH", browser)
     cell = """
 import plotly.graph_objects as go, plotly.io as pio
@@ -522,8 +510,8 @@ go.Figure(go.Bar(y=[1, 2]))
     assert len(cards(captured)) == 1
 
 
-def test_a_figure_that_is_shown_as_pdf_is_a_sentence(shell):
-    """It says how to show it as a picture."""
+def test_figure_that_is_displayed_as_pdf_raises_an_error(shell):
+    """It says how to display it as a picture."""
     cell = "from IPython.display import publish_display_data as p\np({'application/pdf': b'%PDF'})"
     _, result = run(shell, cell)
 
@@ -531,16 +519,17 @@ def test_a_figure_that_is_shown_as_pdf_is_a_sentence(shell):
     assert "figure_formats = ['png']" in str(result.error_in_exec)
 
 
-def test_what_arrived_before_a_stop_or_a_dead_token_is_shown(shell, server, monkeypatch):
-    """Its cards, and its list in the variable: not an earlier cell's."""
-    run(shell, "from IPython.display import display\ndisplay(Seen('green'))")
-    shell.user_ns["Seen"] = Seen
-    cell = "for colour in ('red', 'blue', 'black'): display(Seen(colour))"
-    for trouble, error in (
+def test_images_before_a_stop_or_a_revoked_token_are_shown(shell, server, monkeypatch):
+    """As cards, and as the list in the variable, which never keeps the list of an earlier cell."""
+    shell.user_ns["Displayed"] = Displayed
+    run(shell, "from IPython.display import display\ndisplay(Displayed('green'))")
+    assert len(shell.user_ns["gyazo_images"]) == 1
+    cell = "for color in ('red', 'blue', 'black'): display(Displayed(color))"
+    for fault, error in (
         (Fault(status=401, times=9), UnauthorizedError),
         (Fault(path="/api/upload", delay=7, times=9), BatchInterruptedError),
     ):
-        server.sandbox.faults[:] = [Fault(path="/api/upload"), trouble]
+        server.sandbox.faults[:] = [Fault(path="/api/upload"), fault]
         stop = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
         if error is BatchInterruptedError:
             stop.start()
