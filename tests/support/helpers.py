@@ -28,7 +28,7 @@ class BrowserUser:
         """Return the address on which the browser ends."""
         with httpx.Client(follow_redirects=False) as browser:
             page = browser.get(link)
-            if page.status_code == 302:  # allowed before: Doorkeeper shows its page once
+            if page.status_code == 302:  # the application is allowed already
                 return page.headers["location"]
             hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
             form = {name: unescape(value) for name, value in hidden if name != "_method"}
@@ -49,9 +49,8 @@ def kernel_environment(version):
     path = Path(sys.prefix) / "kernels" / version
     if not path.is_dir():
         skip_missing(f"ipykernel {version} is not installed: make .venv/dev installs it")
-    return {
-        "PYTHONPATH": os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    }
+    inherited = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{path}{os.pathsep}{inherited}" if inherited else str(path)}
 
 
 def jupyter_environment(home):

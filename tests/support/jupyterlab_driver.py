@@ -178,9 +178,8 @@ class Notebook:
             self.link(index).click()
         tab = opening.value
         tab.wait_for_load_state()
-        if (
-            "/oauth/authorize" in tab.url
-        ):  # otherwise allowed before: Doorkeeper shows its page once
+        # A second sign-in of the same application skips the page.
+        if "/oauth/authorize" in tab.url:
             tab.get_by_role("button", name=button, exact=True).click()
         tab.wait_for_url(re.compile("/callback"))
         assert tab.evaluate("window.opener") is None
