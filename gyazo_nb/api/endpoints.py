@@ -27,6 +27,7 @@ from .operation import FilePart, Operation, Reply, Request, error_for_reply
 AccessPolicy = Literal["anyone", "only_me"]
 
 MAX_QUERY_LENGTH = 200
+_MAX_PAGE_ENTRIES = 1000  # ten times what Gyazo returns; a hostile server could send millions
 _MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
 
 

@@ -32,7 +32,8 @@ class Timeouts:
 
     >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
 
-    `answer` is how long a reply may take from its first byte to its end; a picture may take longer.
+    `answer` is how long the whole exchange may take, from the first byte sent to the last byte read. The
+    body of an upload, and a picture that is fetched, add the time that they need at 16 KB per second.
     """
 
     connect: float = 10.0

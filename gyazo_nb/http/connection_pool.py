@@ -4,27 +4,40 @@ Guarantees:
 
 - A client is opened by the first call that needs it. It is never shared with a forked process.
 - Redirects are not followed by default, cookies are not stored, and certificates are verified.
+- Each request goes through the proxy that the environment names at that moment, or directly.
+- A blocking exchange ends at its deadline. httpx limits each read and each write by itself, so a server that
+  sends a byte now and then would keep a call waiting forever. The deadline holds for the sum of them: status
+  line, headers, 1xx replies, body and trailers. (An async exchange uses `asyncio.timeout`.)
 - Every client is closed: by `close`, with the session, or at the end of its event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import ssl
 import threading
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextvars import ContextVar
 from functools import cache
 from http.cookiejar import CookieJar
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet, finalize
 
+import httpcore
 import httpx
 
 from gyazo_nb.api.retry import Timeouts
 
-# Requests to this machine use no proxy, since a proxy cannot reach it.
-_NO_PROXY: dict[str, None] = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
+from . import proxies
+
+MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
+
+# The deadline of the blocking exchange in this thread, and whether it may reach public addresses only.
+current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
+public_only: ContextVar[bool] = ContextVar("public_only", default=False)
 
 
 class ClientPool:
@@ -45,7 +58,7 @@ class ClientPool:
         """Return the client for blocking calls."""
         with self._lock:
             if self._client is None:
-                self._client = httpx.Client(**self._options())
+                self._client = httpx.Client(transport=SyncNetwork(), **self._options())
                 # Closes the client also when the session is dropped without `close`.
                 self._close_client = finalize(self, self._client.close)
             return self._client
@@ -56,7 +69,7 @@ class ClientPool:
         with self._lock:
             client, _ = self._leases.get(loop, (None, None))
         if client is None:
-            client = httpx.AsyncClient(**self._options())
+            client = httpx.AsyncClient(transport=AsyncNetwork(), **self._options())
             lease = _hold_open(client, self._leases, loop)
             _open_leases[client] = lease
             await anext(lease)  # this does not suspend, so no other task of this loop can run here
@@ -114,14 +127,10 @@ class ClientPool:
     def _options(self) -> dict[str, Any]:
         limits = self._timeouts
         return {
-            # The pool has no limit, so a call never waits for a free connection.
             "timeout": httpx.Timeout(
                 connect=limits.connect, read=limits.read, write=limits.write, pool=None
             ),
-            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=32),
-            "follow_redirects": False,
-            "verify": _ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
-            "mounts": _NO_PROXY,
+            "trust_env": False,  # the networks read the environment, at each request
             "cookies": _NoCookies(),
         }
 
@@ -131,6 +140,216 @@ class _NoCookies(CookieJar):
 
     def extract_cookies(self, *_: Any) -> None:
         """Ignore the cookies of a reply."""
+
+
+# ── routes: a proxy, or direct ──────────────────────────────────────────────────────────────────────
+
+TransportT = TypeVar("TransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+_Route = tuple[str, str, int | None, tuple[str | None, ...]]
+
+# The pool has no limit, so a call never waits for a free connection.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+
+
+class _Routes(Generic[TransportT]):
+    """The transport for each request: one for direct requests, and one for each proxy."""
+
+    def __init__(self, make: Callable[..., TransportT]) -> None:
+        self._make: Callable[..., TransportT] = make
+        self._lock = threading.Lock()
+        self._routes: dict[_Route, TransportT] = {}
+        self._transports: dict[proxies.ProxySetting | None, TransportT] = {}
+
+    def transport_for(self, url: httpx.URL) -> TransportT:
+        """The transport for a URL, for the environment as it is now. Raises `ProxySettingError`."""
+        variables = tuple(map(os.environ.get, proxies.VARIABLES))
+        route = (url.scheme, url.host, url.port, variables)
+        with self._lock:
+            transport = self._routes.get(route)
+            if transport is None:
+                transport = self._routes[route] = self._open(str(url))
+            return transport
+
+    def clear(self) -> list[TransportT]:
+        """Forget all transports, and return them."""
+        with self._lock:
+            transports = list(self._transports.values())
+            self._transports.clear()
+            self._routes.clear()
+            return transports
+
+    def _open(self, url: str) -> TransportT:
+        setting = proxies.proxy_for(url)
+        if setting not in self._transports:
+            proxy = None if setting is None else setting.proxy()
+            self._transports[setting] = self._make(
+                verify=_ssl_context(
+                    os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+                ),
+                limits=_LIMITS,
+                proxy=proxy,
+            )
+        return self._transports[setting]
+
+
+class _GuardedTransport(httpx.HTTPTransport):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # httpx has no parameter for this. tests/http/test_deadlines.py fails if it stops working.
+        self._pool._network_backend = GuardedBackend()  # noqa: SLF001 -- see above
+
+
+class SyncNetwork(httpx.BaseTransport):
+    """Sends blocking requests, each by its route."""
+
+    def __init__(self) -> None:
+        self._routes = _Routes(_GuardedTransport)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        return self._routes.transport_for(request.url).handle_request(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for transport in self._routes.clear():
+            transport.close()
+
+
+class AsyncNetwork(httpx.AsyncBaseTransport):
+    """Same as `SyncNetwork`, async."""
+
+    def __init__(self) -> None:
+        self._routes = _Routes(httpx.AsyncHTTPTransport)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        return await self._routes.transport_for(request.url).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in self._routes.clear():
+            await transport.aclose()
+
+
+@cache
+def _ssl_context(*variables: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the key of the cache
+    """Read the trusted certificates once, since this takes longer than a request to a local server.
+
+    `variables` are the values of the environment variables that httpx reads: a change reads them again.
+    """
+    return httpx.create_ssl_context()
+
+
+# ── sockets of blocking requests: the deadline, and public addresses ────────────────────────────────
+
+
+class Deadline:
+    """When an exchange must have ended."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def extend(self, size: int) -> None:
+        """Allow the time that a body of this many bytes needs on a slow line."""
+        self._end += size / MIN_BYTES_PER_SECOND
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the end; 0 or less when it is reached."""
+        return self._end - time.monotonic()
+
+
+class PrivateAddressError(httpcore.ConnectError):
+    """The connection leads to an address that is not public."""
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Opens sockets that respect `current_deadline` and `public_only`."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect, in the remaining time."""
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        stream = self._backend.connect_tcp(host, port, seconds, local_address, socket_options)
+        if public_only.get() and not is_public(stream.get_extra_info("server_addr")[0]):
+            stream.close()
+            raise PrivateAddressError(host)
+        return _GuardedStream(stream)
+
+
+class _GuardedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write in parts: httpcore would start the timeout again after each part."""
+        socket = self._stream.get_extra_info("socket")
+        rest = memoryview(buffer)
+        try:
+            while rest:
+                socket.settimeout(_remaining(timeout, httpcore.WriteTimeout))
+                rest = rest[socket.send(rest) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(error) from error
+        except OSError as error:
+            raise httpcore.WriteError(error) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
+    """The timeout of one operation: its own, but no more than the rest of the deadline."""
+    deadline = current_deadline.get()
+    if deadline is None:
+        return timeout
+    remaining = deadline.remaining
+    if remaining <= 0:
+        raise error("the deadline of the exchange is reached")
+    return remaining if timeout is None else min(timeout, remaining)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is public: not this machine, not a private network, not reserved.
+
+    >>> is_public("10.0.0.1"), is_public("::ffff:127.0.0.1"), is_public("8.8.8.8")
+    (False, False, True)
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 # ── closing the client of an event loop ─────────────────────────────────────────────────────────────
@@ -174,15 +393,6 @@ async def _close(lease: _Lease) -> None:
 def _close_leases(leases: _Leases) -> None:
     for loop, (_, lease) in tuple(leases.items()):
         _close_in_loop(loop, lease)
-
-
-@cache
-def _ssl_context(*variables: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- the key of the cache
-    """Read the trusted certificates once, since this takes longer than a request to a local server.
-
-    `variables` are the values of the environment variables that httpx reads: a change reads them again.
-    """
-    return httpx.create_ssl_context()
 
 
 _pools: WeakSet[ClientPool] = WeakSet()

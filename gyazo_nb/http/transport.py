@@ -16,10 +16,9 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import math
 import random
-import sys
 import time
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from email.utils import formatdate
@@ -33,9 +32,10 @@ from gyazo_nb.api import custom_request
 from gyazo_nb.api.operation import JSON, FilePart, NoReply, Operation, Reply, Request, describe
 from gyazo_nb.api.retry import Retry, Timeouts, may_have_been_processed
 from gyazo_nb.secret import Secret
+from gyazo_nb.settings import Settings
 
-from . import download, failures
-from .connection_pool import ClientPool
+from . import failures
+from .connection_pool import ClientPool, Deadline, current_deadline
 from .log_masking import current_request
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ CHUNK_BYTES = 2**18  # small parts of a form are joined up to this size before t
 _WARN_ABOVE = 5.0  # seconds; a longer delay before a retry is logged as a warning
 
 _HEADERS = {
-    "Accept-Encoding": "gzip, deflate",
+    "Accept-Encoding": "gzip",
     "Connection": "keep-alive",
     "User-Agent": "gyazo_nb",
 }
@@ -55,9 +55,15 @@ _log = logging.getLogger(__name__)
 class Transport:
     """Sends operations, and retries them where that is safe."""
 
-    def __init__(self, timeouts: Timeouts | None = None, retry: Retry | None = None) -> None:
+    def __init__(
+        self,
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or Retry()
+        self._settings = settings or Settings()
         self._clients = ClientPool(self._timeouts)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -99,10 +105,6 @@ class Transport:
         """Same as `fetch`, async."""
         return await self.asend(custom_request.download(url))
 
-    def download(self, url: str) -> bytes:
-        """Fetch a picture from any web address, on a connection of its own. Raises `PictureError`."""
-        return download.download(url)
-
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
         self._clients.close()
@@ -114,53 +116,69 @@ class Transport:
     def _exchange(self, request: Request) -> Reply | NoReply:
         """Make one attempt, and return its outcome."""
         interrupt: BaseException
-        context = current_request.set(request)
+        deadline = Deadline(self._timeouts.answer)
+        context = current_request.set(request), current_deadline.set(deadline)
         try:
             with ExitStack() as files:
+                built = _to_httpx_request(request, files)
+                deadline.extend(int(built.headers.get("content-length", 0)))
                 response = self._clients.sync_client().send(
-                    _to_httpx_request(request, files),
-                    stream=True,
-                    follow_redirects=_allows_redirects(request),
+                    built, stream=True, follow_redirects=_allows_redirects(request)
                 )
                 files.callback(response.close)
-                body = _ReplyBody(request, self._timeouts)
-                for chunk in response.iter_bytes():
+                body = ReplyBody(response.headers, self._max_bytes(request))
+                for chunk in response.iter_raw():
                     body.add(chunk)
+                    if request.accept != JSON:  # a file may be large
+                        deadline.extend(len(chunk))
+                content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
-            return failures.to_no_reply(request, error, self._timeouts)
+            return failures.to_no_reply(request, error, self._timeouts, deadline)
         except KeyboardInterrupt:
             interrupt = KeyboardInterrupt()
             self._clients.discard_sync_client()
         else:
-            return self._reply(response, body.content)
+            return self._reply(response, content)
         finally:
-            current_request.reset(context)
+            current_request.reset(context[0])
+            current_deadline.reset(context[1])
         raise interrupt  # outside of `except`, so that it keeps no reference to frames of httpx
 
     async def _aexchange(self, request: Request) -> Reply | NoReply:
         """Same as `_exchange`, async."""
         interrupt: BaseException
+        deadline = Deadline(self._timeouts.answer)
         context = current_request.set(request)
         try:
-            async with AsyncExitStack() as files:
+            async with asyncio.timeout(deadline.remaining) as limit, AsyncExitStack() as files:
+                built = _to_httpx_request(request, files)
+                deadline.extend(int(built.headers.get("content-length", 0)))
+                _reschedule(limit, deadline)
                 response = await (await self._clients.async_client()).send(
-                    _to_httpx_request(request, files),
-                    stream=True,
-                    follow_redirects=_allows_redirects(request),
+                    built, stream=True, follow_redirects=_allows_redirects(request)
                 )
                 files.push_async_callback(response.aclose)
-                body = _ReplyBody(request, self._timeouts)
-                async for chunk in response.aiter_bytes():
+                body = ReplyBody(response.headers, self._max_bytes(request))
+                async for chunk in response.aiter_raw():
                     body.add(chunk)
+                    if request.accept != JSON:
+                        deadline.extend(len(chunk))
+                        _reschedule(limit, deadline)
+                content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
-            return failures.to_no_reply(request, error, self._timeouts)
+            return failures.to_no_reply(request, error, self._timeouts, deadline)
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
             interrupt = error.with_traceback(None)
         else:
-            return self._reply(response, body.content)
+            return self._reply(response, content)
         finally:
             current_request.reset(context)
         raise interrupt
+
+    def _max_bytes(self, request: Request) -> int:
+        if request.accept == JSON:
+            return failures.MAX_JSON_BYTES
+        return self._settings.max_download_bytes()
 
     def _retry_delay(
         self,
@@ -194,34 +212,49 @@ class Transport:
         return Reply(response.status_code, headers, body, self)
 
 
+def _reschedule(limit: asyncio.Timeout, deadline: Deadline) -> None:
+    limit.reschedule(asyncio.get_running_loop().time() + deadline.remaining)
+
+
 def _result(operation: Operation[T], outcome: Reply | NoReply, uncertain: bool) -> T:
     if isinstance(outcome, NoReply):
         raise outcome.error
     return operation.read(outcome, after_uncertain_attempt=uncertain)
 
 
-class _ReplyBody:
-    """The body of a reply while it arrives, with limits on its size and on the time it takes."""
+class ReplyBody:
+    """The body of a reply while it arrives, with a limit on its size after decompression.
 
-    def __init__(self, request: Request, timeouts: Timeouts) -> None:
-        # A picture may have any size and a connection any speed: the user stops what takes too long.
-        is_picture = request.accept != JSON
-        self._deadline = math.inf if is_picture else time.monotonic() + timeouts.answer
-        self._bytes_left = sys.maxsize if is_picture else failures.MAX_JSON_BYTES
+    It is decompressed once at most, and in parts, so that a small reply cannot become more than the limit.
+    httpx would decode several encodings in a row, and each chunk as a whole.
+    """
+
+    def __init__(self, headers: httpx.Headers, max_bytes: int) -> None:
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
+            raise failures.ReplyEncodingError
+        # 32: zlib recognizes gzip and zlib by their first bytes.
+        self._decoder = None if encoding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
+        self._bytes_left = max_bytes
         self._chunks: list[bytes] = []
 
     def add(self, chunk: bytes) -> None:
-        """Add the next chunk. A slow reply may pass the read timeout chunk by chunk, not this limit."""
-        self._chunks.append(chunk)
+        """Add the next chunk as it came from the network."""
+        if self._decoder is not None:
+            try:
+                # One byte more than allowed tells "too large" from "just fits".
+                chunk = self._decoder.decompress(chunk, self._bytes_left + 1)
+            except zlib.error:
+                raise failures.ReplyEncodingError from None
         self._bytes_left -= len(chunk)
         if self._bytes_left < 0:
             raise failures.ReplyTooLargeError
-        if time.monotonic() > self._deadline:
-            raise failures.ReplyTooLateError
+        self._chunks.append(chunk)
 
-    @property
     def content(self) -> bytes:
         """The whole body."""
+        if self._decoder is not None and self._chunks and not self._decoder.eof:
+            raise failures.ReplyEncodingError
         return b"".join(self._chunks)
 
 

@@ -42,6 +42,10 @@ class GyazoTraits(Configurable):
         help="How the token is sent: header (Authorization: Bearer) or parameter (access_token). "
         "Default: header. Environment: GYAZO_TOKEN_IN."
     ).tag(config=True)
+    max_download_mb = Unicode(
+        help="The largest file in MB that is fetched, by image.download() or to upload it by its "
+        "address. Default: 500. Environment: GYAZO_MAX_DOWNLOAD_MB."
+    ).tag(config=True)
     session_name = Unicode(
         help="The variable that %load_ext creates. Default: gyazo. Environment: GYAZO_SESSION_NAME."
     ).tag(config=True)

@@ -1,0 +1,136 @@
+"""Which proxy a request uses: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+
+Guarantees: a request to this machine never uses a proxy. Every common form of these variables works; a
+form that cannot work raises `ProxySettingError`, which names the variable and never shows its value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+# The variables that `proxy_for` reads.
+VARIABLES = tuple(
+    name
+    for scheme in ("http", "https", "all", "no")
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+)
+
+
+class ProxySettingError(Exception):
+    """A proxy variable that cannot be used. `variable` is its name, `reason` what is wrong."""
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable} {reason}")
+        self.variable, self.reason = variable, reason
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySetting:
+    """The address of a proxy, which may contain a password, and the variable that sets it."""
+
+    url: str = field(repr=False)
+    variable: str
+
+    def proxy(self) -> httpx.Proxy:
+        """The proxy as httpx takes it."""
+        return httpx.Proxy(self.url)
+
+
+def proxy_for(url: str) -> ProxySetting | None:
+    """Return the proxy for a URL, or None for a direct connection. Raises `ProxySettingError`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    settings = getproxies()  # on macOS and Windows also the settings of the system
+    if is_local(host) or bypasses_proxy(host, port, settings.get("no", "")):
+        return None
+    for name in (parts.scheme, "all"):
+        if value := settings.get(name):
+            return _setting(value, _variable(name))
+    return None
+
+
+def is_local(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    host = host.strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def bypasses_proxy(host: str, port: int, no_proxy: str) -> bool:
+    """Whether `NO_PROXY` lists a host: by name, suffix, address, network, with or without a port.
+
+    >>> bypasses_proxy("10.1.2.3", 443, "example.com, 10.0.0.0/8")
+    True
+    """
+    host = host.strip("[]").rstrip(".").lower()
+    for entry in re.split(r"[\s,]+", no_proxy.lower()):
+        name = entry.partition("://")[2] or entry
+        if name == "*" or (name and _matches(host, port, name)):
+            return True
+    return False
+
+
+def _matches(host: str, port: int, entry: str) -> bool:
+    bracketed = re.fullmatch(r"\[([^\]]*)\](/\d+)?(?::(\d+))?", entry)
+    if bracketed:
+        name, wanted_port = f"{bracketed[1]}{bracketed[2] or ''}", bracketed[3]
+    elif entry.count(":") == 1:
+        name, _, wanted_port = entry.partition(":")
+    else:  # a name, or an IPv6 address without brackets
+        name, wanted_port = entry, None
+    if wanted_port and wanted_port != str(port):
+        return False
+    address = _address(host)
+    try:
+        network = ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        suffix = name.lstrip("*").strip(".")
+        return bool(suffix) and (host == suffix or host.endswith(f".{suffix}"))
+    return address is not None and address.version == network.version and address in network
+
+
+def _setting(value: str, variable: str) -> ProxySetting:
+    url = value.strip() if "://" in value else f"http://{value.strip()}"
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme == "socks":  # what GNOME writes; it means SOCKS 5
+        scheme = "socks5"
+    if scheme not in _SCHEMES:
+        raise ProxySettingError(
+            variable, "names a kind of proxy that is not supported (use http, https or socks5)"
+        )
+    setting = ProxySetting(f"{scheme}://{rest}", variable)
+    try:
+        has_host = bool(setting.proxy().url.host)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        has_host = False
+    if not has_host:
+        raise ProxySettingError(variable, "is not the address of a proxy")
+    return setting
+
+
+def _variable(name: str) -> str:
+    """The name under which a proxy is set, as the user wrote it."""
+    for spelling in (f"{name}_proxy", f"{name.upper()}_PROXY"):
+        if os.environ.get(spelling):
+            return spelling
+    return "the system's proxy settings"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
