@@ -28,6 +28,8 @@ TokenIn = Literal["header", "parameter"]
 
 ACCESS_TOKEN_VARIABLE = "GYAZO_ACCESS_TOKEN"  # noqa: S105 -- a name, not a token
 
+DEFAULT_MAX_DOWNLOAD_MB = 500
+
 Override = Callable[[str], str | None]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -131,6 +133,17 @@ class Settings:
                 "GYAZO_ACCESS_TOKEN is not an access token (it contains blanks or unusual characters): "
                 "copy the token again from your application's page, or unset the variable."
             ) from None
+
+    def max_download_bytes(self) -> int:
+        """The largest file that is fetched: by `image.download()`, or to upload it by its address."""
+        text = self.text("max_download_mb")
+        if not text:
+            return DEFAULT_MAX_DOWNLOAD_MB * 2**20
+        if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
+            raise ConfigError(
+                f"{setting_names('max_download_mb')} must be a whole number of MB from 1, such as 500"
+            )
+        return int(text) * 2**20
 
     def _override(self, name: str) -> str:
         for override in self._overrides:
