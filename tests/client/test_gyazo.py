@@ -150,7 +150,7 @@ def test_upload_of_identical_bytes_returns_the_existing_image(call, gyazo, serve
         ("no-such-file.png", "The file 'no-such-file.png' does not exist"),
         (".", "is a folder"),
         ("", "not the path"),
-        ("http://127.0.0.1:1/a.png", "could not be fetched from 127.0.0.1 .ConnectError"),
+        ("http://127.0.0.1:1/a.png", "could not be fetched from 127.0.0.1.*could not be reached"),
         ("data:image/png;base64,aaaa", "not the path"),
         (io.StringIO("text"), "mode 'rb'"),
         (io.BytesIO(b""), "is empty"),
