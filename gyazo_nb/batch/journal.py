@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import threading
 from collections import defaultdict
@@ -109,9 +110,19 @@ class Journal:
             return image
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        number = os.open(self._path, flags, 0o600)  # it holds links to private images
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+        number = os.open(self._path, flags, 0o600)
         self._file = os.fdopen(number, "rb")
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device: reading it may never end
+            raise JournalError(
+                f"The resume file {str(self._path)!r} cannot be used (not a regular file): give "
+                f"resume= the path of a file that can be written."
+            )
+        if hasattr(os, "fchmod") and found.st_mode & 0o077:
+            with suppress(OSError):  # the file of another user, or a file system without modes
+                os.fchmod(number, 0o600)  # it holds links to private images
         if not _lock_exclusively(number):
             raise JournalError(
                 f"The resume file {str(self._path)!r} is in use by another batch: wait until that batch "

@@ -1,12 +1,16 @@
 """The resume file: every upload is recorded, and no recorded picture is sent again."""
 
+import contextlib
 import hashlib
 import io
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from support.batches import all_stored, pictures, stored_pictures, upload_requests
@@ -279,6 +283,37 @@ def test_path_that_cannot_be_opened_is_refused(gyazo, tmp_path, monkeypatch, res
     monkeypatch.chdir(tmp_path)
     with pytest.raises(JournalError, match="cannot be used .*give resume="):
         gyazo.upload_all(pictures(1), resume=resume, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "socket"])
+def test_path_that_is_not_a_regular_file_is_refused(gyazo, server, tmp_path, kind):
+    """Reading it might never end. No picture is sent."""
+    path = tmp_path / "b.jsonl"
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path = Path("/dev/zero")
+        elif kind == "link to a device":
+            path.symlink_to("/dev/full")
+        else:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(path))
+        with pytest.raises(JournalError, match="cannot be used .*give resume="):
+            gyazo.upload_all(pictures(1), resume=path, progress=False)
+
+    assert upload_requests(server) == []
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o660, 0o777])
+def test_existing_file_becomes_readable_for_its_owner_only(gyazo, journal, mode):
+    """It holds links to private images."""
+    journal.touch()
+    journal.chmod(mode)
+
+    gyazo.upload_all(pictures(1), resume=journal, progress=False)
+
+    assert journal.stat().st_mode & 0o777 == 0o600
 
 
 def test_other_file_is_left_unchanged(gyazo, server, tmp_path):
