@@ -293,12 +293,12 @@ def _open_with_pillow(data: bytes) -> PIL.Image.Image:
         ) from None
     try:
         return pil.open(BytesIO(data))
-    except OSError:
-        raise PictureError(
-            "Pillow cannot read this picture. Get its bytes with download()."
-        ) from None
-    except pil.DecompressionBombError:
+    except (pil.DecompressionBombError, pil.DecompressionBombWarning):
         raise PictureError(
             "This picture is larger than the limit of Pillow. Raise PIL.Image.MAX_IMAGE_PIXELS, or get "
             "its bytes with download()."
+        ) from None
+    except Exception:  # noqa: BLE001 -- a damaged file may cause any error in Pillow
+        raise PictureError(
+            "Pillow cannot read this picture. Get its bytes with download()."
         ) from None

@@ -19,7 +19,10 @@ from urllib.parse import urlsplit
 from gyazo_nb.api.operation import FilePart
 from gyazo_nb.errors import PictureError
 
-from .render import render, render_svg
+from .limits import to_bytes
+from .render import render
+from .svg import render_svg
+from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
 
 SUPPORTED = (
     "a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, an IPython Image, bytes, an "
@@ -27,6 +30,7 @@ SUPPORTED = (
 )
 _HEAD_BYTES = 512  # enough to detect the format
 _TEXT_FILE_MESSAGE = "This file is open as text: open it with mode 'rb'."
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WEB_SCHEMES = ("http://", "https://")
 
 # An SVG, possibly after declarations and comments. The atomic groups keep the time linear.
@@ -62,7 +66,7 @@ def file_part(item: Any) -> FilePart:
     if isinstance(item, os.PathLike):
         return _from_path(_expand_home(os.fsdecode(item)))
     if isinstance(item, bytes | bytearray | memoryview):
-        return from_bytes(bytes(item))
+        return from_bytes(to_bytes(item))
     if (data := render(item)) is not None:
         return from_bytes(data, f"This {type(item).__name__}")
     if callable(getattr(item, "read", None)):
@@ -112,7 +116,7 @@ def detect_format(head: bytes) -> str | None:
 
 def from_bytes(data: bytes, what: str = "The data") -> FilePart:
     """Make the file part from the bytes of a picture. `what` names the bytes in an error."""
-    if _SVG.match(data):
+    if _is_svg(data):
         data = render_svg(data)
     return _part(data, _checked_format(data[:_HEAD_BYTES], what))
 
@@ -133,7 +137,7 @@ def _from_path(path: Path) -> FilePart:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
             if _may_be_svg(head):
-                return from_bytes(head + file.read(), what)
+                return from_bytes(head + file.read(MAX_SVG_BYTES), what)
     except FileNotFoundError:
         raise PictureError(f"The file {str(path)!r} does not exist: check the path.") from None
     except IsADirectoryError:
@@ -172,7 +176,7 @@ def _read_file(file: Any) -> tuple[Any, bool]:
     start = file.tell()
     head = file.read(_HEAD_BYTES)
     if isinstance(head, bytes) and _may_be_svg(head):
-        return head + file.read(), True
+        return head + file.read(MAX_SVG_BYTES), True
     file.seek(start)
     return head, False
 
@@ -187,9 +191,15 @@ def _checked_format(head: bytes, what: str) -> str:
     return name or "bin"
 
 
+def _is_svg(data: bytes) -> bool:
+    if data.startswith(_UTF16_MARKS):
+        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return _SVG.match(data) is not None
+
+
 def _may_be_svg(head: bytes) -> bool:
     """Whether the whole data must be read to detect an SVG: comments before it can be long."""
-    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", *_UTF16_MARKS))
 
 
 def _is_text(head: bytes) -> bool:

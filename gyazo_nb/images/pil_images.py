@@ -1,7 +1,7 @@
 """Encodes a PIL image without loss: in its own format where that is lossless, else as PNG.
 
 Guarantees: pixels, frames and the color profile are kept; the image object stays unchanged. Of the EXIF
-data only the orientation is sent. Importing this module does not import Pillow.
+data only the orientation is sent. An image with too many pixels is refused before it is decoded. Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from gyazo_nb.errors import PictureError
+
+from .limits import check_pixels
 
 # The frames of a TIFF are pages, and those of an MPO are views: there, only the current one is sent.
 _ANIMATED_FORMATS = {"GIF", "PNG", "WEBP"}
@@ -34,6 +36,8 @@ def encode(image: Any) -> bytes:
         and getattr(image, "is_animated", False)
         and image.tell() == 0
     )
+    width, height = image.size
+    check_pixels(width, height, "image", frames=image.n_frames if animated else 1)
     out = io.BytesIO()
     try:
         if image.format == "GIF" and image.mode in {"1", "L", "P"}:

@@ -1,7 +1,7 @@
 """Encodes an array of pixels as a PNG, with Pillow if it is installed, else with zlib.
 
 Guarantees: every pixel keeps its value. If the shape or the range of the values is ambiguous, an error
-says so; the encoder does not guess. Importing this module imports neither numpy nor Pillow.
+says so; the encoder does not guess. An array with too many pixels is refused before it is read. Importing this module imports neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import zlib
 from typing import Any
 
 from gyazo_nb.errors import PictureError
+
+from .limits import check_pixels
 
 # The number of channels -> the color type of PNG: gray, gray with alpha, RGB, RGBA.
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -33,6 +35,7 @@ def encode_array(item: Any) -> bytes:
             "An array can be read only by numpy, which is not imported: run  import numpy  and try "
             "again, or save the array as PNG and upload the file."
         )
+    _check_size(item.shape)
     array = _to_array(numpy, item)
     if array.ndim == 2:  # noqa: PLR2004 -- height and width
         array = array[:, :, None]
@@ -50,6 +53,12 @@ def encode_array(item: Any) -> bytes:
     out = io.BytesIO()
     pillow.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG")
     return out.getvalue()
+
+
+def _check_size(shape: Any) -> None:
+    """Refuse too many pixels. The shape costs no memory, but reading the values may need much."""
+    if isinstance(shape, tuple) and len(shape) in {2, 3} and all(isinstance(n, int) for n in shape):
+        check_pixels(shape[1], shape[0], "array")
 
 
 def _to_array(numpy: Any, item: Any) -> Any:

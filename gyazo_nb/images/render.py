@@ -4,8 +4,8 @@ An object is recognized by its methods and attributes, or by the library that de
 Matplotlib figure that it belongs to (`figures_of`), a PIL image, an array, a Plotly or Altair chart, and
 finally the picture that IPython would display for it.
 
-Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert, cairosvg)
-is imported only to render an object that needs it; if it is missing, the error says how to install it.
+Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert) is imported
+only to render an object that needs it; if it is missing, the error says how to install it.
 An error inside of another library becomes one `PictureError`.
 """
 
@@ -21,13 +21,16 @@ from typing import Any
 
 from gyazo_nb.errors import PictureError
 
+from .limits import check_pixels, to_bytes
 from .pil_images import encode
 from .png_encoder import encode_array
+from .svg import render_svg
 
 # Where an object keeps its figure: Artists and seaborn's grids, scikit-learn's displays (`figure_`),
 # a Colorbar (`ax`). The results of `pie` and `streamplot` keep only their Artists (`wedges`, `lines`).
 _FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "wedges", "lines")
 _NOT_CONTAINERS = (str, bytes, bytearray, memoryview, range)
+_MAX_AXES = 1_000_000  # a larger array does not contain Axes
 _MAX_DEPTH = 8  # steps from an object to its figure; a list may contain itself
 
 _PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -79,6 +82,8 @@ def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
     if not depth:
         return
     if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
+        if item.size > _MAX_AXES:
+            return
         item = item.tolist()  # an array or a Series of Axes
     if isinstance(item, Mapping):  # the result of `boxplot` or `subplot_mosaic`
         item = list(item.values())
@@ -139,6 +144,9 @@ def _render_figure(item: Any) -> bytes | None:
         return None
     out = io.BytesIO()
     with _picture_errors("figure"):
+        if hasattr(figure, "get_size_inches"):
+            width, height = figure.get_size_inches() * figure.dpi
+            check_pixels(width, height, "figure")
         figure.savefig(out, format="png", bbox_inches="tight")
     return out.getvalue()
 
@@ -153,7 +161,10 @@ def _encode_pil_image(item: Any) -> bytes | None:
 def _encode_array(item: Any) -> bytes | None:
     """Encode a numpy array, or a tensor that numpy can read. A table has `dtypes`, not `dtype`."""
     if all(hasattr(item, name) for name in ("__array__", "shape", "dtype")):
-        return encode_array(item)
+        try:
+            return encode_array(item)
+        except MemoryError as error:
+            raise _too_large("array") from error
     return None
 
 
@@ -163,7 +174,7 @@ def _render_plotly(item: Any) -> bytes | None:
         return None
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with _picture_errors("Plotly figure"):
-        return _to_bytes(item.to_image(format="png"))
+        return to_bytes(item.to_image(format="png"))
 
 
 def _render_altair(item: Any) -> bytes | None:
@@ -226,9 +237,10 @@ def _call_repr(method: Callable[..., Any], mime_type: str | None) -> Mapping[str
 def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
     """Return the picture of a MIME bundle (the data of Jupyter's `display_data`), or None."""
     for mime_type in _PICTURE_TYPES:
-        if data := bundle.get(mime_type):
+        data = bundle.get(mime_type)
+        if data is not None and not (isinstance(data, str | bytes) and not data):
             with _picture_errors("picture"):
-                return base64.b64decode(data) if isinstance(data, str) else _to_bytes(data)
+                return base64.b64decode(data) if isinstance(data, str) else to_bytes(data)
     if plotly := bundle.get(_PLOTLY_TYPE):
         return _render_plotly_spec(plotly)
     for mime_type, spec in bundle.items():
@@ -244,30 +256,13 @@ def _render_plotly_spec(spec: Any) -> bytes:
     spec = {"data": spec.get("data"), "layout": spec.get("layout")}
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with _picture_errors("Plotly figure"):
-        return _to_bytes(plotly_io.to_image(spec, format="png", validate=False))
+        return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
 
 
 def _render_vegalite_spec(spec: Any) -> bytes:
     vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
     with _picture_errors("Vega-Lite chart"):
-        return _to_bytes(vl_convert.vegalite_to_png(spec))
-
-
-def render_svg(svg: str | bytes) -> bytes:
-    """Render an SVG, which Gyazo does not accept, with cairosvg or vl-convert."""
-    text = svg.decode("utf-8", "replace") if isinstance(svg, bytes) else svg
-    for name in ("cairosvg", "vl_convert"):
-        try:
-            library = importlib.import_module(name)
-        except (ImportError, OSError):  # OSError: the cairo library of the system is missing
-            continue
-        with _picture_errors("SVG"):
-            if name == "cairosvg":
-                return _to_bytes(library.svg2png(bytestring=text.encode()))
-            return _to_bytes(library.svg_to_png(text))
-    raise PictureError(
-        "Gyazo does not accept SVG: run  %pip install cairosvg  to upload it as PNG, or give a PNG."
-    )
+        return to_bytes(vl_convert.vegalite_to_png(spec))
 
 
 # ── other libraries ──────────────────────────────────────────────────────────────────────────────
@@ -291,6 +286,8 @@ def _picture_errors(what: str) -> Iterator[None]:
         yield
     except PictureError:
         raise
+    except MemoryError as error:
+        raise _too_large(what) from error
     except Exception as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise PictureError(
@@ -299,6 +296,5 @@ def _picture_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-def _to_bytes(data: Any) -> bytes:
-    # With a number, `bytes` alone would return that many zeros.
-    return bytes(memoryview(data))
+def _too_large(what: str) -> PictureError:
+    return PictureError(f"This {what} needs too much memory: give a smaller one.")

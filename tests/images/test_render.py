@@ -185,7 +185,7 @@ def test_altair_chart_is_rendered(upload):
         (
             "vl_convert",
             lambda: IPython.display.SVG(SVG),
-            "does not accept SVG.*pip install cairosvg",
+            "does not accept SVG.*pip install vl-convert-python",
         ),
     ],
 )

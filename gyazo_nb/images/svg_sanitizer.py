@@ -1,0 +1,556 @@
+"""Checks an SVG, and writes the checked elements again.
+
+The renderer gets only the output of `sanitize`: plain UTF-8 without declarations, whose references are
+pictures as data: URLs, or fragments (`#id`) of the same SVG. So the renderer cannot read a file or reach
+a host, and differences between XML parsers do not matter.
+
+Guarantees:
+
+- An SVG that refers to other resources is refused, because without them the picture would change. Parts
+  that a renderer never shows are left out: scripts, metadata, the addresses of links, animations.
+- HTML in an SVG is refused: the renderers would leave it out.
+- The number of elements, their depth, the text and the size of the picture are bounded.
+- The encoding is the declared one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import math
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+from xml.parsers import expat
+
+from gyazo_nb.errors import PictureError
+
+from .svg_fonts import with_generic_families, with_generic_family
+
+MAX_BYTES = 64 * 2**20
+_MAX_OUTPUT = 2 * MAX_BYTES
+MAX_SIDE = 30_000  # pixels; cairo supports 32,767
+MAX_PIXELS = 50_000_000  # 200 MB of memory
+_MAX_ELEMENTS = 500_000  # including those of pictures inside
+_MAX_DEPTH = 200
+_MAX_DECLARED_LENGTH = 1000  # of an entity, and of all default attributes
+
+_SVG_NAMESPACE = "http://www.w3.org/2000/svg"
+_HTML_NAMESPACE = "http://www.w3.org/1999/xhtml"
+# The namespaces of the attributes that have a meaning in SVG, and the prefixes in the output.
+_ATTRIBUTE_PREFIXES = {
+    "": "",
+    "http://www.w3.org/1999/xlink": "xlink:",
+    "http://www.w3.org/XML/1998/namespace": "xml:",
+}
+# Renderers of still pictures ignore these elements.
+_INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "set", "discard"}
+_REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
+_NAME_ATTRIBUTES = {"id", "class"}  # any text, which no renderer reads as CSS
+_EMBEDDING_ELEMENTS = {"image", "feImage"}  # may refer to a data: URL
+
+# These may load a resource. A fragment or a data: URL as the only argument is harmless.
+_CSS_FUNCTION = re.compile(r"(?:url|src|image|image-set|cross-fade)\s*\(", re.IGNORECASE)
+_CSS_ARGUMENT = re.compile(r"""\s*(?:"([^"\\]*)"|'([^'\\]*)'|([^"'()\\\s]*))\s*\)""")
+_CSS_ESCAPE = re.compile(
+    r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|(?:\r\n|\n|\r|\f)|(.))", re.DOTALL
+)
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_CSS_IMPORT = re.compile(r"@import", re.IGNORECASE)
+_CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
+
+_RASTER_TYPES = (
+    ("image/png", rb"\x89PNG\r\n\x1a\n"),
+    ("image/jpeg", rb"\xff\xd8\xff"),
+    ("image/gif", rb"GIF8"),
+    ("image/webp", rb"RIFF.{4}WEBP"),
+)
+_FONT = re.compile(rb"wOF[F2]|OTTO|true|ttcf|\x00\x01\x00\x00", re.DOTALL)
+_GZIP = b"\x1f\x8b"
+
+_LENGTH = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Z]*|%)\s*", re.ASCII)
+# CSS pixels. As in a notebook, the font size is 16 pixels.
+_UNITS = {
+    "": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
+    "q": 96 / 101.6, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0,
+}  # fmt: skip
+_DEFAULT_SIZE = (300.0, 150.0)  # of a picture without any size, in CSS
+
+# The encodings with several bytes per character, which expat cannot read.
+_MULTIBYTE_ENCODINGS = {
+    "shift_jis", "cp932", "euc_jp", "iso2022_jp", "gb2312", "gbk", "gb18030", "big5", "euc_kr", "cp949",
+}  # fmt: skip
+_DECLARED_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSvg:
+    """A checked SVG, and the size of its picture in pixels."""
+
+    data: bytes
+    width: float
+    height: float
+
+
+def sanitize(svg: str | bytes, default_fonts: str = "") -> CleanSvg:
+    """Check an SVG, and write it again without parts that could load another resource.
+
+    `default_fonts` are for texts without a font.
+
+    >>> sanitize('<svg width="2" height="1"><a href="https://example.com"/></svg>').data
+    b'<svg xmlns="http://www.w3.org/2000/svg" ... width="2.0" height="1.0"><a></a></svg>'
+    """
+    if not isinstance(svg, str | bytes):
+        raise PictureError(f"This SVG is a {type(svg).__name__}: give it as text or as bytes.")
+    return _Sanitizer(_Budget(), default_fonts).run(svg)
+
+
+@dataclass(slots=True)
+class _Budget:
+    """The limits that an SVG shares with the pictures inside."""
+
+    elements: int = _MAX_ELEMENTS
+    input: int = MAX_BYTES
+    output: int = _MAX_OUTPUT
+
+    def spend_element(self) -> None:
+        self.elements -= 1
+        if self.elements < 0:
+            raise PictureError(
+                f"This SVG has more than {_MAX_ELEMENTS:,} elements: simplify it, or give a PNG."
+            )
+
+    def spend_input(self, amount: int) -> None:
+        self.input -= amount
+        if self.input < 0:
+            raise too_large()
+
+    def spend_output(self, amount: int) -> None:
+        """Entities and default attributes may make the output longer than the input."""
+        self.output -= amount
+        if self.output < 0:
+            raise too_large()
+
+
+def too_large() -> PictureError:
+    """Return the error for an SVG with too much text."""
+    return PictureError(
+        f"This SVG is larger than {MAX_BYTES // 2**20} MB: simplify it, or give a PNG."
+    )
+
+
+class _Sanitizer:
+    """Reads one SVG. The handlers of the parser write the output."""
+
+    def __init__(self, budget: _Budget, default_fonts: str, *, is_nested: bool = False) -> None:
+        self._budget, self._default_fonts, self._is_nested = budget, default_fonts, is_nested
+        self._output: list[str] = []
+        self._depth = 0
+        self._skip_from = 0  # the depth of the element that is left out, or 0
+        self._html_from = 0  # the depth of a foreignObject, or 0
+        self._namespace = _SVG_NAMESPACE
+        self._style: list[str] | None = None  # the text of a <style>
+        self._max_entity = self._defaults = 0  # lengths of declared texts
+        self._size = _DEFAULT_SIZE
+
+    def run(self, svg: str | bytes) -> CleanSvg:
+        data, encoding = _decode(svg)
+        self._budget.spend_input(len(data))
+        self._ampersands = data.count(b"&")
+        parser = expat.ParserCreate(encoding, namespace_separator=" ")
+        parser.buffer_text = True
+        parser.ordered_attributes = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.ProcessingInstructionHandler = self._instruction
+        parser.EntityDeclHandler = self._entity
+        parser.AttlistDeclHandler = self._default_attribute
+        parser.SkippedEntityHandler = self._skipped_entity
+        try:
+            parser.Parse(data, True)
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            # ValueError and LookupError: an unusable encoding.
+            raise PictureError(
+                f"This SVG is not well-formed XML ({error}): correct it, or give a PNG."
+            ) from None
+        return CleanSvg("".join(self._output).encode(), *self._size)
+
+    # ── the handlers of the parser ───────────────────────────────────────────────────────────────
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._budget.spend_element()
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise PictureError(
+                f"The elements of this SVG are nested more than {_MAX_DEPTH} deep: simplify it, or give "
+                f"a PNG."
+            )
+        if not self._skip_from:
+            namespace, _, tag = name.rpartition(" ")
+            pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
+            self._start_checked(namespace, tag, pairs)
+
+    def _start_checked(self, namespace: str, tag: str, attributes: list[tuple[str, str]]) -> None:
+        is_root = self._depth == 1
+        if is_root:
+            self._namespace = namespace  # a notebook also shows an SVG without a namespace
+            if tag != "svg" or namespace not in {"", _SVG_NAMESPACE}:
+                raise PictureError("This XML is not an SVG: give an SVG or a PNG.")
+        self._check_namespace(namespace)
+        if self._style is not None:
+            raise PictureError(
+                f"A <style> of this SVG contains the element <{tag[:30]}>: remove it, or give a PNG."
+            )
+        if namespace != self._namespace or tag in _INVISIBLE or tag.startswith("animate"):
+            self._skip_from = self._depth
+        elif tag == "foreignObject":
+            self._start_foreign_object(attributes)
+        else:
+            self._write_start(tag, self._root_attributes(attributes) if is_root else attributes)
+
+    def _end(self, name: str) -> None:
+        depth, self._depth = self._depth, self._depth - 1
+        if self._skip_from:
+            if depth == self._skip_from:
+                self._skip_from = 0
+            return
+        if depth == self._html_from:
+            self._html_from = 0
+            return
+        tag = name.rpartition(" ")[2]
+        if self._style is not None:
+            css = "".join(self._style)
+            self._check_css(css, declarations=True)
+            self._write(_escape_text(with_generic_families(css)))
+            self._style = None
+        self._write(f"</{tag}>")
+
+    def _text(self, text: str) -> None:
+        if self._skip_from:
+            return
+        if self._html_from:
+            if text.strip():
+                raise _html_error()
+            return
+        if self._style is not None:
+            self._style.append(text)  # checked at its end
+        else:
+            self._write(_escape_text(text))
+
+    def _instruction(self, target: str, _: str) -> None:
+        if target.lower() == "xml-stylesheet":
+            raise _reference_error("a stylesheet", "put the CSS into a <style> element of the SVG")
+
+    def _entity(
+        self, name: str, is_parameter: bool, value: str | None, _base: Any, *_other: Any
+    ) -> None:
+        """Accept a short text, as Adobe Illustrator declares for namespaces."""
+        if is_parameter or value is None or "&" in value or "%" in value:
+            raise PictureError(
+                f"This SVG declares the entity {name[:50]!r} by another file or entity: save it without "
+                f"entities (for example as “Plain SVG”), or give a PNG."
+            )
+        self._max_entity = max(self._max_entity, len(value))
+        if len(value) > _MAX_DECLARED_LENGTH or self._max_entity * self._ampersands > MAX_BYTES:
+            raise too_large()
+
+    def _default_attribute(
+        self, _element: str, name: str, _type: str, value: str | None, _required: Any
+    ) -> None:
+        """Accept a few short values: the parser copies them to every element."""
+        self._defaults += len(name) + len(value or "")
+        if self._defaults > _MAX_DECLARED_LENGTH:
+            raise too_large()
+
+    def _skipped_entity(self, name: str, _: bool) -> NoReturn:
+        raise PictureError(
+            f"This SVG uses the entity {name[:50]!r}, which it does not declare: write the character "
+            f"itself, or give a PNG."
+        )
+
+    # ── elements and attributes ──────────────────────────────────────────────────────────────────
+
+    def _write_start(self, tag: str, attributes: Sequence[tuple[str, str]]) -> None:
+        self._write(f"<{tag}")
+        if self._depth == 1:
+            self._write(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
+        for full_name, value in attributes:
+            name, clean = self._attribute(tag, full_name, value)
+            if name:
+                self._write(f' {name}="{_escape_attribute(clean)}"')
+        self._write(">")
+        if tag == "style":
+            self._style = []
+
+    def _check_namespace(self, namespace: str) -> None:
+        if "xinclude" in namespace.lower():
+            raise _reference_error("another document (XInclude)", "write its content into the SVG")
+        if namespace == _HTML_NAMESPACE or self._html_from:
+            raise _html_error()
+
+    def _start_foreign_object(self, attributes: Sequence[tuple[str, str]]) -> None:
+        """Leave out an empty one, or one for an extension, which only one program can show."""
+        if any(name == "requiredExtensions" and value.strip() for name, value in attributes):
+            self._skip_from = self._depth
+        else:
+            self._html_from = self._depth
+
+    def _root_attributes(self, attributes: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Replace the size by pixels: every renderer then makes a picture of this size."""
+        values = dict(attributes)
+        box = _view_box(values.get("viewBox", ""))
+        whole = box or _DEFAULT_SIZE
+        width = _pixels(values.get("width"), whole[0], "width")
+        height = _pixels(values.get("height"), whole[1], "height")
+        if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+            raise PictureError(
+                f"This SVG is {_short(width)} x {_short(height)} pixels. The limit is {MAX_SIDE:,} pixels "
+                f"per side and {MAX_PIXELS:,} in total: give it a smaller width and height."
+            )
+        self._size = (width, height)
+        dropped = {"width", "height"} if box else {"width", "height", "viewBox"}
+        others = [pair for pair in attributes if pair[0] not in dropped]
+        if self._default_fonts and "font-family" not in values:
+            others.append(("font-family", self._default_fonts))
+        return [*others, ("width", repr(width)), ("height", repr(height))]
+
+    def _attribute(self, tag: str, full_name: str, value: str) -> tuple[str, str]:
+        """Return the name (empty to leave it out) and the value that the renderer gets."""
+        namespace, _, name = full_name.rpartition(" ")
+        lower = name.lower()
+        if lower in _REFERENCE_ATTRIBUTES:
+            if tag == "a":  # the address of a hyperlink
+                return "", ""
+            value = self._checked_reference(tag, name, value)
+            if not value:
+                return "", ""
+        elif lower == "base" or lower.startswith(("on", "data-", "aria-")):
+            return "", ""  # base, event handlers, notes
+        elif namespace in _ATTRIBUTE_PREFIXES and name not in _NAME_ATTRIBUTES:
+            self._check_css(value, declarations=lower == "style")
+            if name == "style":
+                value = with_generic_families(value)
+            elif name == "font-family":
+                value = with_generic_family(value)
+        prefix = _ATTRIBUTE_PREFIXES.get(namespace)
+        return ("", "") if prefix is None else (prefix + name, value)
+
+    # ── references ───────────────────────────────────────────────────────────────────────────────
+
+    def _checked_reference(self, tag: str, name: str, value: str) -> str:
+        """Return a fragment, or a data: URL of a checked picture. Refuse all other references."""
+        value = value.strip("".join(map(chr, range(33))))
+        if not value or value.startswith("#"):
+            return value
+        if tag in _EMBEDDING_ELEMENTS and _is_data_url(value):
+            return self._checked_data_url(value)
+        raise _reference_error(
+            f"{_kind(value)} ({name} of <{tag[:30]}>)",
+            "embed the picture as a data: URL"
+            if tag in _EMBEDDING_ELEMENTS or name.lower() != "href"
+            else "copy the element into the SVG, and refer to it by #id",
+        )
+
+    def _checked_data_url(self, url: str) -> str:
+        if self._is_nested:  # vl-convert would leave it out
+            raise PictureError(
+                "An SVG picture inside of this SVG contains another picture: embed it as PNG."
+            )
+        data = _decode_data_url(url)
+        media_type = _raster_type(data)
+        if media_type is None:
+            data = self._checked_nested_svg(data)
+            media_type = "image/svg+xml"
+        return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+    def _checked_nested_svg(self, data: bytes) -> bytes:
+        if data.startswith(_GZIP):
+            data = _decompress(data, self._budget.input)
+        if not re.match(rb"[\xef\xbb\xbf\xff\xfe\s\0]*<", data):
+            raise PictureError(
+                "A picture inside of this SVG is neither PNG, JPEG, GIF, WebP nor SVG: embed it as PNG."
+            )
+        return _Sanitizer(self._budget, self._default_fonts, is_nested=True).run(data).data
+
+    def _check_css(self, text: str, *, declarations: bool) -> None:
+        """Refuse CSS that refers to other resources. It is read in every way that a parser may read it."""
+        if not declarations and not any(char in text for char in "(\\@"):
+            return
+        for reading in _readings(text):
+            if _CSS_IMPORT.search(reading):
+                raise _reference_error("a stylesheet (@import)", "put its CSS into the SVG")
+            if declarations and _CSS_HREF.search(reading):
+                raise _reference_error(
+                    "a resource (href in CSS)", "embed the picture as a data: URL"
+                )
+            for function in _CSS_FUNCTION.finditer(reading):
+                self._check_css_argument(reading, function.end())
+
+    def _check_css_argument(self, text: str, position: int) -> None:
+        found = _CSS_ARGUMENT.match(text, position)
+        value = next((group for group in found.groups() if group is not None), "") if found else "?"
+        value = value.strip()
+        if value.startswith("#"):
+            return
+        if _is_data_url(value):
+            data = _decode_data_url(value)
+            if _raster_type(data) or _FONT.match(data):
+                return
+        raise _reference_error(f"{_kind(value)} (in CSS)", "embed it as a data: URL")
+
+    def _write(self, text: str) -> None:
+        self._budget.spend_output(len(text))
+        self._output.append(text)
+
+
+# ── references ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _reference_error(kind: str, remedy: str) -> PictureError:
+    return PictureError(
+        f"This SVG refers to {kind}, which is not loaded for safety: {remedy}, or give a PNG."
+    )
+
+
+def _html_error() -> PictureError:
+    return PictureError(
+        "This SVG contains HTML (foreignObject), which would be missing in the picture: save it with "
+        "plain SVG text, or give a PNG."
+    )
+
+
+def _kind(reference: str) -> str:
+    """Name the kind of a reference. The reference itself may contain a secret."""
+    text = re.sub(r"[\0-\x20]", "", reference).lower().replace("\\", "/")
+    if text.startswith(("http:", "https:", "//", "ftp:")):
+        return "a web address"
+    if text.startswith("data:"):
+        return "a data: URL that is not a picture"
+    return "a file or another resource"
+
+
+def _is_data_url(text: str) -> bool:
+    return text[:5].lower() == "data:"
+
+
+def _decode_data_url(url: str) -> bytes:
+    """Decode a data URL (RFC 2397) as a browser does."""
+    header, comma, body = url[5:].partition(",")
+    data = unquote_to_bytes(body)
+    if not header.rstrip().lower().endswith("base64"):
+        return data
+    data = b"".join(data.partition(b"#")[0].split())
+    try:
+        if comma:
+            return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    except binascii.Error:
+        pass
+    raise PictureError("A data: URL of this SVG is damaged: embed the picture again.")
+
+
+def _raster_type(data: bytes) -> str | None:
+    for media_type, pattern in _RASTER_TYPES:
+        if re.match(pattern, data, re.DOTALL):
+            return media_type
+    return None
+
+
+def _decompress(data: bytes, limit: int) -> bytes:
+    decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        result = decompressor.decompress(data, limit + 1)
+    except zlib.error:
+        raise PictureError(
+            "A compressed picture of this SVG is damaged: embed the picture again."
+        ) from None
+    if len(result) > limit:
+        raise too_large()
+    return result
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _readings(css: str) -> Iterator[str]:
+    """The text as it is, without comments, and both of them without escapes."""
+    for text in dict.fromkeys((css, _CSS_COMMENT.sub("", css))):
+        yield text
+        if "\\" in text:
+            plain = _CSS_ESCAPE.sub(_unescape, text)
+            yield plain
+            yield _CSS_COMMENT.sub("", plain)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    code, character = match.groups()
+    if code:
+        number = int(code, 16)
+        return chr(number) if number < 0x110000 else "\ufffd"  # noqa: PLR2004 -- the end of Unicode
+    return character or ""
+
+
+def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
+    """Return the bytes for expat, and their encoding, or None to let expat find it."""
+    try:
+        if isinstance(svg, str):  # the declared encoding was that of the file
+            return svg.removeprefix("\ufeff").encode(), "utf-8"
+        declared = _DECLARED_ENCODING.match(svg[:1000])
+        if declared:
+            codec = codecs.lookup(declared[1].decode("ascii")).name
+            if codec in _MULTIBYTE_ENCODINGS:
+                return svg.decode(codec).encode(), "utf-8"
+    except UnicodeError:
+        raise PictureError(
+            "This SVG contains bytes that do not belong to its encoding: save it as UTF-8."
+        ) from None
+    except LookupError:
+        raise PictureError("The encoding of this SVG is unknown: save it as UTF-8.") from None
+    return svg, None
+
+
+def _escape_text(text: str) -> str:
+    return (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    )
+
+
+def _escape_attribute(text: str) -> str:
+    return _escape_text(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+
+
+# ── size ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pixels(text: str | None, whole: float, name: str) -> float:
+    """Convert a length to pixels. A percentage refers to the view box."""
+    if text is None or text.strip().lower() in {"", "auto"}:
+        return whole
+    found = _LENGTH.fullmatch(text)
+    unit = found[2].lower() if found else "?"
+    if found and (unit == "%" or unit in _UNITS):
+        value = float(found[1]) * (whole / 100 if unit == "%" else _UNITS[unit])
+        if value > 0:
+            return max(value, 1.0)
+    raise PictureError(
+        f"This SVG has the {name} {text[:30]!r}: give it a width and a height in pixels."
+    )
+
+
+def _view_box(text: str) -> tuple[float, float] | None:
+    """Return the width and the height of a view box, or None if it is missing or invalid."""
+    try:
+        numbers = [float(number) for number in re.split(r"[\s,]+", text.strip())]
+    except ValueError:
+        return None
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:  # noqa: PLR2004
+        return None
+    return numbers[2], numbers[3]
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e9 else f"{number:.0e}"  # noqa: PLR2004 -- readable
