@@ -102,30 +102,6 @@ class Sender(Protocol):
         """Same as `send`, async."""
 
 
-class Driver(Protocol):
-    """The part of a batch that depends on the kind of call: blocking or async."""
-
-    retry_call: str
-    """The code with which the user retries the batch."""
-
-    def interruptible(self) -> AbstractContextManager[None]:
-        """Use around user code: a Stop may raise inside."""
-
-    def on_result(self) -> None:
-        """Report that there is a result. Called in a worker thread."""
-
-    async def checkpoint(self) -> None:
-        """Let other tasks run, if there are any, and raise if the user wants to stop."""
-
-    async def next_result(
-        self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> Result[T] | None:
-        """Wait for the next result of the pool; None if there is none in time."""
-
-    async def request(self, sender: Sender, operation: Operation[T]) -> T:
-        """Send an operation and return its result."""
-
-
 class InterruptGuard:
     """Holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. Used in a `with`.
 
@@ -256,6 +232,10 @@ class AsyncioDriver:
     def _wake_loop(self) -> None:
         """Wake the loop regularly: a sleeping loop does not notice that the kernel is interrupted."""
         self._timer = self._loop.call_later(POLL_INTERVAL, self._wake_loop)
+
+
+# How a batch runs: both have the same methods.
+Driver = BlockingDriver | AsyncioDriver
 
 
 def run_to_completion(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -252,12 +252,12 @@ class Connection:
     def batch(
         self,
         items: Any,
-        fields: Mapping[str, Any],
-        *,
-        concurrency: int,
-        progress: bool,
-        resume: str | os.PathLike[str] | None,
         on_start: Callable[[Report], None],
+        *,
+        concurrency: int = 16,
+        progress: bool = True,
+        resume: str | os.PathLike[str] | None = None,
+        **fields: Any,
     ) -> Batch:
         """Prepare the upload of many items. `on_start` gets the report when the batch starts."""
         uploader = Uploader(self, fields, resume)

@@ -89,7 +89,8 @@ class Gyazo:
         settings: Settings | None = None,
         open_logins: OpenLogins | None = None,
     ) -> None:
-        token = None if token is None else Secret.of(token)  # a traceback shows arguments
+        # First, before an error can occur: a traceback shows arguments.
+        token = None if token is None else Secret.or_none(token) or Secret("")
         arguments: dict[str, str | None] = {
             "auth_url": auth_url,
             "api_url": api_url,
@@ -206,37 +207,26 @@ class Gyazo:
         A file of more than 1 MB is read while it is sent: do not change it before.
         Source: https://gyazo.com/api/docs/image#upload
         """
-        fields = {
-            "title": title,
-            "desc": desc,
-            "access_policy": access_policy,
-            "metadata_is_public": metadata_is_public,
-            "referer_url": referer_url,
-            "app": app,
-            "created_at": created_at,
-            "collection_id": collection_id,
-        }
         batch = self._connection.batch(
             things,
-            fields,
+            self._set_report,
             concurrency=concurrency,
             progress=progress,
             resume=resume,
-            on_start=self._set_report,
+            title=title,
+            desc=desc,
+            access_policy=access_policy,
+            metadata_is_public=metadata_is_public,
+            referer_url=referer_url,
+            app=app,
+            created_at=created_at,
+            collection_id=collection_id,
         )
         batch.run()
         return batch.report
 
     @same_parameters(upload_all)
-    async def aupload_all(
-        self,
-        things: Items,
-        *,
-        concurrency: int = 16,
-        progress: bool = True,
-        resume: str | os.PathLike[str] | None = None,
-        **fields: Any,
-    ) -> Report:
+    async def aupload_all(self, things: Items, **options: Any) -> Report:
         """Same as `upload_all`, async. The items may come from an async iterable too.
 
         >>> await gyazo.aupload_all(figures())             # doctest: +SKIP
@@ -244,14 +234,7 @@ class Gyazo:
         Items are read and rendered in the thread of the event loop, which runs other tasks between two
         items. Let an async generator await what takes long.
         """
-        batch = self._connection.batch(
-            things,
-            fields,
-            concurrency=concurrency,
-            progress=progress,
-            resume=resume,
-            on_start=self._set_report,
-        )
+        batch = self._connection.batch(things, self._set_report, **options)
         await batch.arun()
         return batch.report
 
@@ -287,10 +270,9 @@ class Gyazo:
         `per_page` (20, up to 100): one `Page`, fetched immediately.
         Source: https://gyazo.com/api/docs/image#list
         """
-        connection = self._connection
         if page is None and per_page is None:
-            return connection.image_list()
-        return connection.send(connection.images(page, per_page))
+            return self._connection.image_list()
+        return self._connection.send(self._connection.images(page, per_page))
 
     @overload
     def aimages(self, *, page: None = None, per_page: None = None) -> AsyncImages: ...
@@ -310,10 +292,9 @@ class Gyazo:
         >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
         >>> await gyazo.aimages(page=2, per_page=10)                # doctest: +SKIP
         """
-        connection = self._connection
         if page is None and per_page is None:
-            return connection.async_image_list()
-        return connection.asend(connection.images(page, per_page))
+            return self._connection.async_image_list()
+        return self._connection.asend(self._connection.images(page, per_page))
 
     def image(self, image_id: str | Image) -> Image:
         """One image, by its id or the address of its page or picture.
@@ -323,13 +304,11 @@ class Gyazo:
         An `Image` is fetched again. Raises `NotFoundError` if the image does not exist.
         Source: https://gyazo.com/api/docs/image#image
         """
-        connection = self._connection
-        return connection.send(connection.image(image_id))
+        return self._connection.send(self._connection.image(image_id))
 
     async def aimage(self, image_id: str | Image) -> Image:
         """Same as `image`, async."""
-        connection = self._connection
-        return await connection.asend(connection.image(image_id))
+        return await self._connection.asend(self._connection.image(image_id))
 
     def search(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Your images that match a query, as a `Page`. Needs a paid plan.
@@ -340,13 +319,11 @@ class Gyazo:
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
         minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
         """
-        connection = self._connection
-        return connection.send(connection.search(query, page=page, per=per))
+        return self._connection.send(self._connection.search(query, page=page, per=per))
 
     async def asearch(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Same as `search`, async."""
-        connection = self._connection
-        return await connection.asend(connection.search(query, page=page, per=per))
+        return await self._connection.asend(self._connection.search(query, page=page, per=per))
 
     def update(
         self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
@@ -359,14 +336,12 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. None leaves a text as it is. Raises
         `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
         """
-        connection = self._connection
-        return connection.send(connection.update(image, desc=desc, alt_text=alt_text))
+        return self._connection.send(self._connection.update(image, desc=desc, alt_text=alt_text))
 
     @same_parameters(update)
     async def aupdate(self, image: str | Image, **texts: Any) -> Image:
         """Same as `update`, async."""
-        connection = self._connection
-        return await connection.asend(connection.update(image, **texts))
+        return await self._connection.asend(self._connection.update(image, **texts))
 
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. This cannot be undone.
@@ -376,13 +351,11 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
         """
-        connection = self._connection
-        return connection.send(connection.delete(image))
+        return self._connection.send(self._connection.delete(image))
 
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, async."""
-        connection = self._connection
-        return await connection.asend(connection.delete(image))
+        return await self._connection.asend(self._connection.delete(image))
 
     # ── other calls ──────────────────────────────────────────────────────────────────────────────
 
@@ -467,16 +440,14 @@ class Gyazo:
         something each time (POST, PATCH) is retried only where it was certainly not processed.
         Source: https://gyazo.com/api/docs
         """
-        connection = self._connection
-        return connection.send(
-            connection.request(method, path, params=params, form=form, json=json)
+        return self._connection.send(
+            self._connection.request(method, path, params=params, form=form, json=json)
         )
 
     @same_parameters(request)
     async def arequest(self, method: str, path: str, **content: Any) -> Any:
         """Same as `request`, async."""
-        connection = self._connection
-        return await connection.asend(connection.request(method, path, **content))
+        return await self._connection.asend(self._connection.request(method, path, **content))
 
     # ── signing in ───────────────────────────────────────────────────────────────────────────────
 
@@ -511,6 +482,7 @@ class Gyazo:
         `UnauthorizedError` if Gyazo does not accept it, and what every call may raise; then nothing has
         changed.
         """
+        token = Secret.or_none(token) or Secret("")  # a traceback shows arguments
         return self._connection.use_token(
             access_token(token), site=site, switch=switch, source=source
         )
