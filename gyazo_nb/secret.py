@@ -1,14 +1,25 @@
 """`Secret` holds text that must not be shown: tokens, codes, the client secret, `state`, the verifier.
 
-Guarantees: only `reveal()` returns the text. It is called where the text leaves the process. Printing,
-formatting, logging, `vars()`, pickling and `%store` produce a mask or an error.
+Guarantees:
+
+- Only `reveal()` returns the text. It is called where the text leaves the process. Printing, formatting,
+  logging, `vars()`, pickling and `%store` produce a mask or an error.
+- A traceback contains no frame of a function that handles the text: each of them is decorated with
+  `hides_frames`. Tools such as rich and error reporters show the local variables of all frames.
 """
 
 from __future__ import annotations
 
 import hmac
+import inspect
 from collections.abc import Callable
-from typing import NoReturn, Self, SupportsIndex
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, cast
+
+from .errors import GyazoError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Secret:
@@ -20,16 +31,29 @@ class Secret:
     's3cr3t'
     """
 
-    # The text is in a closure: debuggers and variable inspectors show the values of attributes.
+    # A method of the text itself: a debugger shows the values of attributes, and a traceback the variables
+    # of a function that is written in Python.
     __slots__ = ("_read",)
 
     def __init__(self, text: str) -> None:
-        self._read: Callable[[], str] = lambda: text
+        read = str.__str__(text).__str__ if isinstance(text, str) else None  # type: ignore[redundant-expr]
+        del text  # before an error: a traceback shows arguments
+        if read is None:
+            raise TypeError("Secret() takes a str")
+        self._read: Callable[[], str] = read
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
         """Wrap `text` in a `Secret`, unless it already is one."""
         return text if isinstance(text, Secret) else cls(text)
+
+    @classmethod
+    def or_none(cls, value: object) -> Secret | None:
+        """Same as `of`, but None for an object that is not a text, so that the caller can raise an error.
+
+        A function that receives a text from its caller replaces it first: `text = Secret.or_none(text)`.
+        """
+        return cls.of(value) if isinstance(value, str | Secret) else None
 
     def reveal(self) -> str:
         """Return the text. Search the code for `reveal` to find each place that uses a secret."""
@@ -68,3 +92,79 @@ class Secret:
         raise TypeError(
             "a Secret cannot be pickled or saved with %store: that would write it to a file"
         )
+
+
+def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that handles plain text: its errors and interrupts show none of its frames.
+
+    The arguments must not be plain text, because the frame of the decorator shows them. A `GyazoError`,
+    an interrupt and a `MemoryError` stay, without the errors before them. Any other error may contain the
+    text (as `UnicodeDecodeError` does), so a `RuntimeError` with its class and line replaces it.
+    """
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[P, T]", _hides_frames_async(function))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            outcome = _outcome(function, args, kwargs)
+        except BaseException as interrupt:  # noqa: BLE001 -- it arrived in the handler of `_outcome`
+            outcome = _without_frames(interrupt)
+        if isinstance(outcome, tuple):
+            return cast("T", outcome[0])
+        try:
+            raise outcome
+        finally:
+            del outcome  # the error refers to this frame
+
+    return call
+
+
+def _hides_frames_async(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            outcome = await _async_outcome(function, args, kwargs)
+        except BaseException as interrupt:  # noqa: BLE001 -- as above
+            outcome = _without_frames(interrupt)
+        if isinstance(outcome, tuple):
+            return outcome[0]
+        try:
+            raise outcome
+        finally:
+            del outcome
+
+    return call
+
+
+def _outcome(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any] | BaseException:
+    """Call a function, and return a tuple with its result, or its error without any frame."""
+    try:
+        return (function(*args, **kwargs),)
+    except BaseException as error:  # noqa: BLE001 -- raised by the caller
+        return _without_frames(error)
+
+
+async def _async_outcome(
+    function: Callable[..., Any], args: Any, kwargs: Any
+) -> tuple[Any] | BaseException:
+    try:
+        return (await function(*args, **kwargs),)
+    except BaseException as error:  # noqa: BLE001 -- as above
+        return _without_frames(error)
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    if isinstance(error, Exception) and not isinstance(error, GyazoError | MemoryError):
+        frames = error.__traceback__
+        while frames is not None and frames.tb_next is not None:
+            frames = frames.tb_next
+        place = (
+            f" in {frames.tb_frame.f_code.co_filename}, line {frames.tb_lineno}" if frames else ""
+        )
+        error = RuntimeError(
+            f"Unexpected {type(error).__name__}{place} (its text is hidden, because it may contain a "
+            f"secret): please report this as a bug of gyazo_nb."
+        )
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error

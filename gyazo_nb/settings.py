@@ -21,7 +21,7 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
-from .secret import Secret
+from .secret import Secret, hides_frames
 
 # The two ways to send a token that https://gyazo.com/api/docs/auth names.
 TokenIn = Literal["header", "parameter"]
@@ -62,7 +62,7 @@ class Site:
             object.__setattr__(self, name, _checked_url(name, getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class App:
     """An application as registered at https://gyazo.com/oauth/applications.
 
@@ -74,14 +74,25 @@ class App:
     client_secret: Secret | str = ""
     redirect_uri: str = ""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
-        if not self.client_id:
+    # Not the generated `__init__`: in a traceback, its frame would show the client secret.
+    def __init__(
+        self, client_id: str, client_secret: Secret | str = "", redirect_uri: str = ""
+    ) -> None:
+        secret = client_secret = Secret.or_none(client_secret or "")  # type: ignore[assignment]
+        if secret is None:
+            raise ConfigError("The client secret of an App must be a str or a Secret.")
+        if not client_id:
             raise ConfigError(
                 f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}"
             )
-        if self.redirect_uri:
-            _check_redirect_uri(self.redirect_uri)
+        if redirect_uri:
+            _check_redirect_uri(redirect_uri)
+        for name, value in (
+            ("client_id", client_id),
+            ("client_secret", secret),
+            ("redirect_uri", redirect_uri),
+        ):
+            object.__setattr__(self, name, value)  # the class is frozen
 
     @property
     def secret(self) -> Secret:
@@ -125,14 +136,15 @@ class Settings:
 
     def token(self) -> Secret | None:
         """The token in `GYAZO_ACCESS_TOKEN`, or None."""
-        text = os.environ.get(ACCESS_TOKEN_VARIABLE, "").strip()
-        try:
-            return access_token(text) if text else None
-        except ConfigError:
+        text = _secret_variable(ACCESS_TOKEN_VARIABLE)
+        if not text:
+            return None
+        if (token := _token_or_none(text)) is None:
             raise ConfigError(
                 "GYAZO_ACCESS_TOKEN is not an access token (it contains blanks or unusual characters): "
                 "copy the token again from your application's page, or unset the variable."
-            ) from None
+            )
+        return token
 
     def max_download_bytes(self) -> int:
         """The largest file that is fetched: by `image.download()`, or to upload it by its address."""
@@ -153,27 +165,48 @@ class Settings:
 
     def _client_secret(self) -> Secret:
         if name := self.text("client_secret_file"):
-            try:
-                return Secret(Path(name).expanduser().read_text("utf-8-sig").strip())
-            except (OSError, ValueError):
+            if (secret := _secret_file(name)) is None:
                 raise ConfigError(
                     f"The client secret cannot be read from the file in "
                     f"{setting_names('client_secret_file')}: correct the path, and check that the file "
                     f"is a text file that you can read."
-                ) from None
-        variable = self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET"
-        return Secret(os.environ.get(variable, "").strip())
+                )
+            return secret
+        return _secret_variable(self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET")
 
 
 def access_token(text: str | Secret) -> Secret:
     """Check a token as a user copies it: blanks or quotes around it are removed."""
-    clean = Secret.of(text).reveal().strip().strip("\"'").strip()
-    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
+    text = Secret.or_none(text) or Secret("")  # a traceback shows arguments
+    if (token := _token_or_none(text)) is None:
         raise ConfigError(
             "This is not an access token (it is empty, or contains blanks or unusual characters): copy "
             "the token again from your application's page."
         )
-    return Secret(clean)
+    return token
+
+
+@hides_frames
+def _token_or_none(text: Secret) -> Secret | None:
+    """Remove blanks and quotes around a token. None stands for a text that cannot be a token."""
+    clean = text.reveal().strip().strip("\"'").strip()
+    is_token = clean and clean.isascii() and clean.isprintable() and " " not in clean
+    return Secret(clean) if is_token else None
+
+
+@hides_frames
+def _secret_variable(name: str) -> Secret:
+    """Read a secret from the environment; an empty one if the variable is not set."""
+    return Secret(os.environ.get(name, "").strip())
+
+
+@hides_frames
+def _secret_file(name: str) -> Secret | None:
+    """Read a secret from a file, or return None if this is impossible."""
+    try:
+        return Secret(Path(name).expanduser().read_text("utf-8-sig").strip())
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: the home folder is unknown
+        return None
 
 
 def setting_names(setting: str) -> str:

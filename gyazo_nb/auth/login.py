@@ -104,15 +104,15 @@ class Login:
         a request), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others, each
         with the next step. Source: RFC 6749 §4.1.2 to §4.1.4
         """
-        if not isinstance(pasted, str | Secret):
+        hidden = pasted = Secret.or_none(pasted)  # type: ignore[assignment]  # a traceback shows arguments
+        if hidden is None:
             raise ArgumentError(
                 "finish() takes a str or a Secret: pass the whole address that the browser shows."
             )
-        pasted = Secret.of(pasted)  # a traceback shows arguments
         with self._lock:
-            app = self._check_still_valid(pasted)
-            if pasted or not self.can_retry:
-                self._code = self._read_code(pasted, app)
+            app = self._check_still_valid(hidden)
+            if hidden or not self.can_retry:
+                self._code = self._read_code(hidden, app)
                 self._token = None
             if self._token is None:
                 self._token = self._exchange(app)

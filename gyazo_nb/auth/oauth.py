@@ -28,7 +28,7 @@ from gyazo_nb.errors import (
     ResponseError,
     TokenRequestError,
 )
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import APPLICATIONS_URL, App, Site, setting_names
 
 from . import paste
@@ -55,6 +55,11 @@ class Token:
         return cls(Secret(text), str(data.get("scope") or ""))
 
 
+@hides_frames
+def _random_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(32))  # 256 bits
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """One attempt to sign in: the link to open, and the values that its result is checked against."""
@@ -62,10 +67,11 @@ class Authorization:
     site: Site
     client_id: str
     redirect_uri: str
-    state: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))  # 256 bits
-    verifier: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))
+    state: Secret = field(default_factory=_random_secret)
+    verifier: Secret = field(default_factory=_random_secret)
 
     @property
+    @hides_frames
     def url(self) -> str:
         """The link to open. It contains the `state` and the challenge, but not the secrets.
 
@@ -91,6 +97,7 @@ class Authorization:
             pasted,
             redirect_uri=self.redirect_uri,
             state=self.state,
+            auth_url=self.site.auth_url,
             not_codes=(Secret(self.client_id), self.state),
             secrets=(*secrets, self.verifier),
         )

@@ -31,7 +31,7 @@ import httpx
 from gyazo_nb.api import custom_request
 from gyazo_nb.api.operation import JSON, FilePart, NoReply, Operation, Reply, Request, describe
 from gyazo_nb.api.retry import Retry, Timeouts, may_have_been_processed
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Settings
 
 from . import failures
@@ -40,6 +40,7 @@ from .log_masking import current_request
 
 T = TypeVar("T")
 
+MAX_REDIRECTS = 10
 CHUNK_BYTES = 2**18  # small parts of a form are joined up to this size before they are sent
 _WARN_ABOVE = 5.0  # seconds; a longer delay before a retry is logged as a warning
 
@@ -73,6 +74,7 @@ class Transport:
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
 
+    @hides_frames
     def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
         request, began, attempt, uncertain = operation.request, time.monotonic(), 0, False
@@ -85,6 +87,7 @@ class Transport:
             uncertain = uncertain or may_have_been_processed(outcome)
             time.sleep(delay)
 
+    @hides_frames
     async def asend(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Same as `send`, async."""
         request, began, attempt, uncertain = operation.request, time.monotonic(), 0, False
@@ -116,21 +119,18 @@ class Transport:
     def _exchange(self, request: Request) -> Reply | NoReply:
         """Make one attempt, and return its outcome."""
         interrupt: BaseException
-        deadline = Deadline(self._timeouts.answer)
+        deadline, max_bytes = Deadline(self._timeouts.answer), self._max_bytes(request)
         context = current_request.set(request), current_deadline.set(deadline)
         try:
             with ExitStack() as files:
                 built = _to_httpx_request(request, files)
                 deadline.extend(int(built.headers.get("content-length", 0)))
-                response = self._clients.sync_client().send(
-                    built, stream=True, follow_redirects=_allows_redirects(request)
-                )
-                files.callback(response.close)
-                body = ReplyBody(response.headers, self._max_bytes(request))
+                response = self._reply_of(request, built, files)
+                body = ReplyBody(response.headers, max_bytes)
                 for chunk in response.iter_raw():
-                    body.add(chunk)
+                    size = body.add(chunk)
                     if request.accept != JSON:  # a file may be large
-                        deadline.extend(len(chunk))
+                        deadline.extend(size)
                 content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
             return failures.to_no_reply(request, error, self._timeouts, deadline)
@@ -147,22 +147,19 @@ class Transport:
     async def _aexchange(self, request: Request) -> Reply | NoReply:
         """Same as `_exchange`, async."""
         interrupt: BaseException
-        deadline = Deadline(self._timeouts.answer)
+        deadline, max_bytes = Deadline(self._timeouts.answer), self._max_bytes(request)
         context = current_request.set(request)
         try:
             async with asyncio.timeout(deadline.remaining) as limit, AsyncExitStack() as files:
                 built = _to_httpx_request(request, files)
                 deadline.extend(int(built.headers.get("content-length", 0)))
                 _reschedule(limit, deadline)
-                response = await (await self._clients.async_client()).send(
-                    built, stream=True, follow_redirects=_allows_redirects(request)
-                )
-                files.push_async_callback(response.aclose)
-                body = ReplyBody(response.headers, self._max_bytes(request))
+                response = await self._areply_of(request, built, files)
+                body = ReplyBody(response.headers, max_bytes)
                 async for chunk in response.aiter_raw():
-                    body.add(chunk)
+                    size = body.add(chunk)
                     if request.accept != JSON:
-                        deadline.extend(len(chunk))
+                        deadline.extend(size)
                         _reschedule(limit, deadline)
                 content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
@@ -174,6 +171,32 @@ class Transport:
         finally:
             current_request.reset(context)
         raise interrupt
+
+    def _reply_of(self, request: Request, built: httpx.Request, stack: ExitStack) -> httpx.Response:
+        """Send a request, and the requests that its redirects name. The stack closes the reply."""
+        client = self._clients.sync_client()
+        for _ in range(MAX_REDIRECTS + 1):
+            response = client.send(built, stream=True)
+            stack.callback(response.close)
+            if (following := _redirected(request, response)) is None:
+                return response
+            response.close()
+            built = following
+        raise httpx.TooManyRedirects("", request=built)
+
+    async def _areply_of(
+        self, request: Request, built: httpx.Request, stack: AsyncExitStack
+    ) -> httpx.Response:
+        """Same as `_reply_of`, async."""
+        client = await self._clients.async_client()
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await client.send(built, stream=True)
+            stack.push_async_callback(response.aclose)
+            if (following := _redirected(request, response)) is None:
+                return response
+            await response.aclose()
+            built = following
+        raise httpx.TooManyRedirects("", request=built)
 
     def _max_bytes(self, request: Request) -> int:
         if request.accept == JSON:
@@ -230,32 +253,39 @@ class ReplyBody:
     """
 
     def __init__(self, headers: httpx.Headers, max_bytes: int) -> None:
-        encoding = headers.get("content-encoding", "identity").strip().lower()
+        encoding = headers.get("content-encoding", "").strip().lower() or "identity"
         if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
             raise failures.ReplyEncodingError
         # 32: zlib recognizes gzip and zlib by their first bytes.
         self._decoder = None if encoding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
+        self._is_empty = True
         self._bytes_left = max_bytes
-        self._chunks: list[bytes] = []
+        self._content = io.BytesIO()
 
-    def add(self, chunk: bytes) -> None:
-        """Add the next chunk as it came from the network."""
+    def add(self, chunk: bytes) -> int:
+        """Add the next chunk as it came from the network, and return its size after decompression."""
         if self._decoder is not None:
-            try:
-                # One byte more than allowed tells "too large" from "just fits".
-                chunk = self._decoder.decompress(chunk, self._bytes_left + 1)
-            except zlib.error:
-                raise failures.ReplyEncodingError from None
+            chunk = self._decompress(chunk, self._decoder)
         self._bytes_left -= len(chunk)
         if self._bytes_left < 0:
             raise failures.ReplyTooLargeError
-        self._chunks.append(chunk)
+        return self._content.write(chunk)
 
     def content(self) -> bytes:
         """The whole body."""
-        if self._decoder is not None and self._chunks and not self._decoder.eof:
+        if self._decoder is not None and not self._is_empty and not self._decoder.eof:
             raise failures.ReplyEncodingError
-        return b"".join(self._chunks)
+        return self._content.getvalue()  # without a copy
+
+    def _decompress(self, chunk: bytes, decoder: zlib._Decompress) -> bytes:
+        if chunk and decoder.eof:  # zlib would keep any number of bytes after the end
+            raise failures.ReplyEncodingError
+        self._is_empty = self._is_empty and not chunk
+        try:
+            # One byte more than allowed tells "too large" from "just fits".
+            return decoder.decompress(chunk, self._bytes_left + 1)
+        except zlib.error:
+            raise failures.ReplyEncodingError from None
 
 
 # ── from our Request to httpx's ────────────────────────────────────────────────────────────────────
@@ -307,9 +337,14 @@ def _add_token(request: Request, headers: dict[str, str], parts: dict[str, Any])
         parts["params"] = dict(request.params) | {"access_token": request.token.reveal()}
 
 
-def _allows_redirects(request: Request) -> bool:
-    """Follow redirects only for a file that is fetched without a token: no secret can go along."""
-    return request.token is None and request.method == "GET"
+def _redirected(request: Request, response: httpx.Response) -> httpx.Request | None:
+    """The request that a redirect names, or None if this is the reply to read.
+
+    A redirect is followed only for a file that is fetched without a token: no secret can go along. httpx
+    itself would first read the body of the redirect, however large.
+    """
+    is_followed = request.token is None and request.method == "GET"
+    return response.next_request if is_followed else None
 
 
 # Parsing a URL takes longer than any other step here, and most calls go to the same three URLs.

@@ -15,7 +15,7 @@ from IPython.core.error import StdinNotImplementedError
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.login import Login
 from gyazo_nb.errors import GyazoError, OtherAccountError, PromptError, WaitInterruptedError
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 
 MAX_ATTEMPTS = 5
 
@@ -26,7 +26,7 @@ def sign_in(login: Login, show_link: Callable[[], None]) -> User:
     `show_link` is called when `login` has a new link. It is not printed here, because a printed `state`
     would stay in the notebook.
     """
-    link = login.url
+    link = _link(login)
     for _ in range(MAX_ATTEMPTS):
         retry = " (or leave it empty to send the last one again)" if login.can_retry else ""
         pasted = ask(f"Paste the whole address{retry}, then press Enter: ")
@@ -40,12 +40,19 @@ def sign_in(login: Login, show_link: Callable[[], None]) -> User:
             raise
         except GyazoError as error:
             say(str(error))
-            if login.url != link:
-                link = login.url
+            if _link(login) != link:
+                link = _link(login)
                 show_link()
     raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run %gyazo_login again.")
 
 
+@hides_frames
+def _link(login: Login) -> Secret:
+    """The link of a sign-in, hidden: it contains the `state`."""
+    return Secret(login.url)
+
+
+@hides_frames
 def ask(question: str) -> Secret:
     """Read a text that stays hidden while it is typed."""
     say("Type in the field below (in VS Code: at the top of the window). It stays hidden.")

@@ -19,7 +19,7 @@ from gyazo_nb.auth.account import check_same_site
 from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, NotLoggedInError, WaitInterruptedError
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import hides_frames
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
 
 from . import messages, prompt
@@ -123,6 +123,7 @@ class SignInFlow:
         login = self._session.login(target.app, site=target.site, switch=options.switch)
         display_ids: list[str] = []
 
+        @hides_frames
         def show_link() -> None:
             display_ids.append(uuid4().hex)
             link = messages.prompt_steps(login.url, login.redirect_uri)
@@ -233,13 +234,15 @@ class SignInFlow:
                     'The sandbox is not installed: run  %pip install "gyazo-nb[sandbox]"  first.'
                 ) from None
             self._sandbox = serve(Sandbox())
-        variables, url = self._sandbox.variables, self._sandbox.url
-        app = App(
-            variables["GYAZO_CLIENT_ID"],
-            Secret(variables["GYAZO_CLIENT_SECRET"]),
-            variables["GYAZO_REDIRECT_URI"],
-        )
+        app, url = _application(self._sandbox), self._sandbox.url
         site = Site(url, url, url, token_in=self._settings.site().token_in)
         if (account := self._session.account) is not None and not options.switch:
             check_same_site(site, account)  # before the user opens the link in vain
         return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")
+
+
+@hides_frames
+def _application(sandbox: Server) -> App:
+    """The application that a sandbox knows from the start."""
+    names = ("GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI")
+    return App(*(sandbox.variables[name] for name in names))
