@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gyazo_nb.errors import ConfigError, GyazoError, StoreError, StoreLateError
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site, access_token
 
 T = TypeVar("T")
@@ -77,6 +77,7 @@ class FileStore:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or config_folder()
 
+    @hides_frames
     def load(self, name: str) -> Profile | None:
         """Read a profile. A file that other users could read or write is refused."""
         path = self._path(name)
@@ -97,6 +98,7 @@ class FileStore:
             raise StoreError(f"{path} is damaged: remove the file, then sign in again.")
         return profile
 
+    @hides_frames
     def save(self, name: str, profile: Profile) -> str:
         """Write a profile to a temporary file, then replace the old file in one step."""
         path = self._path(name)
@@ -148,6 +150,7 @@ class KeyringStore:
 
     SERVICE = "gyazo_nb"
 
+    @hides_frames
     def load(self, name: str) -> Profile | None:
         """Read a profile from the keyring."""
         text = self._call(
@@ -186,6 +189,7 @@ class KeyringStore:
         )
         return True
 
+    @hides_frames
     def _call(self, function: Callable[[Any], T], next_step: str) -> T:
         """Call the keyring on another thread, because it can wait without end for the user.
 
