@@ -7,6 +7,10 @@ Guarantees:
 - It replies with one of four static pages. No page repeats a part of the request.
 - Only the registered path with the `state` of a waiting sign-in counts. Every other request gets a 4xx
   status, and the sign-in continues to wait.
+- The port is released at the end of the lifetime of its last subscription, also if no code stops it. A
+  forked child process does not keep the port.
+- A connection ends `REQUEST_TIMEOUT` seconds after it begins. At most `MAX_CONNECTIONS` are open: a new
+  one closes the oldest that has sent no complete request. So slow clients cannot keep a browser out.
 """
 
 from __future__ import annotations
@@ -14,22 +18,34 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from io import BytesIO
+from math import inf
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import LOOPBACK_HOSTS
 
+from .oauth import LIFETIME
+
 HTTP_PORT = 80
-REQUEST_TIMEOUT = 5.0  # seconds: a browser sends its request at once
-POLL_INTERVAL = 0.05  # seconds between two checks whether a server must stop
+REQUEST_TIMEOUT = 5.0  # seconds for a whole request: a browser sends it at once
+DISCARD_TIMEOUT = 1.0  # seconds in which the client reads its reply and closes the connection
 CONNECT_TIMEOUT = 0.5  # seconds, on this machine
+ACCEPT_RETRY_INTERVAL = 0.05  # seconds to wait when the process has no free file descriptor
+MAX_HEAD_BYTES = 65_536  # with the cookies of every program on this machine
+MAX_CONNECTIONS = 64
 
 _PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -59,6 +75,7 @@ _HEADERS = {
     "Connection": "close",
 }
 _RESULT_PARAMETERS = {"code", "error"}
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,86 +83,135 @@ class Subscriber:
     """A sign-in that waits for its redirect. Several can wait at the same redirect URI.
 
     `matches` tells whether an address has the `state` of this sign-in. `on_redirect` then receives the
-    address, on a thread of the server, and returns whether the sign-in is finished.
+    address, on a separate thread, and returns whether the sign-in is finished. `on_timeout` is called on
+    a separate thread when the lifetime of the subscription has ended.
     """
 
     matches: Callable[[Secret], bool]
     on_redirect: Callable[[Secret], bool]
+    on_timeout: Callable[[], None] = lambda: None
 
 
-def subscribe(redirect_uri: str, subscriber: Subscriber) -> Callable[[], None]:
+def subscribe(
+    redirect_uri: str, subscriber: Subscriber, *, lifetime: float = LIFETIME
+) -> Callable[[], None]:
     """Start listening for a sign-in, and return the function that stops it. It may be called twice.
 
-    Raises `OSError` if it is impossible to listen at the redirect URI.
+    The subscription ends after `lifetime` seconds. Raises `OSError` if it is impossible to listen at the
+    redirect URI.
     """
+    server = _subscribe(redirect_uri, subscriber, lifetime)
+    return lambda: _unsubscribe(server, subscriber)
+
+
+def _subscribe(redirect_uri: str, subscriber: Subscriber, lifetime: float) -> CallbackServer:
+    """Subscribe, or begin the lifetime of an existing subscription again."""
     with _lock:
         server = _servers.get(redirect_uri)
-        if server is None:
-            server = _servers[redirect_uri] = CallbackServer(redirect_uri)
-        server.subscribers.append(subscriber)
+        if server is not None and server.add(subscriber, lifetime):
+            return server
+        if server is not None:
+            server.wait_until_closed()
+        server = _servers[redirect_uri] = CallbackServer(redirect_uri, subscriber, lifetime)
+        return server
 
-    def unsubscribe() -> None:
-        with _lock:
-            if subscriber in server.subscribers:
-                server.subscribers.remove(subscriber)
-            if not server.subscribers and _servers.get(redirect_uri) is server:
-                server.close()
-                del _servers[redirect_uri]
 
-    return unsubscribe
+def _unsubscribe(server: CallbackServer, subscriber: Subscriber) -> None:
+    """End a subscription. If it was the last one, the port is free when this returns."""
+    with _lock:
+        if _servers.get(server.redirect_uri) is server and server.remove(subscriber):
+            server.wait_until_closed()
+            del _servers[server.redirect_uri]
 
 
 class CallbackSubscription:
     """The subscription of one sign-in. It can start and stop any number of times, from any thread.
 
-    Both run on a separate thread, which an interrupt does not reach. An interrupt in the middle would
-    leave the port in use until the kernel ends.
+    Both run on a separate thread, which an interrupt does not reach. If an interrupt prevents `stop`, the
+    subscription ends after `lifetime` seconds.
     """
 
-    def __init__(self, redirect_uri: str, subscriber: Subscriber) -> None:
-        self.redirect_uri, self._subscriber = redirect_uri, subscriber
-        self._unsubscribe: Callable[[], None] | None = None
-        self._lock = threading.Lock()
+    def __init__(
+        self, redirect_uri: str, subscriber: Subscriber, *, lifetime: float = LIFETIME
+    ) -> None:
+        self.redirect_uri, self._subscriber, self._lifetime = redirect_uri, subscriber, lifetime
+        self._is_wanted = False
+        self._server: CallbackServer | None = None
 
     @property
     def is_active(self) -> bool:
         """Whether a redirect would be received."""
-        return self._unsubscribe is not None
+        server = self._server
+        return server is not None and server.has(self._subscriber)
 
     def start(self) -> None:
-        """Start listening. If that is impossible (another host, a port in use), it stays inactive."""
-        self._run_uninterrupted(self._start)
+        """Start listening, or begin the lifetime again.
+
+        If that is impossible (another host, a port in use), the subscription stays inactive.
+        """
+        self._is_wanted = True
+        self._apply_uninterrupted()
 
     def stop(self) -> None:
         """Stop listening. The port is free when this returns."""
-        self._run_uninterrupted(self._stop)
+        self._is_wanted = False
+        self._apply_uninterrupted()
 
-    def _start(self) -> None:
-        with self._lock, contextlib.suppress(OSError):
-            if self._unsubscribe is None:
-                self._unsubscribe = subscribe(self.redirect_uri, self._subscriber)
+    def _apply(self) -> None:
+        # The thread of an interrupted `start` may run after that of the `stop` that follows it. It must
+        # then not listen, so each thread applies the latest call.
+        with _lock:
+            if self._is_wanted:
+                with contextlib.suppress(OSError):
+                    self._server = _subscribe(self.redirect_uri, self._subscriber, self._lifetime)
+            elif self._server is not None:
+                _unsubscribe(self._server, self._subscriber)
+                self._server = None
 
-    def _stop(self) -> None:
-        with self._lock:
-            if self._unsubscribe is not None:
-                self._unsubscribe()
-                self._unsubscribe = None
-
-    @staticmethod
-    def _run_uninterrupted(function: Callable[[], None]) -> None:
-        thread = threading.Thread(target=function, name="gyazo_nb callback", daemon=True)
+    def _apply_uninterrupted(self) -> None:
+        thread = threading.Thread(target=self._apply, name="gyazo_nb callback", daemon=True)
         thread.start()
         thread.join()
 
 
-class CallbackServer:
-    """Listens on the loopback addresses at one redirect URI. Raises `OSError` if that is impossible."""
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    """An address that belongs to the sign-in of `subscriber`."""
 
-    def __init__(self, redirect_uri: str) -> None:
+    subscriber: Subscriber
+    address: Secret
+
+    def finish(self) -> str:
+        """Finish the sign-in, and return the page to show."""
+        try:
+            is_finished = self.subscriber.on_redirect(self.address)
+        except Exception:  # noqa: BLE001 -- a traceback would show the code
+            is_finished = False
+        return SIGNED_IN_PAGE if is_finished else FAILED_PAGE
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A connection whose request is not complete, or which has its reply and is closed soon."""
+
+    socket: socket.socket
+    deadline: float
+    head: bytearray = field(default_factory=bytearray)
+    has_reply: bool = False
+
+
+class CallbackServer:
+    """Listens on the loopback addresses at one redirect URI. Raises `OSError` if that is impossible.
+
+    One thread reads all requests, closes late connections and ends late subscriptions. Without a
+    subscription, it releases the port and ends.
+    """
+
+    def __init__(self, redirect_uri: str, subscriber: Subscriber, lifetime: float) -> None:
         if not can_listen(redirect_uri):
             raise OSError("only an http redirect URI on this machine can be received")
         parts = urlsplit(redirect_uri)
-        self.subscribers: list[Subscriber] = []
+        self.redirect_uri = redirect_uri
         self._port = parts.port or HTTP_PORT
         self._path = parts.path or "/"
         self._origin = f"http://{parts.netloc}"
@@ -153,83 +219,315 @@ class CallbackServer:
         self._hosts = {f"{name}:{self._port}" for name in names}
         if self._port == HTTP_PORT:  # browsers omit it
             self._hosts.update(names)
-        self._servers = self._bind()
-        for server in self._servers:
+        # Guards the two attributes below. No other lock is taken while it is held.
+        self._lock = threading.Lock()
+        self._deadlines = {subscriber: time.monotonic() + lifetime}
+        self._is_closed = False
+        # Only the thread uses these.
+        self._connections: dict[socket.socket, _Connection] = {}  # the oldest first
+        self._redirect_threads: list[threading.Thread] = []
+        # Without a file descriptor, which a forked child process would share with this one.
+        self._selector: selectors.BaseSelector = getattr(
+            selectors, "PollSelector", selectors.SelectSelector
+        )()
+        self._listeners = self._bind()
+        self._wake_reader, self._wake_writer = _wake_pair()
+        self._thread = threading.Thread(
+            target=self._run, name=f"gyazo_nb callback server {self._port}", daemon=True
+        )
+        self._thread.start()
+
+    # ── the subscriptions: called from any thread ────────────────────────────────────────────────
+
+    def add(self, subscriber: Subscriber, lifetime: float) -> bool:
+        """Add a subscription, or set its end. Return False if the server is closed."""
+        with self._lock:
+            if not self._is_closed:
+                self._deadlines[subscriber] = time.monotonic() + lifetime
+                self._wake()
+            return not self._is_closed
+
+    def remove(self, subscriber: Subscriber) -> bool:
+        """Remove a subscription, and return whether the server is closed then."""
+        with self._lock:
+            self._deadlines.pop(subscriber, None)
+            if not self._deadlines and not self._is_closed:
+                self._is_closed = True
+                self._wake()
+            return self._is_closed
+
+    def has(self, subscriber: Subscriber) -> bool:
+        """Whether this subscription has neither ended nor been removed."""
+        return subscriber in self._deadlines
+
+    def wait_until_closed(self) -> None:
+        """Wait until the thread of a closed server has released the port."""
+        self._thread.join()
+
+    def forget(self) -> None:
+        """End all subscriptions in a forked child process, which does not have the server's thread."""
+        self._lock = threading.Lock()
+        self._deadlines, self._is_closed = {}, True
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full, so the thread wakes up anyway
+            self._wake_writer.send(b"\0")
+
+    # ── the thread ───────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        try:
+            for waiting in (*self._listeners, self._wake_reader):
+                self._selector.register(waiting, selectors.EVENT_READ)
+            while (deadline := self._end_late_subscriptions()) is not None:
+                deadline = min(deadline, self._close_late_connections())
+                for key, _ in self._selector.select(max(0.0, deadline - time.monotonic())):
+                    self._handle_readable(key.fileobj)
+        finally:
+            with self._lock:
+                self._deadlines, self._is_closed = {}, True
+            for opened in (*self._listeners, *self._connections):
+                opened.close()
+            self._wake_reader.close()
+            self._wake_writer.close()
+
+    def _end_late_subscriptions(self) -> float | None:
+        """End the late subscriptions. Return the next deadline, or None if the server is closed."""
+        now = time.monotonic()
+        with self._lock:
+            late = [one for one, deadline in self._deadlines.items() if deadline <= now]
+            for subscriber in late:
+                del self._deadlines[subscriber]
+            self._is_closed = not self._deadlines
+            next_deadline = min(self._deadlines.values(), default=None)
+        for subscriber in late:
             threading.Thread(
-                target=server.serve_forever,
-                kwargs={"poll_interval": POLL_INTERVAL},
-                name=f"gyazo_nb callback server {self._port}",
-                daemon=True,
+                target=subscriber.on_timeout, name="gyazo_nb callback timeout", daemon=True
             ).start()
+        return next_deadline
 
-    def close(self) -> None:
-        """Stop the servers. The port is free when this returns."""
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
+    def _close_late_connections(self) -> float:
+        """Close the late connections, and return the next deadline."""
+        now = time.monotonic()
+        for connection in tuple(self._connections.values()):
+            if connection.deadline <= now:
+                self._close(connection)
+        return min((one.deadline for one in self._connections.values()), default=inf)
 
-    def reply(self, target: str, host: str) -> tuple[HTTPStatus, str]:
-        """Return the status and the page for one GET request."""
+    def _handle_readable(self, readable: Any) -> None:
+        if readable is self._wake_reader:
+            self._wake_reader.recv(4096)
+        elif readable in self._listeners:
+            self._accept(readable)
+        elif readable in self._connections:  # not closed a moment ago to make room
+            self._read(self._connections[readable])
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted = _opened(lambda: listener.accept()[0])
+        except BlockingIOError:
+            return  # the client has closed the connection
+        except OSError:
+            time.sleep(ACCEPT_RETRY_INTERVAL)
+            return
+        self._redirect_threads = [one for one in self._redirect_threads if one.is_alive()]
+        if len(self._connections) + len(self._redirect_threads) >= MAX_CONNECTIONS:
+            if not self._connections:  # all of them wait for the result of their sign-in
+                accepted.close()
+                return
+            self._close(next(iter(self._connections.values())))
+        accepted.setblocking(False)
+        connection = _Connection(accepted, time.monotonic() + REQUEST_TIMEOUT)
+        self._connections[accepted] = connection
+        self._selector.register(accepted, selectors.EVENT_READ)
+        self._read(connection)  # a browser has sent its request already
+
+    def _read(self, connection: _Connection) -> None:
+        head = connection.head
+        try:
+            received = connection.socket.recv(MAX_HEAD_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:  # an incomplete request does not count: its code may be incomplete
+            self._close(connection)
+        elif not connection.has_reply:
+            searched = max(0, len(head) - 3)
+            head += received
+            end = _END_OF_HEAD.search(head, searched)
+            if end is None and len(head) <= MAX_HEAD_BYTES:
+                return
+            try:
+                self._reply(connection, bytes(head[: end.end()] if end else head))
+            except Exception:  # noqa: BLE001 -- ends this connection only; a traceback would show the code
+                self._close(connection)
+
+    def _reply(self, connection: _Connection, head: bytes) -> None:
+        """Reply to a request, or let another thread finish the sign-in and reply."""
+        request = _Request(head, self._find)
+        if request.redirect is not None:
+            self._release(connection)
+            thread = threading.Thread(
+                target=_finish,
+                args=(connection.socket, request),
+                name="gyazo_nb redirect",
+                daemon=True,
+            )
+            thread.start()
+            self._redirect_threads.append(thread)
+            return
+        # Unread bytes at the close would make the system discard the reply, so they are read first.
+        connection.has_reply = True
+        connection.deadline = time.monotonic() + DISCARD_TIMEOUT
+        connection.socket.send(request.reply)  # about 1 KB, which fits into the send buffer
+        connection.socket.shutdown(socket.SHUT_WR)
+
+    def _release(self, connection: _Connection) -> None:
+        """Stop waiting for bytes of a connection."""
+        if self._connections.pop(connection.socket, None) is not None:
+            self._selector.unregister(connection.socket)
+
+    def _close(self, connection: _Connection) -> None:
+        self._release(connection)
+        connection.socket.close()
+
+    def _find(self, target: str, host: str) -> _Redirect | tuple[HTTPStatus, str]:
+        """Find the sign-in of one GET request, or return the status and the page."""
         if host.lower() not in self._hosts:
             # Another host name resolves to this machine (DNS rebinding).
             return HTTPStatus.MISDIRECTED_REQUEST, NOT_FOUND_PAGE
         if target.partition("?")[0] != self._path:
             return HTTPStatus.NOT_FOUND, NOT_FOUND_PAGE  # favicon.ico, for example
         address = Secret(self._origin + target)
-        for subscriber in tuple(self.subscribers):
+        for subscriber in tuple(self._deadlines):
             if subscriber.matches(address):
-                is_finished = subscriber.on_redirect(address)
-                return HTTPStatus.OK, SIGNED_IN_PAGE if is_finished else FAILED_PAGE
+                return _Redirect(subscriber, address)
         has_result = parse_qs(urlsplit(target).query).keys() & _RESULT_PARAMETERS
         return HTTPStatus.BAD_REQUEST, WRONG_STATE_PAGE if has_result else NOT_FOUND_PAGE
 
-    def _bind(self) -> list[_IPv4Server]:
+    def _bind(self) -> list[socket.socket]:
         """Bind 127.0.0.1, and ::1 if IPv6 is available. Both or none: no other program gets the code."""
-        kinds: list[type[_IPv4Server]] = (
-            [_IPv4Server, _IPv6Server] if _has_ipv6() else [_IPv4Server]
-        )
-        if any(_accepts_connections(kind.host, self._port) for kind in kinds):
+        addresses = [(socket.AF_INET, "127.0.0.1")]
+        if _has_ipv6():
+            addresses.append((socket.AF_INET6, "::1"))
+        if any(_accepts_connections(host, self._port) for _, host in addresses):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        servers: list[_IPv4Server] = []
+        listeners: list[socket.socket] = []
         try:
-            for kind in kinds:
-                servers.append(kind((kind.host, self._port), self._handler()))  # noqa: PERF401
+            for family, host in addresses:
+                listeners.append(_opened(partial(socket.socket, family)))
+                _listen(listeners[-1], host, self._port)
         except OSError:
-            for server in servers:
-                server.server_close()
+            for listener in listeners:
+                listener.close()
             raise
-        return servers
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        callback_server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = REQUEST_TIMEOUT
-            server_version, sys_version = "gyazo_nb", ""
-
-            def do_GET(self) -> None:
-                self._send(*callback_server.reply(self.path, self.headers.get("Host", "")))
-
-            def _send(self, status: int, page: str) -> None:
-                body = page.encode()
-                self.send_response(status)
-                for name, value in _HEADERS.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def send_error(self, code: int, *_: Any, **__: Any) -> None:
-                self._send(code, NOT_FOUND_PAGE)  # the page of http.server repeats the request
-
-            def log_message(self, *_: Any) -> None:
-                """Log nothing: the request line contains the code."""
-
-        return Handler
+        return listeners
 
 
-_lock = threading.RLock()
+def _finish(connection: socket.socket, request: _Request) -> None:
+    """Finish the sign-in of a redirect, and reply. Runs on a thread for each redirect."""
+    with contextlib.suppress(OSError), connection:
+        request.finish()
+        connection.settimeout(REQUEST_TIMEOUT)
+        connection.sendall(request.reply)
+        connection.shutdown(socket.SHUT_WR)
+
+
+class _Request(BaseHTTPRequestHandler):
+    """One request in memory, read with the parser of the standard library, and its reply."""
+
+    server_version, sys_version = "gyazo_nb", ""
+
+    def __init__(
+        self, head: bytes, find: Callable[[str, str], _Redirect | tuple[HTTPStatus, str]]
+    ) -> None:
+        self._find = find
+        self.redirect: _Redirect | None = None
+        self._output = BytesIO()
+        self.rfile, self.wfile = BytesIO(head), self._output
+        self.handle_one_request()
+
+    @property
+    def reply(self) -> bytes:
+        """The bytes to send."""
+        return self._output.getvalue()
+
+    def finish(self) -> None:
+        """Finish the sign-in of a redirect, which makes the reply."""
+        if self.redirect is None:
+            raise AssertionError("only a redirect is finished")
+        self._send(HTTPStatus.OK, self.redirect.finish())
+
+    def do_GET(self) -> None:
+        found = self._find(self.path, self.headers.get("Host", ""))
+        if isinstance(found, _Redirect):
+            self.redirect = found
+        else:
+            self._send(*found)
+
+    def _send(self, status: int, page: str) -> None:
+        body = page.encode()
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        self._send(code, NOT_FOUND_PAGE)  # the page of http.server repeats the request
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing: the request line contains the code."""
+
+
+_lock = threading.RLock()  # guards _servers, and lets one subscription at a time start or stop
 _servers: dict[str, CallbackServer] = {}
+
+
+# ── sockets, and forked child processes ──────────────────────────────────────────────────────────
+
+_fork_lock = threading.RLock()  # held during a fork, and while a socket is opened
+_sockets: WeakSet[socket.socket] = WeakSet()
+
+
+def _opened(open_socket: Callable[[], socket.socket]) -> socket.socket:
+    """Open a socket, and remember it for a forked child process, which closes it."""
+    with _fork_lock:
+        opened = open_socket()
+        _sockets.add(opened)
+    return opened
+
+
+def _acquire_fork_lock() -> None:
+    _fork_lock.acquire()
+
+
+def _release_fork_lock() -> None:
+    with contextlib.suppress(RuntimeError):  # an interrupt prevented the acquisition
+        _fork_lock.release()
+
+
+def _close_in_child() -> None:
+    """Release the ports and the connections of the parent process, which keeps them."""
+    global _lock, _fork_lock
+    # New ones: a thread of the parent may hold the old ones, and does not run here.
+    _lock, _fork_lock = threading.RLock(), threading.RLock()
+    for server in _servers.values():
+        server.forget()
+    _servers.clear()
+    for opened in tuple(_sockets):
+        opened.close()
+    _sockets.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_acquire_fork_lock,
+        after_in_parent=_release_fork_lock,
+        after_in_child=_close_in_child,
+    )
 
 
 def can_listen(redirect_uri: str) -> bool:
@@ -238,31 +536,28 @@ def can_listen(redirect_uri: str) -> bool:
     return parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
 
 
-class _IPv4Server(ThreadingHTTPServer):
-    host = "127.0.0.1"
-    daemon_threads = True
-    block_on_close = False
-
-    def server_bind(self) -> None:
-        if hasattr(
-            socket, "SO_EXCLUSIVEADDRUSE"
-        ):  # Windows: other programs could bind the same port
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:  # allows connections of an earlier server that are not fully closed
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # HTTPServer.server_bind looks up the host name, which may take seconds.
-        self.socket.bind(self.server_address)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a broken connection: a traceback would show the code."""
+def _listen(listener: socket.socket, host: str, port: int) -> None:
+    if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+        # Windows: other programs could bind the same port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        # Allows connections of an earlier server that are not fully closed.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.setblocking(False)
+    listener.bind((host, port))
+    listener.listen(128)
 
 
-class _IPv6Server(_IPv4Server):
-    host = "::1"
-    address_family = socket.AF_INET6
+def _wake_pair() -> tuple[socket.socket, socket.socket]:
+    """Open two connected sockets. A byte in the second one wakes up a thread that waits at the first."""
+    with _fork_lock:
+        pair = socket.socketpair()
+        _sockets.update(pair)
+    for end in pair:
+        end.setblocking(False)
+    return pair
 
 
 def _accepts_connections(host: str, port: int) -> bool:

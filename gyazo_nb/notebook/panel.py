@@ -67,11 +67,10 @@ class Panel:
         self._last_result_at = -inf
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
         self._publisher = getattr(get_ipython(), "display_pub", None)
-        self._subscriber = callback_server.Subscriber(login.recognises, self._on_redirect)
-        self._subscription = callback_server.CallbackSubscription(
-            login.redirect_uri, self._subscriber
+        self._subscriber = callback_server.Subscriber(
+            login.recognises, self._on_redirect, self._on_listen_timeout
         )
-        self._listen_timeout: threading.Timer | None = None
+        self._subscription = self._new_subscription()
 
         # Plain controls of ipywidgets, which work in every front end. With continuous_update=False the
         # text arrives once and complete: when the user presses Enter or leaves the box (with Tab, or
@@ -261,19 +260,20 @@ class Panel:
         """Wait for the browser's redirect, if that is possible. The box works in any case."""
         if self._subscription.redirect_uri != self._login.redirect_uri:  # a corrected setting
             self._subscription.stop()
-            self._subscription = callback_server.CallbackSubscription(
-                self._login.redirect_uri, self._subscriber
-            )
+            self._subscription = self._new_subscription()
         self._subscription.start()
         if not self._open:  # closed at the same time, on another thread
             self._subscription.stop()
-            return
-        # The link is valid no longer than this, and another notebook may need the port.
-        if self._listen_timeout is not None:
-            self._listen_timeout.cancel()
-        self._listen_timeout = threading.Timer(LIFETIME, self.stop_listening)
-        self._listen_timeout.daemon = True
-        self._listen_timeout.start()
+
+    def _new_subscription(self) -> callback_server.CallbackSubscription:
+        # The link is valid no longer than LIFETIME, and another notebook may need the port.
+        return callback_server.CallbackSubscription(
+            self._login.redirect_uri, self._subscriber, lifetime=LIFETIME
+        )
+
+    def _on_listen_timeout(self) -> None:
+        if self._open:
+            self._show_link()
 
     # ── what the user sees ───────────────────────────────────────────────────────────────────────
 
@@ -289,8 +289,6 @@ class Panel:
         """Become static text: in the widgets, for a page that is reloaded, and in the notebook file."""
         self._open = False
         self._subscription.stop()
-        if self._listen_timeout is not None:
-            self._listen_timeout.cancel()
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]

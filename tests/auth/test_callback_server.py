@@ -1,16 +1,23 @@
 """The callback server: it listens on loopback only, and accepts only the redirect of a waiting sign-in."""
 
+import contextlib
 import errno
 import http.client
 import socket
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from gyazo_nb import Secret
+from gyazo_nb.auth import callback_server
 from gyazo_nb.auth.callback_server import (
     FAILED_PAGE,
+    MAX_CONNECTIONS,
+    MAX_HEAD_BYTES,
     NOT_FOUND_PAGE,
     SIGNED_IN_PAGE,
     WRONG_STATE_PAGE,
@@ -272,3 +279,471 @@ def test_a_subscription_to_a_port_in_use_stays_inactive(port, uri):
         subscription.start()
 
     assert not subscription.is_active
+
+
+# ── the lifetime of a subscription ───────────────────────────────────────────────────────────────
+
+
+def wait_until(is_true, seconds=30):
+    """Wait for a condition. The limit is only for a test that fails."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_forgotten_subscription_ends_and_releases_the_port(port, uri):
+    """The server ends it, without any call. `on_timeout` reports it once, and a new start works."""
+    timeouts = []
+    subscriber = Subscriber(lambda _: False, lambda _: False, lambda: timeouts.append(1))
+    subscription = CallbackSubscription(uri, subscriber, lifetime=0.2)
+    subscription.start()
+    assert subscription.is_active
+
+    wait_until(lambda: is_free(port))
+    wait_until(lambda: timeouts)
+
+    assert not subscription.is_active
+    subscription.start()
+    assert request(port, GOOD)[0].status == 400
+    subscription.stop()
+    assert is_free(port)
+    assert timeouts == [1]
+
+
+def test_a_second_start_begins_the_lifetime_again(port, uri):
+    """A panel starts again with each new link."""
+    subscription = CallbackSubscription(
+        uri, Subscriber(lambda _: False, lambda _: False), lifetime=1.0
+    )
+    subscription.start()
+    began = time.monotonic()
+    while time.monotonic() - began < 1.5:
+        time.sleep(0.05)
+        renewed = time.monotonic()
+        subscription.start()
+        assert subscription.is_active or time.monotonic() - renewed > 0.9
+
+    wait_until(lambda: is_free(port))
+    assert not subscription.is_active
+
+
+def test_each_subscription_at_a_port_has_its_own_lifetime(port, uri):
+    """The end of one does not end the other."""
+    waiting = WaitingSignIn(uri)
+    short = CallbackSubscription(uri, Subscriber(lambda _: False, lambda _: False), lifetime=0.1)
+    short.start()
+
+    wait_until(lambda: not short.is_active)
+
+    assert request(port, GOOD)[0].status == 200
+    assert waiting.received
+    assert is_free(port)
+
+
+def run_script(script, *arguments):
+    """Run a script in a separate process, and return its output."""
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+SCRIPT = """
+import os, signal, socket, sys, threading, time
+from gyazo_nb.auth.callback_server import CallbackSubscription, Subscriber
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+def subscription(port, lifetime=600.0, on_redirect=lambda address: False):
+    subscriber = Subscriber(lambda address: True, on_redirect)
+    return CallbackSubscription(f"http://127.0.0.1:{port}/callback", subscriber, lifetime=lifetime)
+"""
+
+
+@pytest.mark.parametrize("cell", ["start", "start_and_stop", "start_without_stop"])
+def test_after_an_interrupt_at_any_moment_the_port_is_free_again(cell):
+    """60 real interrupts: while it starts and waits, while it stops, and in code that never stops it."""
+    left, interrupts = run_script(
+        SCRIPT
+        + """
+cell, ports, interrupts = sys.argv[1], [], 0
+for moment in range(60):
+    ports.append(free_port())
+    waiting = subscription(ports[-1], lifetime=0.5)
+    interrupt = threading.Timer(moment / 60 * 0.01, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        interrupt.start()
+        try:
+            waiting.start()
+            if cell == "start_and_stop":
+                time.sleep(0.003)
+            else:
+                time.sleep(60)
+        finally:
+            if cell != "start_without_stop":
+                waiting.stop()
+        interrupt.join()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        interrupts += 1
+deadline = time.monotonic() + 20
+while ports and time.monotonic() < deadline:
+    ports = [port for port in ports if not is_free(port)]
+    time.sleep(0.02)
+print(len(ports), interrupts)
+""",
+        cell,
+    ).split()
+
+    assert (left, interrupts) == ("0", "60")
+
+
+# ── forked child processes ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_forked_child_does_not_keep_the_port():
+    """Forked directly, by multiprocessing, and with a pseudo terminal. The parent goes on listening."""
+    output = run_script(
+        SCRIPT
+        + """
+import multiprocessing, pty
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+def wait_for_end():
+    os.read(end, 1)
+
+port = free_port()
+waiting = subscription(port)
+waiting.start()
+end, end_writer = os.pipe()
+children = []
+for fork in (os.fork, lambda: pty.fork()[0]):
+    pid = fork()
+    if pid == 0:
+        assert not waiting.is_active
+        wait_for_end()
+        os._exit(0)
+    children.append(pid)
+process = multiprocessing.get_context("fork").Process(target=wait_for_end)
+process.start()
+
+print(urlopen(f"http://127.0.0.1:{port}/callback?code=a&state=b", timeout=20).status)
+print(waiting.is_active, is_free(port))
+waiting.stop()
+print(is_free(port), process.is_alive(), [os.waitpid(pid, os.WNOHANG)[0] for pid in children])
+os.write(end_writer, b"...")
+process.join()
+"""
+    )
+
+    assert output.split("\n")[:3] == ["200", "True False", "True True [0, 0]"]
+
+
+def test_a_browser_gets_the_whole_reply_while_a_child_lives():
+    """A child that is forked during the exchange does not keep the connection open."""
+    output = run_script(
+        SCRIPT
+        + """
+forked = []
+def on_redirect(address):
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    forked.append(pid)
+    return True
+
+port = free_port()
+waiting = subscription(port, on_redirect=on_redirect)
+waiting.start()
+with socket.create_connection(("127.0.0.1", port), timeout=20) as browser:
+    browser.sendall(f"GET /callback?code=a&state=b HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode())
+    reply = b""
+    while received := browser.recv(65536):
+        reply += received
+print(b"Signed in" in reply, os.waitpid(forked[0], os.WNOHANG)[0])
+os.kill(forked[0], signal.SIGKILL)
+"""
+    )
+
+    assert output == "True 0\n"
+
+
+def test_a_child_can_listen_itself():
+    """Also at the port of its parent, when the parent has stopped."""
+    output = run_script(
+        SCRIPT
+        + """
+port = free_port()
+waiting = subscription(port)
+waiting.start()
+go, go_writer = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.read(go, 1)
+    waiting.stop()
+    waiting.start()
+    print(waiting.is_active, is_free(port), flush=True)
+    waiting.stop()
+    print(is_free(port), flush=True)
+    os._exit(0)
+waiting.stop()
+os.write(go_writer, b".")
+os.waitpid(pid, 0)
+"""
+    )
+
+    assert output.split() == ["True", "False", "True"]
+
+
+def test_a_fork_at_any_moment_keeps_no_port_and_no_lock():
+    """100 forks while another thread starts and stops. Each child can start and stop, too."""
+    output = run_script(
+        SCRIPT
+        + """
+ports = [free_port() for _ in range(3)]
+stop = threading.Event()
+
+def churn():
+    while not stop.is_set():
+        for port in ports:
+            waiting = subscription(port)
+            waiting.start()
+            waiting.stop()
+
+churning = threading.Thread(target=churn)
+churning.start()
+end, end_writer = os.pipe()
+children = []
+for _ in range(100):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)  # ends a child that waits for a lock
+        own = subscription(free_port())
+        own.start()
+        own.stop()
+        os.read(end, 1)
+        os._exit(0)
+    children.append(pid)
+    time.sleep(0.002)
+stop.set()
+churning.join()
+print([port for port in ports if not is_free(port)])
+os.write(end_writer, b"." * 100)
+print(sum(os.waitpid(pid, 0)[1] for pid in children))
+"""
+    )
+
+    assert output.split() == ["[]", "0"]
+
+
+# ── slow and hostile clients ─────────────────────────────────────────────────────────────────────
+
+
+def drip(port, start, byte, ended, *, interval=0.02):
+    """Send the start of a request, then one byte at a time, until the server closes the connection."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(interval)
+        client.sendall(start)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                if not client.recv(65_536):
+                    break
+            client.sendall(byte)
+    ended.append(start)
+
+
+@pytest.fixture
+def drip_clients(port):
+    """Return a function that starts a number of clients, and returns the list of those that ended."""
+    threads = []
+
+    def start(number, start=b"GET /callback?code=", byte=b"x"):
+        ended = []
+        for _ in range(number):
+            threads.append(threading.Thread(target=drip, args=(port, start, byte, ended)))
+            threads[-1].start()
+        return ended
+
+    yield start
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("start", "byte"),
+    [
+        (b"", b"x"),
+        (b"GET /callback?code=", b"x"),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"x"),
+        (b"GET / HTTP/1.1\r\n", b"X: y\r\n"),
+        (b"", b"\r\n"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+    ],
+    ids=["nothing", "request line", "header", "headers", "empty lines", "body"],
+)
+def test_a_slow_client_is_cut_off(waiting, port, drip_clients, monkeypatch, start, byte):
+    """35 clients send bytes again and again. The time limit is for the whole connection."""
+    monkeypatch.setattr(callback_server, "REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(callback_server, "DISCARD_TIMEOUT", 0.3)
+
+    ended = drip_clients(35, start, byte)
+
+    wait_until(lambda: len(ended) == 35)
+    assert request(port, GOOD)[0].status == 200
+
+
+def test_a_client_that_sends_no_byte_is_cut_off(waiting, port, monkeypatch):
+    """35 clients connect and wait."""
+    monkeypatch.setattr(callback_server, "REQUEST_TIMEOUT", 0.3)
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(35)
+        ]
+
+        assert [client.recv(1) for client in clients] == [b""] * 35
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /callback?code=", b"GET / HTTP/1.1\r\nHost: "])
+def test_a_browser_gets_its_reply_while_100_slow_clients_wait(waiting, port, start):
+    """They cost no thread, and no more than `MAX_CONNECTIONS` stay connected."""
+    threads = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(100)
+        ]
+        for client in clients:
+            with contextlib.suppress(ConnectionError):  # closed, because it was the oldest
+                client.sendall(start)
+
+        assert request(port, "/callback")[0].status == 400
+        assert threading.active_count() <= threads
+        assert sum(is_closed(client) for client in clients) >= 100 - MAX_CONNECTIONS
+        assert request(port, GOOD)[0].status == 200
+
+    assert waiting.received
+
+
+def is_closed(client):
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_slow_clients_do_not_prolong_the_stop(uri, port):
+    """The port is free and the thread has ended, although clients are connected."""
+    waiting = WaitingSignIn(uri)
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        waiting.unsubscribe()
+
+        assert is_free(port)
+        assert not [t for t in threading.enumerate() if t.name.startswith("gyazo_nb callback")]
+
+
+def test_redirects_that_wait_for_their_result_are_bounded(uri, port):
+    """A page that is reloaded during the exchange waits. Other requests still get a reply afterwards."""
+    gate = threading.Event()
+    subscriber = Subscriber(lambda _: True, lambda _: gate.wait(60) and False)
+    subscription = CallbackSubscription(uri, subscriber)
+    subscription.start()
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(MAX_CONNECTIONS + 20):
+                client = socket.create_connection(("127.0.0.1", port), timeout=30)
+                stack.enter_context(client).sendall(
+                    f"GET {GOOD} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+                )
+
+            wait_until(lambda: is_closed(client))
+            assert names().count("gyazo_nb redirect") == MAX_CONNECTIONS
+            gate.set()
+            wait_until(lambda: "gyazo_nb redirect" not in names())
+        assert request(port, "/other")[0].status == 404
+    finally:
+        gate.set()
+        subscription.stop()
+
+
+def names():
+    return [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /callback?" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES, 431),
+        (b"GET / HTTP/x.y\r\n\r\n", 400),
+        (b"\0\xff\xfe\r\n\r\n", 400),
+    ],
+)
+def test_a_request_that_is_too_large_or_malformed_is_refused(waiting, port, head, status):
+    """With a static page, and the sign-in continues to wait."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(head)
+        reply = b""
+        while received := client.recv(65_536):
+            reply += received
+
+    assert (f" {status} ".encode() in reply.split(b"\r\n")[0]) or reply == NOT_FOUND_PAGE.encode()
+    assert NOT_FOUND_PAGE.encode() in reply
+    assert request(port, GOOD)[0].status == 200
+
+
+def test_an_incomplete_request_does_not_count(waiting, port):
+    """The connection ends in the middle of the address, whose code is then incomplete."""
+    for end in range(5, 40):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(f"GET {GOOD} HTTP/1.1\r\n"[:end].encode())
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1) == b""
+
+    assert waiting.received == []
+    assert request(port, GOOD)[0].status == 200
+
+
+def test_a_request_in_many_pieces_is_received(waiting, port):
+    """One byte at a time, within the time limit."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in f"GET {GOOD} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode():
+            client.sendall(bytes([byte]))
+        assert client.recv(12).endswith(b"200")

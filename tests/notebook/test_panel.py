@@ -1,7 +1,10 @@
 """The panel, driven through its controls in this process: one exchange and one result."""
 
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -208,3 +211,47 @@ def test_sign_in_works_after_an_interrupt_at_any_moment(shell, server, port):
     assert interrupts > 5  # the others came after the end of the sign-in
     assert is_free(port)
     assert not [thread for thread in threading.enumerate() if "callback server" in thread.name]
+
+
+WAIT_SCRIPT = """
+import os, signal, sys, threading
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from gyazo_nb import WaitInterruptedError
+from gyazo_nb.notebook import panel
+
+panel.LIFETIME = 1.0
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "gyazo_nb")
+interrupts = 0
+for moment in range(40):
+    interrupt = threading.Timer(moment / 40 * 0.2, os.kill, (os.getpid(), signal.SIGINT))
+    with capture_output():
+        try:
+            interrupt.start()
+            shell.run_line_magic("gyazo_login", "--mode panel --wait")
+        except (KeyboardInterrupt, WaitInterruptedError):
+            interrupts += 1
+print(interrupts, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_stop_at_any_moment_of_a_waiting_cell_releases_the_port(server, port, tmp_path):
+    """40 real interrupts of `%gyazo_login --wait`. The process goes on, and the panels stay open."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WAIT_SCRIPT],
+        env={**os.environ, "IPYTHONDIR": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout.readline() == "40\n"
+            deadline = time.monotonic() + 20
+            while not is_free(port):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert process.poll() is None
+        finally:
+            process.kill()
