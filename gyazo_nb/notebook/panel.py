@@ -184,8 +184,10 @@ class Panel:
     def _on_click(self, button: Any) -> None:
         del button
         # The text of the box has already arrived: the click took the focus from the box, which sent it.
-        # A click right after that text belongs to it, and must not hide its result.
-        if self._open and time.monotonic() - self._last_result_at > BLUR_CLICK_WINDOW:
+        # A click during the exchange of that text, or right after it, must not hide its result.
+        if not self._open or self.is_busy:
+            return
+        if time.monotonic() - self._last_result_at > BLUR_CLICK_WINDOW:
             self._set_status(
                 messages.status_hint("Paste the address that your browser shows into the box.")
             )

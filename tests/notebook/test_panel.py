@@ -115,6 +115,22 @@ def test_reloaded_redirect_page_shows_the_result_of_the_first_request(make_panel
     assert [r.path for r in server.sandbox.requests].count("/oauth/token") == 1
 
 
+def test_click_during_the_exchange_keeps_the_error(make_panel, monkeypatch):
+    """The click that left the box can run on another thread, before the exchange of the text ends."""
+    panel = make_panel()
+    listen = panel._listen
+
+    def click_and_listen():
+        panel._on_click(None)
+        listen()
+
+    monkeypatch.setattr(panel, "_listen", click_and_listen)
+
+    panel._box.value = "コード"
+
+    assert "contains no code" in panel._status.value
+
+
 def test_expired_link_releases_the_port(make_panel, server, port, monkeypatch):
     """Another notebook may need the port. The box still works."""
     monkeypatch.setattr(panel_module, "LIFETIME", 0.2)
