@@ -1,14 +1,14 @@
 """The HTML of images, galleries and messages in a notebook, and the notations to embed an image.
 
 Guarantees: every text from outside is escaped, and only http and https addresses become links or
-pictures. The HTML needs no script and no style sheet. It uses the colors of the front end, so that it
-fits light and dark themes.
+pictures. The size of the HTML is bounded, whatever a server sends. The HTML needs no script and no style
+sheet. It uses the colors of the front end, so that it fits light and dark themes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote, urlsplit
 
@@ -23,6 +23,11 @@ _CARD_FONT = f"{_FONT};line-height:1.5"
 _MUTED = f"{MUTED_COLOR};opacity:.9"
 _BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _SCROLLABLE = "max-height:460px;overflow:auto"  # a hundred thumbnails must not hide the next cell
+
+MAX_THUMBNAILS = 100
+MAX_ADDRESS_LENGTH = 2**12
+_MAX_TEXT_LENGTH = 300
+_MAX_NOTATION_LENGTH = 4 * MAX_ADDRESS_LENGTH
 
 # Characters that would end an address in Markdown or HTML. An IPv6 host needs [ and ].
 _DELIMITERS = re.compile(r"[()<>\"\s`\\^{|}]")
@@ -42,12 +47,14 @@ def image_card(
     *, picture: str, link: str, title: str, details: str, notations: Mapping[str, str]
 ) -> str:
     """One image: the picture, its link, and the notations to copy. One click selects a notation."""
+    title, details = shortened(title), shortened(details)
     rows = "".join(
         f'<div style="display:flex;gap:8px;align-items:baseline">'
         f'<span style="flex:0 0 5.5em;{_MUTED}">{escape(name)}</span>'
         f'<code style="user-select:all;overflow-wrap:anywhere;background:none">{escape(text)}</code>'
         f"</div>"
         for name, text in notations.items()
+        if len(text) <= _MAX_NOTATION_LENGTH
     )
     copy = (
         f'<details style="margin-top:4px"><summary style="cursor:pointer;{_MUTED}">Copy as…</summary>'
@@ -65,15 +72,14 @@ def image_card(
     )
 
 
-def gallery(entries: Iterable[tuple[str, str, str]], caption: str) -> str:
-    """Thumbnails side by side. An entry is the address of a picture, that of its page, and a title."""
-    cells = "".join(
-        f'<div style="width:150px;border:{_BORDER};border-radius:6px;overflow:hidden">'
-        f"{_picture(picture, link, title, 'height:110px')}"
-        f'<div style="padding:4px 8px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis" '
-        f'title="{escape(title)}">{escape(title) or "&nbsp;"}</div></div>'
-        for picture, link, title in entries
-    )
+def gallery(entries: Sequence[tuple[str, str, str]], caption: str) -> str:
+    """Thumbnails side by side. An entry is the address of a picture, that of its page, and a title.
+
+    The first 100 are shown, so that the notebook stays small.
+    """
+    cells = "".join(map(_thumbnail, entries[:MAX_THUMBNAILS]))
+    if len(entries) > MAX_THUMBNAILS:
+        caption += f"; the first {MAX_THUMBNAILS} are shown"
     return (
         f'<div style="{_CARD_FONT}">'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;{_SCROLLABLE}">{cells}</div>'
@@ -90,6 +96,11 @@ def link_card(link: str, text: str, details: str) -> str:
     )
 
 
+def shortened(text: str) -> str:
+    """The beginning of a text that is too long to be shown."""
+    return text if len(text) <= _MAX_TEXT_LENGTH else f"{text[:_MAX_TEXT_LENGTH]}…"
+
+
 def web_address(url: str) -> str:
     """Return `url` if it is safe to open in a browser, else an empty text (as for `javascript:`).
 
@@ -98,6 +109,8 @@ def web_address(url: str) -> str:
     >>> web_address("javascript:alert(1)"), web_address("https://a/b c)")
     ('', 'https://a/b%20c%29')
     """
+    if len(url) > MAX_ADDRESS_LENGTH:
+        return ""
     try:
         safe = urlsplit(url).scheme in {"http", "https"}
     except ValueError:
@@ -119,6 +132,17 @@ def html_embed(title: str, picture: str, link: str) -> str:
     return f'<a href="{escape(link)}">{inner or escape(link)}</a>'
 
 
+def _thumbnail(entry: tuple[str, str, str]) -> str:
+    picture, link, title = entry
+    title = shortened(title)
+    return (
+        f'<div style="width:150px;border:{_BORDER};border-radius:6px;overflow:hidden">'
+        f"{_picture(picture, link, title, 'height:110px')}"
+        f'<div style="padding:4px 8px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis" '
+        f'title="{escape(title)}">{escape(title) or "&nbsp;"}</div></div>'
+    )
+
+
 def _picture(picture: str, link: str, title: str, size: str) -> str:
     address = web_address(picture)
     if not address:
@@ -137,7 +161,7 @@ def _picture(picture: str, link: str, title: str, size: str) -> str:
 
 def _anchor(link: str, text: str) -> str:
     if not web_address(link):
-        return escape(text)
+        return escape(shortened(text))
     return (
         f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer" '
         f'style="{LINK_COLOR};overflow-wrap:anywhere">{escape(text)}</a>'

@@ -21,7 +21,7 @@ from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site, setting_names
 
 from .image import Deleted, Image, Page
-from .models import EasyUpload, Embed, User
+from .models import EasyUpload, Embed, User, single_line
 from .operation import FilePart, Operation, Reply, Request, error_for_reply
 
 AccessPolicy = Literal["anyone", "only_me"]
@@ -297,12 +297,14 @@ def _page(page: int, per_page: int, reply: Reply) -> Page:
     entries = reply.json()
     if not isinstance(entries, list):
         raise TypeError("the reply is not a list of images")
+    if len(entries) > _MAX_PAGE_ENTRIES:
+        raise ValueError("the page is too long")
     return Page(
         images=tuple(Image.from_json(entry, reply.source) for entry in entries),
         page=page,
         per_page=_count(reply, "x-per-page") or per_page,
         total=_count(reply, "x-total-count"),
-        user_type=reply.headers.get("x-user-type"),
+        user_type=single_line(reply.headers.get("x-user-type")),
     )
 
 

@@ -2,7 +2,8 @@
 
 Guarantees:
 
-- A field that is null, empty or missing is `None`. A field of an unexpected type is ignored.
+- A field that is null, empty or missing is `None`. A field of an unexpected type is ignored, and so is an
+  address with control codes.
 - Undocumented fields stay reachable in `extra`.
 - JSON of another shape raises `ValueError`, `TypeError` or `KeyError`, which `Operation.read` translates.
 
@@ -21,7 +22,18 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from gyazo_nb import html
 from gyazo_nb.errors import PictureError
 
-from .models import Annotation, Location, Metadata, Ocr, boolean, date, number, page_url, text
+from .models import (
+    Annotation,
+    Location,
+    Metadata,
+    Ocr,
+    address,
+    boolean,
+    date,
+    number,
+    page_url,
+    text,
+)
 from .operation import FileSource
 
 if TYPE_CHECKING:  # Pillow is not a dependency
@@ -76,7 +88,7 @@ class Image:
         # In some replies (detail, update) these two are inside the metadata.
         inner_ocr, inner_alt_text = about.pop("ocr", None), about.pop("alt_text", None)
         ocr, alt_text = rest.pop("ocr", None), rest.pop("alt_text", None)
-        url = text(rest.pop("url", None))
+        url = address(rest.pop("url", None))
         image_id = text(rest.pop("image_id", None)) or ""
         annotations = rest.pop("localizedObjectAnnotations", None)
         snake = rest.pop("localized_object_annotations", None)
@@ -84,9 +96,9 @@ class Image:
         return cls(
             image_id=image_id,
             permalink_url=page_url(
-                text(rest.pop("permalink_url", None)) or _page_of_id(image_id), url
+                address(rest.pop("permalink_url", None)) or _page_of_id(image_id), url
             ),
-            thumb_url=text(rest.pop("thumb_url", None)),
+            thumb_url=address(rest.pop("thumb_url", None)),
             url=url,
             type=text(rest.pop("type", None)),
             created_at=date(rest.pop("created_at", None)),
@@ -97,7 +109,7 @@ class Image:
             location=Location.from_json(rest.pop("exif_normalized", None)),
             objects=Annotation.all_from_json(annotations or snake),
             video_length=number(rest.pop("video_length", None)),
-            mp4_url=text(rest.pop("mp4_url", None)),
+            mp4_url=address(rest.pop("mp4_url", None)),
             star=boolean(rest.pop("star", None)),
             comments=tuple(comments) if isinstance(comments, list) else (),
             extra=rest,
@@ -162,8 +174,8 @@ class Image:
     @property
     def cosense(self) -> str:
         """The picture, to paste into Cosense (Scrapbox)."""
-        address = html.web_address(self.permalink_url or "")
-        return f"[{address.replace('[', '%5B').replace(']', '%5D')}]"
+        link = html.web_address(self.permalink_url or "")
+        return f"[{link.replace('[', '%5B').replace(']', '%5D')}]"
 
     @property
     def _preview_url(self) -> str | None:
@@ -197,7 +209,8 @@ class Image:
 
     def __repr__(self) -> str:
         where = self.permalink_url or ("locked" if self.locked else self.image_id)
-        return f"Image({where!r}{f', title={self.title!r}' if self.title else ''})"
+        title = f", title={html.shortened(self.title)!r}" if self.title else ""
+        return f"Image({where!r}{title})"
 
     def _repr_html_(self) -> str:
         if not self.permalink_url:

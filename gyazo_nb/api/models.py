@@ -1,7 +1,7 @@
 """The parts of an image, the other replies of Gyazo, and the functions that read single JSON values.
 
 Guarantees: a value of an undocumented type is read as None, and never breaks the object around it. Only
-`text`, `single_line`, `number`, `boolean` and `date` turn `Any` from JSON into types.
+`text`, `single_line`, `address`, `number`, `boolean` and `date` turn `Any` from JSON into types.
 
 Source: https://gyazo.com/api/docs/image
 """
@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from gyazo_nb import html
 
+from .operation import one_line
+
 
 def text(value: Any) -> str | None:
     """Read a text. An empty text is None."""
@@ -30,8 +32,13 @@ def text(value: Any) -> str | None:
 
 def single_line(value: Any) -> str | None:
     """Read a text as one line, without line breaks and terminal control codes."""
-    words = re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text(value) or "").strip()
-    return words or None
+    return one_line(text(value) or "") or None
+
+
+def address(value: Any) -> str | None:
+    """Read a web address. None for a text that cannot be one: too long, or with control codes."""
+    url = text(value)
+    return url if url and len(url) <= html.MAX_ADDRESS_LENGTH and one_line(url) == url else None
 
 
 def number(value: Any) -> float | None:
@@ -177,7 +184,7 @@ class User:
     def from_json(cls, data: Any) -> Self:
         """Read `{"user": {…}}`."""
         user = dict(data["user"])
-        picture = text(user.pop("profile_image", None))
+        picture = address(user.pop("profile_image", None))
         if picture and picture.startswith("//"):  # real replies contain protocol-relative URLs
             picture = f"https:{picture}"
         return cls(
@@ -203,7 +210,7 @@ class User:
 
 def _user_id(value: Any) -> str:
     """Read the id of a user. An empty id is an error, since it could match another account."""
-    if isinstance(value, str | int) and str(value):
+    if isinstance(value, str | int) and str(value) and str(value).isprintable():
         return str(value)
     raise ValueError("a user without an id")
 
@@ -224,7 +231,7 @@ class EasyUpload:
     def from_json(cls, data: Any) -> Self:
         """Read `{"get_image_url": …, "expires_at": Unix seconds}`."""
         rest = dict(data)
-        url = text(rest.pop("get_image_url"))
+        url = address(rest.pop("get_image_url"))
         if url is None or not html.web_address(url):
             raise ValueError("get_image_url is not a web address")
         seconds = number(rest.pop("expires_at", None))
@@ -237,7 +244,11 @@ class EasyUpload:
 
     def _until(self) -> str:
         # In the time zone of the user, who must open the link before.
-        return f" (until {self.expires_at.astimezone():%Y-%m-%d %H:%M})" if self.expires_at else ""
+        try:
+            until = self.expires_at and self.expires_at.astimezone()
+        except OverflowError:  # the year 10000 in that time zone
+            until = None
+        return f" (until {until:%Y-%m-%d %H:%M})" if until else ""
 
     def _repr_html_(self) -> str:
         return html.link_card(self.url, "Open this link to make the picture yours", self._until())
@@ -271,7 +282,7 @@ class Embed:
     def from_json(cls, data: Any) -> Self:
         """Read the reply to an oEmbed call."""
         rest = dict(data)
-        url = text(rest.pop("url"))
+        url = address(rest.pop("url"))
         if url is None:
             raise ValueError("an oEmbed reply without an address")
         width, height = (number(rest.pop(name, None)) for name in ("width", "height"))

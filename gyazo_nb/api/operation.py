@@ -44,6 +44,7 @@ RetrySafety = Literal["always", "if_not_processed", "never"]
 Delivery = Literal["not_sent", "unknown", "permanent"]
 
 JSON = "application/json"
+MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
 
 # RFC 9110 §9.2.2: these methods have the same effect once and several times.
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -130,7 +131,13 @@ class Reply:
         return self.status // 100 == 2  # noqa: PLR2004
 
     def json(self) -> Any:
-        """Parse the body as JSON, whatever the Content-Type. Raises `ValueError` if it is not JSON."""
+        """Parse the body as JSON, whatever the Content-Type. Raises `ValueError` if it is not JSON.
+
+        Also for a body with more objects and lists than any reply of Gyazo: each takes 30 times the memory
+        of its text.
+        """
+        if self.body.count(b"{") + self.body.count(b"[") > MAX_JSON_CONTAINERS:
+            raise ValueError("too many objects")
         return json.loads(self.body)
 
     @property
@@ -264,7 +271,7 @@ def unreadable_reply_error(request: Request, reply: Reply) -> UnreadableReplyErr
 def describe(request: Request) -> str:
     """Name a request without its query or a password: `POST upload.gyazo.com/api/upload`."""
     address = re.split(r"[?#]", request.url.partition("://")[2])[0]
-    return f"{request.method} {re.sub('^[^/]*@', '', address)}"
+    return f"{request.method} {one_line(re.sub('^[^/]*@', '', address))[:200]}"
 
 
 def server_message(request: Request, reply: Reply) -> str:
@@ -277,15 +284,23 @@ def server_message(request: Request, reply: Reply) -> str:
         body = reply.json()
     except (ValueError, RecursionError):
         text = reply.body.decode("utf-8", "replace").strip("\ufeff\r\n\t ")
-        return "" if text.startswith("<") else _one_line(request.mask(text))
+        return "" if text.startswith("<") else _short(request.mask(text))
     if not isinstance(body, dict):
         return ""
     for key in ("message", "error_description", "error"):
         if isinstance(body.get(key), str):
-            return _one_line(request.mask(body[key]))
+            return _short(request.mask(body[key]))
     return ""
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text from a server as one line that a terminal can show.
+
+    Line breaks, control codes, and marks that change the direction of writing become a blank.
+    """
     text = text.encode("utf-8", "replace").decode()  # JSON may contain half a surrogate pair
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()[:200].rstrip(" .")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\s\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
+
+
+def _short(text: str) -> str:
+    return one_line(text[:10_000])[:200].rstrip(" .")

@@ -2,26 +2,29 @@
 
 Guarantees: the last few pages are kept, and none of these is fetched twice. A count that Gyazo reports is
 used only as far as the pages confirm it: a total may be missing, too small or too large, and a page may be
-shorter than requested.
+shorter than requested. A list ends: a server that repeats a page, or sends more than 10,000 pages, causes
+an error.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
 
 from gyazo_nb.api import endpoints
 from gyazo_nb.api.image import Image, Page
 from gyazo_nb.api.operation import Operation
-from gyazo_nb.errors import NotLoggedInError
+from gyazo_nb.errors import NotLoggedInError, UnreadableReplyError
 
 if TYPE_CHECKING:
     from .connection import Connection
 
 PAGE_SIZE = 100  # images; Gyazo returns no more at once
-UNKNOWN = 10**12  # stands for an unknown number of images: more than any account has
+MAX_PAGES = 10_000
+UNKNOWN = MAX_PAGES * PAGE_SIZE + 1  # stands for an unknown number of images
 _MAX_CACHED_PAGES = 16  # twice as many as are prefetched
 
 
@@ -37,6 +40,8 @@ class PageCache:
         self._reported_total: int | None = None
         self._total_unreliable = False  # Gyazo reported less than was found
         self._seen, self._upper_bound = 0, UNKNOWN  # images, at least and at most
+        self._numbers: dict[int, int] = {}  # the number of each page, by the hash of its image ids
+        self._repeated_pages = 0  # in a row
 
     @property
     def total(self) -> int | None:
@@ -87,6 +92,12 @@ class PageCache:
     def _request(self, number: int) -> Operation[Page]:
         if self._connection.signed_in()[1] != self._token:
             raise NotLoggedInError("The signed-in account has changed: call gyazo.images() again.")
+        if number > MAX_PAGES:
+            raise UnreadableReplyError(
+                f"The list has more than {MAX_PAGES:,} pages, which is more than this package reads: read "
+                f"a part of it, such as gyazo.images()[:1000], or check the URL in the settings.",
+                status=HTTPStatus.OK,
+            )
         return endpoints.images(self._site, self._token, page=number, per_page=PAGE_SIZE)
 
     def _cached(self, number: int) -> Page | None:
@@ -97,6 +108,7 @@ class PageCache:
 
     def _store(self, number: int, page: Page) -> Page:
         with self._lock:
+            self._check_repetition(number, page)
             if number == 1:
                 self._learn_page_size(page)
             self._learn_total(number, page)
@@ -104,6 +116,22 @@ class PageCache:
             while len(self._pages) > _MAX_CACHED_PAGES:
                 self._pages.popitem(last=False)
         return page
+
+    def _check_repetition(self, number: int, page: Page) -> None:
+        """Raise an error if the server ignores the page number. Otherwise a list would not end.
+
+        One repeated page is possible: after 100 uploads during an iteration, a page contains the images of
+        the page before it. Locked images have no id.
+        """
+        ids = tuple(image.image_id for image in page)
+        is_repeated = any(ids) and self._numbers.setdefault(hash(ids), number) != number
+        self._repeated_pages = self._repeated_pages + 1 if is_repeated else 0
+        if self._repeated_pages > 1:
+            raise UnreadableReplyError(
+                "The server returned the same images on several pages, so the list cannot be read to its "
+                "end: try again later, or check the URL in the settings.",
+                status=HTTPStatus.OK,
+            )
 
     def _learn_page_size(self, first: Page) -> None:
         if 0 < first.per_page < PAGE_SIZE:
@@ -113,7 +141,7 @@ class PageCache:
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
-        if page.total is not None and not self._total_unreliable:
+        if page.total is not None and page.total < UNKNOWN and not self._total_unreliable:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.
             self._reported_total = max(page.total, self._reported_total or 0)
         if page:

@@ -14,8 +14,8 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
+import socket
 import ssl
 import threading
 import time
@@ -32,6 +32,7 @@ import httpx
 from gyazo_nb.api.retry import Timeouts
 
 from . import proxies
+from .addresses import is_public
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
 
@@ -144,8 +145,16 @@ class _NoCookies(CookieJar):
 
 # ── routes: a proxy, or direct ──────────────────────────────────────────────────────────────────────
 
+T = TypeVar("T")
 TransportT = TypeVar("TransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
-_Route = tuple[str, str, int | None, tuple[str | None, ...]]
+
+# The environment variables that decide about a connection.
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_VARIABLES = (*proxies.VARIABLES, *_CERTIFICATES)
+_Values = tuple[str | None, ...]
+_MAX_ROUTES = (
+    256  # remembered choices of a transport; a hostile server may name any number of hosts
+)
 
 # The pool has no limit, so a call never waits for a free connection.
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32)
@@ -157,16 +166,18 @@ class _Routes(Generic[TransportT]):
     def __init__(self, make: Callable[..., TransportT]) -> None:
         self._make: Callable[..., TransportT] = make
         self._lock = threading.Lock()
-        self._routes: dict[_Route, TransportT] = {}
-        self._transports: dict[proxies.ProxySetting | None, TransportT] = {}
+        self._routes: dict[tuple[str, str, int | None, _Values], TransportT] = {}
+        self._transports: dict[tuple[proxies.ProxySetting | None, _Values], TransportT] = {}
 
     def transport_for(self, url: httpx.URL) -> TransportT:
         """The transport for a URL, for the environment as it is now. Raises `ProxySettingError`."""
-        variables = tuple(map(os.environ.get, proxies.VARIABLES))
+        variables = tuple(map(os.environ.get, _VARIABLES))
         route = (url.scheme, url.host, url.port, variables)
         with self._lock:
             transport = self._routes.get(route)
             if transport is None:
+                if len(self._routes) >= _MAX_ROUTES:
+                    self._routes.clear()
                 transport = self._routes[route] = self._open(str(url))
             return transport
 
@@ -180,16 +191,15 @@ class _Routes(Generic[TransportT]):
 
     def _open(self, url: str) -> TransportT:
         setting = proxies.proxy_for(url)
-        if setting not in self._transports:
-            proxy = None if setting is None else setting.proxy()
-            self._transports[setting] = self._make(
-                verify=_ssl_context(
-                    os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-                ),
+        certificates = tuple(map(os.environ.get, _CERTIFICATES))
+        if (setting, certificates) not in self._transports:
+            context = _ssl_context(*certificates)
+            self._transports[setting, certificates] = self._make(
+                verify=context,
                 limits=_LIMITS,
-                proxy=proxy,
+                proxy=None if setting is None else setting.proxy(context),
             )
-        return self._transports[setting]
+        return self._transports[setting, certificates]
 
 
 class _GuardedTransport(httpx.HTTPTransport):
@@ -277,16 +287,36 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect, in the remaining time."""
-        seconds = _remaining(timeout, httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(host, port, seconds, local_address, socket_options)
-        if public_only.get() and not is_public(stream.get_extra_info("server_addr")[0]):
-            stream.close()
-            raise PrivateAddressError(host)
-        return _GuardedStream(stream)
+        """Connect to the first address that accepts, in the remaining time."""
+        failure: Exception = httpcore.ConnectError(f"no address for {host}")
+        for address in _addresses(host, port):
+            seconds = _remaining(timeout, httpcore.ConnectTimeout)
+            try:
+                return _GuardedStream(
+                    self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """The IP addresses of a host. The name resolution of the system has its own time limit."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(error) from error
+    addresses = [str(address[0]) for *_, address in found]
+    if not public_only.get():
+        return addresses
+    if public := [address for address in addresses if is_public(address)]:
+        return public
+    raise PrivateAddressError(host)
 
 
 class _GuardedStream(httpcore.NetworkStream):
+    """A socket, with or without TLS."""
+
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
 
@@ -295,12 +325,12 @@ class _GuardedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write in parts: httpcore would start the timeout again after each part."""
-        socket = self._stream.get_extra_info("socket")
+        sock = self._stream.get_extra_info("socket")
         rest = memoryview(buffer)
         try:
             while rest:
-                socket.settimeout(_remaining(timeout, httpcore.WriteTimeout))
-                rest = rest[socket.send(rest) :]
+                sock.settimeout(_remaining(timeout, httpcore.WriteTimeout))
+                rest = rest[sock.send(rest) :]
         except TimeoutError as error:
             raise httpcore.WriteTimeout(error) from error
         except OSError as error:
@@ -315,11 +345,75 @@ class _GuardedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
+        if self._stream.get_extra_info("ssl_object") is not None:
+            return _TLSInTLSStream(self, ssl_context, server_hostname, timeout)
         seconds = _remaining(timeout, httpcore.ConnectTimeout)
         return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+class _TLSInTLSStream(httpcore.NetworkStream):
+    """TLS through a proxy that is itself reached over TLS: `HTTPS_PROXY=https://…`.
+
+    Python's TLS sockets cannot be nested. httpcore's own class would start the timeout again after each
+    part.
+    """
+
+    def __init__(
+        self,
+        outer: _GuardedStream,
+        context: ssl.SSLContext,
+        hostname: str | None,
+        timeout: float | None,
+    ) -> None:
+        self._outer = outer
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        try:
+            self._run(self._tls.do_handshake, timeout)
+        except ssl.SSLError as error:
+            outer.close()
+            raise httpcore.ConnectError(error) from error
+        except BaseException:
+            outer.close()
+            raise
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return self._run(lambda: self._tls.read(max_bytes), timeout)
+        except ssl.SSLZeroReturnError:  # the end
+            return b""
+        except ssl.SSLError as error:
+            raise httpcore.ReadError(error) from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            self._run(lambda: self._tls.write(buffer), timeout)
+        except ssl.SSLError as error:
+            raise httpcore.WriteError(error) from error
+
+    def close(self) -> None:
+        self._outer.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._tls if info == "ssl_object" else self._outer.get_extra_info(info)
+
+    def _run(self, operation: Callable[[], T], timeout: float | None) -> T:
+        """Run a step of TLS, and move its bytes from and to the outer connection."""
+        while True:
+            try:
+                result = operation()
+            except ssl.SSLWantReadError:
+                self._outer.write(self._outgoing.read(), timeout)
+            else:
+                self._outer.write(self._outgoing.read(), timeout)
+                return result
+            if data := self._outer.read(2**16, timeout):
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
 
 
 def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
@@ -331,25 +425,6 @@ def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
     if remaining <= 0:
         raise error("the deadline of the exchange is reached")
     return remaining if timeout is None else min(timeout, remaining)
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is public: not this machine, not a private network, not reserved.
-
-    >>> is_public("10.0.0.1"), is_public("::ffff:127.0.0.1"), is_public("8.8.8.8")
-    (False, False, True)
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 # ── closing the client of an event loop ─────────────────────────────────────────────────────────────

@@ -11,30 +11,27 @@ from __future__ import annotations
 import contextlib
 import socket
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import httpx
 
 from gyazo_nb.api.operation import Request
 from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
-from gyazo_nb.settings import origin
 
 from . import failures
+from .addresses import is_public
 from .connection_pool import (
     Deadline,
     PrivateAddressError,
     SyncNetwork,
     current_deadline,
-    is_public,
     public_only,
 )
 from .log_masking import current_request
-from .proxies import proxy_for
-from .transport import ReplyBody
+from .proxies import ProxySettingError, proxy_for
+from .transport import MAX_REDIRECTS, ReplyBody
 
 USER_AGENT = "gyazo_nb (Jupyter extension for https://gyazo.com)"
-MAX_REDIRECTS = 10
 
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 
@@ -42,98 +39,122 @@ _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "gzip", "User-Age
 def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
     """Return what is at an http or https address. Raises `PictureError`."""
     deadline = Deadline(timeouts.answer)
-    request_token, deadline_token = (
-        current_request.set(Request("GET", url)),
-        current_deadline.set(deadline),
+    context = current_request.set(Request("GET", url)), current_deadline.set(deadline)
+    client = httpx.Client(
+        transport=SyncNetwork(),
+        trust_env=False,
+        headers=_HEADERS,
+        timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
     )
+    fetch = _Fetch(client, deadline, max_bytes)
     try:
-        with httpx.Client(
-            transport=SyncNetwork(),
-            trust_env=False,
-            headers=_HEADERS,
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-        ) as client:
-            return _fetch(client, url, deadline, max_bytes)
-    except PictureError as error:
-        message = str(error)
-    except failures.ReplyTooLargeError:
-        message = (
-            f"{_host(url)} sends more than {max_bytes // 2**20} MB: save the picture, and upload the "
-            f"file (or raise GYAZO_MAX_DOWNLOAD_MB)."
-        )
+        content = fetch.run(url)
     except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the address with its key
-        message = _failure(url, error, timeouts, deadline)
+        message = _message(url, fetch, error, timeouts)
+    else:
+        client.close()
+        return content
     finally:
-        current_request.reset(request_token)
-        current_deadline.reset(deadline_token)
+        current_request.reset(context[0])
+        current_deadline.reset(context[1])
+    client.close()  # not after an interrupt: see `ClientPool.discard_sync_client`
     raise PictureError(message)
 
 
-def _fetch(client: httpx.Client, url: str, deadline: Deadline, max_bytes: int) -> bytes:
-    """Fetch a file, following redirects. The address that the caller named may be private."""
-    target = url
-    for _ in range(MAX_REDIRECTS + 1):
-        is_named = origin(target) == origin(url)
-        if not is_named:
-            _check_public(target)
-        token = public_only.set(not is_named and proxy_for(target) is None)
-        try:
-            with client.stream("GET", target) as response:
-                if response.next_request is None:
-                    return _read(response, deadline, max_bytes)
-                target = str(response.next_request.url)
-        finally:
-            public_only.reset(token)
-        if not target.lower().startswith(("http://", "https://")):
-            raise PictureError(
-                f"{_host(url)} redirects to an unsupported address: check the address."
-            )
-    raise PictureError(f"{_host(url)} redirects too often: check the address.")
+class _Fetch:
+    """One download, with its redirects. `url` is the address that is being fetched."""
+
+    def __init__(self, client: httpx.Client, deadline: Deadline, max_bytes: int) -> None:
+        self.url = httpx.URL()
+        self.max_bytes = max_bytes
+        self.deadline = deadline
+        self._client = client
+
+    def run(self, address: str) -> bytes:
+        """Fetch a file, following redirects. The address that the caller named may be private."""
+        self.url = named = httpx.URL(address)
+        for _ in range(MAX_REDIRECTS + 1):
+            is_private_allowed = _origin(self.url) == _origin(named)
+            if not is_private_allowed:
+                _check_public(self.url)
+            is_direct = proxy_for(str(self.url)) is None
+            token = public_only.set(is_direct and not is_private_allowed)
+            try:
+                with self._client.stream("GET", self.url) as response:
+                    if response.next_request is None:
+                        return self._read(response)
+                    self.url = response.next_request.url
+            finally:
+                public_only.reset(token)
+            if self.url.scheme not in {"http", "https"}:
+                break
+        raise httpx.TooManyRedirects("")
+
+    def _read(self, response: httpx.Response) -> bytes:
+        if not response.is_success:
+            raise PictureError(_status_message(self.url, response.status_code))
+        body = ReplyBody(response.headers, self.max_bytes)
+        for chunk in response.iter_raw():
+            self.deadline.extend(body.add(chunk))
+        return body.content()
 
 
-def _read(response: httpx.Response, deadline: Deadline, max_bytes: int) -> bytes:
-    host, status = response.url.host, response.status_code
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise PictureError(
-            f"{host} returned {status}: it gives this picture to browsers only. Save the picture, and "
-            f"upload the file."
-        )
-    if not response.is_success:
-        raise PictureError(
-            f"{host} returned {status} instead of a picture: open the address in a browser to see why."
-        )
-    body = ReplyBody(response.headers, max_bytes)
-    for chunk in response.iter_raw():
-        deadline.extend(len(chunk))
-        body.add(chunk)
-    return body.content()
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
-def _check_public(url: str) -> None:
+def _check_public(url: httpx.URL) -> None:
     """Refuse a redirect to a private address before a proxy is asked for it.
 
-    Without a proxy the socket checks again which address it reached, see `connection_pool.public_only`.
+    Without a proxy the socket checks again which address it reaches, see `connection_pool.public_only`.
     """
-    host = urlsplit(url).hostname or ""
     addresses: list[str] = []
-    with contextlib.suppress(
-        OSError, UnicodeError
-    ):  # the proxy may know a name that is unknown here
-        addresses = [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
+    # The proxy may know a name that is unknown here.
+    with contextlib.suppress(OSError, UnicodeError):
+        addresses = [str(info[4][0]) for info in socket.getaddrinfo(url.host, None)]
     if not all(is_public(address) for address in addresses):
-        raise PrivateAddressError(host)
+        raise PrivateAddressError(url.host)
 
 
-def _failure(url: str, error: Exception, timeouts: Timeouts, deadline: Deadline) -> str:
+def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> str:
+    """One sentence for the user. It names the host that failed, and the one that redirected to it."""
+    if isinstance(error, PictureError):
+        return str(error)
+    named = _host(url)
+    if isinstance(error, failures.ReplyTooLargeError):
+        return (
+            f"{named} sends more than {fetch.max_bytes // 2**20} MB: save the picture, and upload the "
+            f"file (or raise GYAZO_MAX_DOWNLOAD_MB)."
+        )
     if failures.has_cause(error, PrivateAddressError):
         return (
-            f"{_host(url)} redirects to a private address, which is not fetched: give that address "
-            f"itself, or save the picture and upload the file."
+            f"{named} redirects to a private address, which is not fetched: give that address itself, or "
+            f"save the picture and upload the file."
         )
-    shown = Request("GET", f"https://{_host(url)}")  # without the path, which may contain a key
-    reason = failures.to_no_reply(shown, error, timeouts, deadline).error
-    return f"The picture could not be fetched from {_host(url)}. {reason}"
+    failed = fetch.url.copy_with(path="/", query=None, fragment=None) if fetch.url.host else None
+    shown = Request("GET", f"https://{named}" if failed is None else str(failed).rstrip("/"))
+    reason = failures.to_no_reply(shown, error, timeouts, fetch.deadline).error
+    return f"The picture could not be fetched from {named}. {reason}"
+
+
+def _status_message(url: httpx.URL, status: int) -> str:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return (
+            f"{url.host} returned {status}: it gives this picture to browsers only. Save the picture, and "
+            f"upload the file."
+        )
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        with contextlib.suppress(ProxySettingError):
+            if (setting := proxy_for(str(url))) is not None:
+                return (
+                    f"{url.host} could not be reached: the proxy in {setting.variable} refused the "
+                    f"connection ({status}): write http://user:password@host:port into the variable."
+                )
+    return f"{url.host} returned {status} instead of a picture: open the address in a browser to see why."
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).hostname or "this address"
+    try:
+        return httpx.URL(url).host or "this address"
+    except (httpx.InvalidURL, UnicodeError):
+        return "this address"

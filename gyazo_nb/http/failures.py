@@ -17,7 +17,7 @@ from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import ConnectionFailedError
 
 from .connection_pool import Deadline
-from .proxies import ProxySettingError, proxy_for
+from .proxies import ProxySetting, ProxySettingError, proxy_for
 
 MAX_JSON_BYTES = 2**23  # of a reply in JSON; a page of 100 images has a few hundred thousand
 
@@ -31,6 +31,7 @@ class ReplyEncodingError(Exception):
 
 
 _CHECK_PROXY = "check the variable, or add the host to NO_PROXY"
+_CHECK_URL = "check the URL in the settings, and whether a proxy is in the way"
 
 # The delivery of the request, what happened, and what to do.
 _Explanation = tuple[Delivery, str, str]
@@ -50,7 +51,7 @@ _FIXED: tuple[tuple[_Kinds, _Explanation], ...] = (
         (
             "permanent",
             "sent a reply that cannot be decompressed",
-            "check the URL in the settings, and whether a proxy is in the way",
+            _CHECK_URL,
         ),
     ),
     (
@@ -101,24 +102,37 @@ def _explain(
     if isinstance(error, httpx.LocalProtocolError | UnicodeError):
         return _unsendable(request, error)
     if isinstance(error, httpx.HTTPError):
-        what = f"closed the connection early ({type(error).__name__})"
-        return "unknown", what, "try again"
-    return _setup_error(error)
+        return _broken_reply(request, error)
+    return _setup_error(request, error)
 
 
 def _timeout(
     request: Request, error: Exception, timeouts: Timeouts, deadline: Deadline
 ) -> _Explanation:
+    # A TimeoutError is from `asyncio.timeout`: the deadline of an async exchange.
+    is_late = deadline.remaining <= 0 or not isinstance(error, httpx.TimeoutException)
     if isinstance(error, httpx.ConnectTimeout):
-        what = f"did not accept a connection within {timeouts.connect:g} seconds"
-        if (variable := _proxy_variable(request)) is not None:
-            return "not_sent", f"could not be reached: the proxy in {variable} {what}", _CHECK_PROXY
+        seconds = timeouts.answer if is_late else timeouts.connect
+        what = f"did not accept a connection within {seconds:g} seconds"
+        if (setting := _proxy(request)) is not None:
+            what = f"could not be reached: the proxy in {setting.variable} {what}"
+            return "not_sent", what, _CHECK_PROXY
         return "not_sent", what, "check your network and the URL in the settings"
-    advice = "try again, or check your network"
-    if deadline.remaining <= 0:
-        return "unknown", f"did not finish its reply within {timeouts.answer:g} seconds", advice
-    seconds = timeouts.write if isinstance(error, httpx.WriteTimeout) else timeouts.read
-    return "unknown", f"did not reply within {seconds:g} seconds", advice
+    if is_late:
+        what = f"did not finish its reply within {timeouts.answer:g} seconds"
+    else:
+        seconds = timeouts.write if isinstance(error, httpx.WriteTimeout) else timeouts.read
+        what = f"did not reply within {seconds:g} seconds"
+    return "unknown", what, f"try again, or check {_network(request)}"
+
+
+def _broken_reply(request: Request, error: httpx.HTTPError) -> _Explanation:
+    kind = type(error).__name__
+    is_closed = re.search("disconnected|closed", str(error))
+    if isinstance(error, httpx.RemoteProtocolError) and not is_closed:
+        return "unknown", f"sent a reply that is not HTTP ({kind})", _CHECK_URL
+    advice = f", or check {_network(request)}" if _proxy(request) else ""
+    return "unknown", f"closed the connection early ({kind})", f"try again{advice}"
 
 
 def _connect_error(request: Request, error: Exception) -> _Explanation:
@@ -127,22 +141,31 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
         return "permanent", what, "correct the variable, or unset it"
     cause = _root_cause(error)
     if isinstance(cause, ssl.SSLError):
-        return _tls_error(cause)
-    variable = _proxy_variable(request)
-    if isinstance(error, httpx.ProxyError):
-        what = f"could not be reached: the proxy in {variable} refused the connection"
-        return "not_sent", f"{what} ({_proxy_status(error)})", _CHECK_PROXY
-    if variable is not None:
-        what = f"could not be reached: the proxy in {variable} is not reachable"
-        return "not_sent", f"{what} ({_system_message(cause)})", _CHECK_PROXY
-    what = f"could not be reached ({_system_message(cause)})"
-    return "not_sent", what, "check your network and the URL in the settings"
+        return _tls_error(request, cause)
+    setting = _proxy(request)
+    if setting is None:
+        what = f"could not be reached ({_system_message(cause)})"
+        return "not_sent", what, "check your network and the URL in the settings"
+    what = f"could not be reached: the proxy in {setting.variable}"
+    if not isinstance(error, httpx.ProxyError):
+        return "not_sent", f"{what} is not reachable ({_system_message(cause)})", _CHECK_PROXY
+    reason = _proxy_reason(error)
+    what = f"{what} refused the connection ({reason})"
+    if reason.startswith("407") or "username" in reason.lower():
+        return "not_sent", what, "write http://user:password@host:port into the variable"
+    return "not_sent", what, _CHECK_PROXY
 
 
-def _tls_error(cause: ssl.SSLError) -> _Explanation:
+def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     what = f"could not be reached: the TLS connection failed ({_system_message(cause)})"
+    setting = _proxy(request)
     if not isinstance(cause, ssl.SSLCertVerificationError):
+        if setting is not None and setting.url.startswith("https:"):
+            advice = f"write http:// into {setting.variable}, unless this proxy accepts TLS"
+            return "permanent", what, advice
         return "permanent", what, "check that the URL in the settings is one for https"
+    if (variable := _certificate_variable()) is not None:
+        return "permanent", what, f"check the certificates in {variable}, or unset it"
     advice = (
         "check the URL in the settings; if your network uses a certificate authority of its own, set "
         "SSL_CERT_FILE to the file with its certificates"
@@ -150,31 +173,46 @@ def _tls_error(cause: ssl.SSLError) -> _Explanation:
     return "permanent", what, advice
 
 
-def _proxy_variable(request: Request) -> str | None:
-    """The variable that sets the proxy of a request; None for a direct connection."""
+def _proxy(request: Request) -> ProxySetting | None:
+    """The proxy of a request; None for a direct connection."""
     try:
-        setting = proxy_for(request.url)
-    except ProxySettingError as error:
-        return error.variable
-    return None if setting is None else setting.variable
+        return proxy_for(request.url)
+    except (ProxySettingError, ValueError):
+        return None
 
 
-def _proxy_status(error: httpx.ProxyError) -> str:
-    """The status with which a proxy refused: `407 Proxy Authentication Required`."""
+def _network(request: Request) -> str:
+    setting = _proxy(request)
+    return "your network" if setting is None else f"the proxy in {setting.variable}"
+
+
+def _proxy_reason(error: httpx.ProxyError) -> str:
+    """Why a proxy refused: `407 Proxy Authentication Required`, or the reason of a SOCKS proxy."""
     text = str(error)
-    return text[:60] if re.fullmatch(r"\d{3} [\w ]*", text) else "no reply"
+    known = (
+        r"\d{3}( [\w -]+)?|(Proxy Server could not connect|Requested|Invalid username)[\w :,./-]*"
+    )
+    return text[:80].strip() if re.fullmatch(known, text, re.ASCII) else text[:3]
 
 
-def _setup_error(error: Exception) -> _Explanation:
-    """A file that cannot be read: the picture, or the certificates to trust."""
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        if path := os.environ.get(variable):
-            what = f"was not sent: the certificates in {variable} cannot be read"
-            if not os.access(path, os.R_OK) or isinstance(error, ssl.SSLError):
-                return "permanent", what, "correct the variable, or unset it"
+def _certificate_variable() -> str | None:
+    """The variable that names the certificates to trust. httpx ignores the second if the first is set."""
+    return next(filter(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")), None)
+
+
+def _setup_error(request: Request, error: Exception) -> _Explanation:
+    """An error without a class of httpx: a file that cannot be read, or a proxy that is not one."""
     if isinstance(error, OSError) and error.filename is not None:
         what = f"was not sent: {error.filename!r} cannot be read ({error.strerror})"
         return "permanent", what, "check the file"
+    variable = _certificate_variable()
+    if isinstance(error, OSError) and variable is not None:  # also an SSLError
+        what = f"was not sent: the certificates in {variable} cannot be read"
+        return "permanent", what, "correct the variable, or unset it"
+    setting = _proxy(request)
+    if setting is not None and setting.url.startswith("socks"):  # from socksio
+        what = f"could not be reached: the proxy in {setting.variable} is not a SOCKS proxy"
+        return "not_sent", what, _CHECK_PROXY
     what = f"was not sent: the connection could not be set up ({type(error).__name__})"
     return "permanent", what, "check the URL in the settings"
 

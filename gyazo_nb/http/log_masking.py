@@ -15,7 +15,13 @@ from gyazo_nb.api.operation import Request
 # The request that this thread or task is sending.
 current_request: ContextVar[Request | None] = ContextVar("current_request", default=None)
 
-_ADDRESS = re.compile(r"(https?://)(?:[^\s/\"'?#]*@)?([^\s\"'?#]*)[^\s\"']*")
+# Path and query end at a blank: they may contain quotes.
+_ADDRESS = re.compile(r"(https?://)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S*)?")
+# The address of a redirect may contain anything, also blanks.
+_LOCATION = re.compile(
+    r"""(b'location', )b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.IGNORECASE
+)
+_PROXY_PASSWORD = re.compile(r"\bauth=\(.*\)")  # of a SOCKS proxy
 
 
 class HttpLogFilter(logging.Filter):
@@ -28,6 +34,7 @@ class HttpLogFilter(logging.Filter):
         """Let every record pass, without the secrets."""
         if (request := current_request.get()) is not None:
             text = request.mask(record.getMessage())
+            text = _PROXY_PASSWORD.sub("auth=***", _LOCATION.sub(r"\1***", text))
             record.msg, record.args = _ADDRESS.sub(r"\1\2", text), ()
         return True
 
@@ -39,5 +46,6 @@ for _name in (
     "httpcore.http11",
     "httpcore.http2",
     "httpcore.proxy",
+    "httpcore.socks",
 ):
     logging.getLogger(_name).addFilter(HttpLogFilter())

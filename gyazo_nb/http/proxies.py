@@ -9,18 +9,21 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import ssl
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 import httpx
 
+from .addresses import is_local, parse
+
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 # The variables that `proxy_for` reads.
-VARIABLES = tuple(
-    name
-    for scheme in ("http", "https", "all", "no")
-    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+VARIABLES = (
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
+    *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "ALL", "NO")),
+    "REQUEST_METHOD",  # a CGI script: there, a client of the server can set HTTP_PROXY
 )
 
 
@@ -34,14 +37,16 @@ class ProxySettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProxySetting:
-    """The address of a proxy, which may contain a password, and the variable that sets it."""
+    """The address of a proxy, its user and password, and the variable that sets it."""
 
     url: str = field(repr=False)
+    auth: tuple[str, str] | None = field(repr=False)
     variable: str
 
-    def proxy(self) -> httpx.Proxy:
-        """The proxy as httpx takes it."""
-        return httpx.Proxy(self.url)
+    def proxy(self, context: ssl.SSLContext | None = None) -> httpx.Proxy:
+        """The proxy as httpx takes it. `context` is for a proxy that is reached over TLS."""
+        is_tls = self.url.startswith("https:")
+        return httpx.Proxy(self.url, auth=self.auth, ssl_context=context if is_tls else None)
 
 
 def proxy_for(url: str) -> ProxySetting | None:
@@ -58,15 +63,6 @@ def proxy_for(url: str) -> ProxySetting | None:
     return None
 
 
-def is_local(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    host = host.strip("[]").rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    address = _address(host)
-    return address is not None and address.is_loopback
-
-
 def bypasses_proxy(host: str, port: int, no_proxy: str) -> bool:
     """Whether `NO_PROXY` lists a host: by name, suffix, address, network, with or without a port.
 
@@ -74,8 +70,8 @@ def bypasses_proxy(host: str, port: int, no_proxy: str) -> bool:
     True
     """
     host = host.strip("[]").rstrip(".").lower()
-    for entry in re.split(r"[\s,]+", no_proxy.lower()):
-        name = entry.partition("://")[2] or entry
+    for entry in re.split(r"[\s,;]+", no_proxy.lower()):
+        name = (entry.partition("://")[2] or entry).rstrip("/")
         if name == "*" or (name and _matches(host, port, name)):
             return True
     return False
@@ -91,7 +87,7 @@ def _matches(host: str, port: int, entry: str) -> bool:
         name, wanted_port = entry, None
     if wanted_port and wanted_port != str(port):
         return False
-    address = _address(host)
+    address = parse(host)
     try:
         network = ipaddress.ip_network(name, strict=False)
     except ValueError:
@@ -101,21 +97,25 @@ def _matches(host: str, port: int, entry: str) -> bool:
 
 
 def _setting(value: str, variable: str) -> ProxySetting:
-    url = value.strip() if "://" in value else f"http://{value.strip()}"
-    scheme, _, rest = url.partition("://")
-    scheme = scheme.lower()
+    value = value.strip()
+    scheme, separator, rest = value.partition("://")
+    scheme = scheme.lower() if separator else "http"
     if scheme == "socks":  # what GNOME writes; it means SOCKS 5
         scheme = "socks5"
     if scheme not in _SCHEMES:
         raise ProxySettingError(
             variable, "names a kind of proxy that is not supported (use http, https or socks5)"
         )
-    setting = ProxySetting(f"{scheme}://{rest}", variable)
+    # A password may contain any character, also @: the last one ends it.
+    userinfo, has_user, address = (rest if separator else value).rpartition("@")
+    user, _, password = userinfo.partition(":")
+    auth = (unquote(user), unquote(password)) if has_user else None
+    setting = ProxySetting(f"{scheme}://{address}", auth, variable)
     try:
-        has_host = bool(setting.proxy().url.host)
+        is_usable = bool(setting.proxy().url.host) and setting.proxy().url.port != 0
     except (httpx.InvalidURL, ValueError, TypeError):
-        has_host = False
-    if not has_host:
+        is_usable = False
+    if not is_usable:
         raise ProxySettingError(variable, "is not the address of a proxy")
     return setting
 
@@ -126,11 +126,3 @@ def _variable(name: str) -> str:
         if os.environ.get(spelling):
             return spelling
     return "the system's proxy settings"
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

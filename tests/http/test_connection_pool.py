@@ -238,9 +238,8 @@ server = serve(Sandbox())
 gyazo = Gyazo(server.sandbox.new_token(), api_url=server.url)
 gyazo.me()
 clients = gyazo._connection.transport._clients
-clients._client._mounts.clear()
-for transport in (clients._client._transport,):
-    transport._pool._optional_thread_lock._lock.acquire()
+(transport,) = clients._client._transport._routes._transports.values()
+transport._pool._optional_thread_lock._lock.acquire()
 clients.discard_sync_client()
 gyazo.me()
 server.close()
