@@ -2,36 +2,109 @@
 
 Guarantees:
 
-- Any text yields a code or a `PasteError`, never another exception.
-- A `state` in the text must be the `state` of this sign-in. A whole address must have one.
-- A code may have any length and any printable character, as RFC 6749 §4.1.2 allows. Only a text that
-  is plainly something else is refused.
+- Any text yields a code or a `PasteError`, never another exception. The time is proportional to the length.
+- Only a redirect of this sign-in, or a bare code, yields a code. A text with any sign of an address (such
+  as `://`, `code=` or a port) is read as an address, and never as a bare code. The text is read once: after
+  a refusal, no other part of it is tried.
+- An address must have the scheme, user, host, port and path of the redirect URI, and the `state` of this
+  sign-in. A `state` must match wherever there is one.
+- A blank or a line break cannot hide an address, because these checks ignore both.
+
+How a text is read:
+
+1. Invisible characters, quotes around the text, and the `>` of a quoted mail are removed. HTML entities,
+   the quoted-printable encoding of mails, and percent-encoding of the whole address are undone.
+2. Blanks and line breaks inside an address are removed, because an address has none. There is one
+   exception: a blank inside the code is an error, because it may stand for another character.
+3. Text before and after one address is allowed. A blank or a line break in front of the scheme, and after
+   the `state`, is the border of the address. Two texts have no certain border, and are errors: a word or
+   more after a code that comes last, and an address with one single word behind it.
+4. An address without its scheme, `code=…` and `code=…&state=…` must begin the text.
+5. A bare code is one word of the characters that RFC 9110 (§11.2) names token68. Line breaks inside it are
+   removed. A code with other characters is read from an address only.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote, unquote, unquote_plus, urlsplit
 
 from gyazo_nb.errors import DeniedError, PasteError
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import origin
+from gyazo_nb.settings import Site
 
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
 
-# Invisible characters that are copied together with a text.
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
-_QUOTES = "\"'`<>«»‘’“”„‹›「」"  # noqa: RUF001 -- these are the characters meant
-# With the blanks around it, and with the quote mark of a mail.
-_LINE_BREAK = re.compile(r"[ \t]*+[\r\n\v\f\x85\u2028\u2029]+(?:> ?)?[ \t]*+")
-_URL_START = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*+://")
-_PARAMETER = re.compile(r"(?:^|[?&#\s])(?:code|error|state)=")
-_LABEL = re.compile(r"^(?:authorization )?code\s*:\s*", re.IGNORECASE)
+# Characters without a width that are copied together with a text: those that Unicode calls
+# Default_Ignorable_Code_Point.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+_CONTROL = re.compile(r"[^\s\x20-\x7e\xa0-\U0010ffff]")
+_QUOTES = "\"'`<>«»‹›‘’‚‛“”„‟′″「」『』｢｣〈〉《》【】〝〞〟＂＇❛❜❝❞"  # noqa: RUF001 -- these are the characters meant
+_LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_MAIL_QUOTE = re.compile(r"\n>[> \n]*")
+_HTML_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
+_SOFT_LINE_BREAK = re.compile(r"=\n")  # of quoted-printable
+_QUOTED_PRINTABLE = re.compile(r"=([2-7][0-9A-Fa-f])")
+_BROKEN_QUOTED_PRINTABLE = re.compile(r"=(?:[ \n]3[ \n]?|3[ \n])D")
+
+# A value may end with =, as in Base64. With = or ? inside, two texts were joined.
+_PARAMETER_VALUE = re.compile(r"[^=?]*=*")
+
+# The following patterns are for texts without blanks and line breaks.
+_ADDRESS_SIGN = re.compile(
+    r"://|www\.|:[0-9]+[/?#]|(?:code|state|error)=|[?&#][\w.\[\]%-]+=", re.IGNORECASE | re.ASCII
+)
+_RESULT = re.compile(r"(?:code|state|error)=", re.IGNORECASE)
+_ISSUER = re.compile(r"(?:^|[?&#])iss=https?://", re.IGNORECASE)  # RFC 9207
+_AUTHORIZE_LINK = re.compile(r"/oauth/authorize(?:[?#]|$)|[?&]response_type=")
+_PART_OF_A_WORD = re.compile(r"[\w+.~?#&:-]$", re.ASCII)
+_PART_OF_AN_ADDRESS = re.compile(r"[/@=\\%]$")
+_PREFIX = re.compile(r"(?:view-source|url):$", re.IGNORECASE)
+_PARAMETER_NAME = re.compile(r"(?:[\w.~\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+_GYAZO = Site().auth_url
+_MAY_CONTINUE_STATE = re.compile(r"[ \n][\w-]+", re.ASCII)  # one word, and no other text
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_HOST_AND_PATH = re.compile(r"www\.|(?:localhost|[\w-]++(?:\.[\w-]++)++)/", re.IGNORECASE)
+_PORT_AND_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::[0-9]*)?")
+
+# RFC 3986 §2. A text may continue after the address with any other character.
+_URL_CHARACTERS = r"-A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%"
+_URL_TEXT = re.compile(rf"[{_URL_CHARACTERS} \n]*")
+_PUNCTUATION = ".,;:!?)]*'"  # the end of a sentence, or of a Markdown link
+
+_LABEL = re.compile(r"(?:authorization[ \n])?code(?: ?:[ \n]?|\n)", re.IGNORECASE)
 
 _NO_CODE = (
     "The pasted text contains no code: paste the whole address that your browser shows after you "
     "allow the access, or only the part after code=."
+)
+_BLANK_IN_CODE = (
+    "The pasted code has a blank inside, so a part of it may be missing: copy it again in one piece, or "
+    "paste the whole address that your browser shows."
+)
+_TEXT_AFTER_CODE = (
+    "Other text follows the code, so its end is not certain: paste only the address that your browser "
+    "shows, without the text around it."
+)
+_TEXT_AFTER_ADDRESS = (
+    "Another word follows the address, so its end is not certain: paste only the address that your "
+    "browser shows."
+)
+_MORE_THAN_ONE_ADDRESS = (
+    "The pasted text contains more than one address, or an address in pieces: paste only the last one, "
+    "without the text around it."
+)
+_DAMAGED = (
+    "The pasted address is damaged: copy the whole address from the address bar of your browser again, "
+    "and paste only that."
 )
 
 
@@ -43,11 +116,41 @@ class Pasted:
     state_checked: bool
 
 
+class _Place(NamedTuple):
+    """An address, without its query, at which a sign-in may end."""
+
+    url: str
+    has_state: bool
+
+    @property
+    def prefix(self) -> str:
+        """The scheme, and // if the address has a host. The scheme of an app may have none."""
+        scheme, _, rest = self.url.partition(":")
+        return f"{scheme}://" if rest.startswith("//") else f"{scheme}:"
+
+
+class _Address(NamedTuple):
+    """An address in a text. `query` is the text from its ? or # to the end of the whole text."""
+
+    place: _Place | None  # None: the text is only a query
+    query: str
+    begins_text: bool
+
+
+class _Parameter(NamedTuple):
+    """A parameter of a query. Its value still has the blanks and line breaks, and is encoded."""
+
+    name: str
+    value: str
+    is_last: bool
+
+
 def read(
     pasted: Secret,
     *,
     redirect_uri: str,
     state: Secret,
+    auth_url: str = _GYAZO,
     not_codes: tuple[Secret, ...] = (),
     secrets: tuple[Secret, ...] = (),
 ) -> Pasted:
@@ -59,12 +162,13 @@ def read(
     Accepts the bare code, the whole address, `code=…` and `?code=…`. Quotes, angle brackets, white space,
     invisible characters, line breaks and a fragment are allowed. A text that equals one of `not_codes`,
     or contains one of `secrets` (the client secret, a token), is refused. Raises `PasteError` with the
-    next step.
+    next step. `auth_url` is the site whose page shows the code if the redirect URI is a URN.
     """
+    places = _places(redirect_uri, auth_url)
     try:
-        return _read_text(pasted.reveal(), redirect_uri, state, not_codes, secrets)
-    except PasteError as error:
-        refusal = error.with_traceback(None)  # the frames hold the pasted text
+        return _read_text(pasted.reveal(), places, state, not_codes, secrets)
+    except BaseException as error:  # noqa: BLE001 -- also an interrupt: the frames hold the pasted text
+        refusal = error.with_traceback(None)
     refusal.__context__ = None
     raise refusal
 
@@ -81,21 +185,71 @@ def is_redirect_of(address: Secret, state: Secret) -> bool:
     )
 
 
+def _places(redirect_uri: str, auth_url: str) -> tuple[_Place, ...]:
+    """The addresses at which the sign-in may end: the redirect URI, or the page that shows the code."""
+    redirect = _Place(redirect_uri.partition("?")[0], has_state=True)
+    if not redirect_uri.startswith("urn:"):
+        return (redirect,)
+    sites = ["https://gyazo.com"] if auth_url == _GYAZO else []
+    # Gyazo drops the state here, because no client receives this redirect.
+    pages = [_Place(f"{site}/oauth/authorize/native", False) for site in (*sites, auth_url)]
+    return (*pages, redirect)
+
+
 def _read_text(
     text: str,
-    redirect_uri: str,
+    places: tuple[_Place, ...],
     state: Secret,
     not_codes: tuple[Secret, ...],
     secrets: tuple[Secret, ...],
 ) -> Pasted:
-    if len(text) > MAX_PASTE_CHARACTERS:
+    if len(text) > MAX_PASTE_CHARACTERS or _CONTROL.search(text):
         raise PasteError(_NO_CODE)
-    text = _INVISIBLE.sub("", text).replace("\u00a0", " ").replace("\u3000", " ")
-    text = text.strip().strip(_QUOTES).strip()
+    text = _without_decoration(text)
     if not text:
         raise PasteError(
             "The pasted text is empty: paste the whole address that your browser shows."
         )
+    _check_not_secret(text, not_codes, secrets)
+    _check_not_secret(_joined(text), not_codes, secrets)
+    try:
+        text = _decoded(text, state)
+        if _contains_address(_joined(text), places):
+            found = _read_address(text, places, state)
+        else:
+            found = Pasted(_bare_code(_LABEL.sub("", text, count=1)), state_checked=False)
+    except ValueError:  # from urlsplit or unquote
+        raise PasteError(_NO_CODE) from None
+    _check_not_secret(found.code.reveal(), not_codes, secrets)
+    return found
+
+
+# --- Decoration ---------------------------------------------------------------------------------------
+
+
+def _without_decoration(text: str) -> str:
+    """Remove invisible characters and quotes. Each gap becomes one line break, or one blank."""
+    text = re.sub(r"\s+", _gap, _INVISIBLE.sub("", text))
+    return _MAIL_QUOTE.sub("\n", text).strip(_QUOTES + " \n")
+
+
+def _gap(match: re.Match[str]) -> str:
+    return "\n" if _LINE_BREAK.search(match[0]) else " "
+
+
+def _joined(text: str) -> str:
+    """Remove the blanks and line breaks. Wherever a text is wrapped, the result is the same."""
+    return text.replace(" ", "").replace("\n", "")
+
+
+def _spaced(text: str) -> str:
+    """A pattern that matches a text with blanks or line breaks inside."""
+    return "[ \n]?".join(map(re.escape, text))
+
+
+def _check_not_secret(
+    text: str, not_codes: tuple[Secret, ...], secrets: tuple[Secret, ...]
+) -> None:
     if any(other and Secret(text) == other for other in not_codes) or any(
         secret and secret.reveal() in text for secret in secrets
     ):
@@ -103,135 +257,252 @@ def _read_text(
             "This is your client id, client secret or access token, not the code. It was not sent. "
             "Paste the address that your browser shows after you allow the access."
         )
-    try:
-        if _contains_address(text, redirect_uri):
-            return _read_address(text, redirect_uri, state)
-        text = _LABEL.sub("", unquote(_LINE_BREAK.sub("", text), errors="strict"))
-        if _contains_address(text, redirect_uri):  # the whole address was percent-encoded
-            return _read_address(text, redirect_uri, state)
-        return Pasted(_checked_code(text), state_checked=False)
-    except ValueError:  # from urlsplit, parse_qs or unquote
-        raise PasteError(_NO_CODE) from None
 
 
-def _contains_address(text: str, redirect_uri: str) -> bool:
-    """Whether a text contains an address, or a parameter of one. Otherwise it may be a bare code."""
-    scheme = f"{urlsplit(redirect_uri).scheme}:"
-    return bool(
-        _URL_START.search(text) or _PARAMETER.search(text) or text.lower().startswith(scheme)
+def _decoded(text: str, state: Secret) -> str:
+    """Undo the encoding of HTML, of mails, and of an address that is a part of another one."""
+    text = _without_decoration(_HTML_ENTITY.sub(lambda entity: unescape(entity[0]), text))
+    joined = _joined(text)
+    # Only the state proves this encoding: a value may also begin with 3D.
+    if f"state=3D{state.reveal()}" in _SOFT_LINE_BREAK.sub("", text).replace("\n", ""):
+        if _BROKEN_QUOTED_PRINTABLE.search(text):
+            raise PasteError(_DAMAGED)
+        text = _SOFT_LINE_BREAK.sub("", text)
+        return _QUOTED_PRINTABLE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    if not _ADDRESS_SIGN.search(joined) and _ADDRESS_SIGN.search(unquote(joined, errors="strict")):
+        spaced_escape = r"%[ \n]?([0-9A-Fa-f])[ \n]?([0-9A-Fa-f])"
+        text = unquote(re.sub(spaced_escape, r"%\1\2", text), errors="strict")
+        return _without_decoration(text)
+    return text
+
+
+# --- A bare code --------------------------------------------------------------------------------------
+
+
+def _contains_address(joined: str, places: tuple[_Place, ...]) -> bool:
+    """Whether a text has any sign of an address. Otherwise it may be a bare code."""
+    return bool(_ADDRESS_SIGN.search(joined)) or joined.lower().startswith(
+        tuple(place.prefix.lower() for place in places)
     )
 
 
-def _read_address(text: str, redirect_uri: str, state: Secret) -> Pasted:
-    """Read a text that contains an address: first with its lines joined, then line by line."""
-    joined = _LINE_BREAK.sub("", text).replace("&amp;", "&")
-    try:
-        return _read_words(joined.split(), redirect_uri, state)
-    except DeniedError:
-        raise
-    except PasteError:
-        lines = [line for line in _LINE_BREAK.split(text.replace("&amp;", "&")) if line]
-        # One line may be the whole address, and the others text around it.
-        for line in lines if len(lines) > 1 else ():
-            try:
-                return _read_words(line.split(), redirect_uri, state)
-            except PasteError:
-                continue
-        raise
+def _bare_code(text: str) -> Secret:
+    """Read a text that is only a code, and may be percent-encoded."""
+    code = unquote(_joined(text), errors="strict")
+    if not _TOKEN68.fullmatch(code) or _HOST_AND_PATH.match(code):
+        raise PasteError(_NO_CODE)
+    if " " in text:
+        raise PasteError(_BLANK_IN_CODE)
+    if code.endswith("."):
+        raise PasteError(_TEXT_AFTER_CODE)
+    return Secret(code)
 
 
-def _read_words(words: list[str], redirect_uri: str, state: Secret) -> Pasted:
-    """Find the word that is the address, and read it. An address contains no blanks."""
-    words = [word.strip(_QUOTES + ",;") for word in words]
-    found = [word for word in words if _PARAMETER.search(word)]
-    if len(found) > 1 or (found and found[0].count(redirect_uri) > 1):
-        raise PasteError("The pasted text contains more than one address: paste only the last one.")
-    word = found[0] if found else next((w for w in words if _contains_address(w, redirect_uri)), "")
-    address = _complete(word, redirect_uri)
-    try:
-        return _read_parts(urlsplit(address), redirect_uri, state)
-    except PasteError:
-        shorter = address.rstrip(").,;]>")  # the end of a sentence, or of a Markdown link
-        if shorter == address:
-            raise
-        return _read_parts(urlsplit(shorter), redirect_uri, state)
+# --- An address, or a part of one ---------------------------------------------------------------------
 
 
-def _complete(word: str, redirect_uri: str) -> str:
-    """Turn a word into a whole address, or into a query if it has no address."""
-    scheme = urlsplit(redirect_uri).scheme
-    before, query, _ = word.partition("?")
-    start = _URL_START.search(before)
-    if start:
-        return word[start.start() :]
-    if word.lower().startswith(f"{scheme}:"):
-        return word  # the scheme of an app may have no //
-    if query and before:
-        return f"{scheme}://{word}"  # a browser may hide the scheme when a part is copied
-    word = word.lstrip("?#&")
-    # Without a name in front, it is the text after "code=", with further parameters.
-    return f"?{word}" if re.match(r"[a-z_]+=", word) else f"?code={word}"
-
-
-def _read_parts(parts: SplitResult, redirect_uri: str, state: Secret) -> Pasted:
-    """Check an address, or a query without an address, and return its code."""
-    values = _parameters(parts)
-    _check_not_authorize_link(parts, values)
-    is_address = bool(parts.scheme) and not _is_code_page(parts, redirect_uri)
-    if is_address:
-        _check_redirect_uri(parts, redirect_uri)
-    state_checked = _check_state(values, state)
-    if "error" in values:
-        raise _authorization_error(values["error"][0])
-    code = _only_code(values)
-    if is_address and not state_checked:
+def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Pasted:
+    """Read a text that contains an address, or only its query."""
+    joined = _joined(text)
+    _check_not_authorize_link(joined)
+    if _ISSUER.sub("", joined).count("://") > 1:
+        raise PasteError(_MORE_THAN_ONE_ADDRESS)
+    address = _find_address(text, places)
+    place = address.place
+    parameters = _parameters(address, state)
+    state_checked = _check_state(parameters, state)
+    errors = [parameter for parameter in parameters if parameter.name == "error"]
+    if errors:
+        raise _authorization_error(unquote_plus(_joined(errors[0].value)))
+    code = _code(parameters, is_only_code=place is None and len(parameters) == 1)
+    # A query has no state if the user copied only the code, but then it has no address either.
+    if not state_checked and (
+        "://" in unquote(joined, errors="replace") if place is None else place.has_state
+    ):
         raise PasteError(
             "This address has no state, so it may belong to another sign-in: open the link again, and "
             "paste the whole address that your browser shows at the end."
         )
-    return Pasted(_checked_code(code), state_checked=state_checked)
+    return Pasted(code, state_checked=state_checked)
 
 
-def _parameters(parts: SplitResult) -> dict[str, list[str]]:
-    """The parameters of the query, and those of the fragment if the query has no result."""
-    values = parse_qs(parts.query, keep_blank_values=True, errors="strict")
-    if not {"code", "error"} & values.keys():
-        # Some servers put the result into the fragment.
-        values |= parse_qs(parts.fragment, keep_blank_values=True, errors="strict")
-    return values
-
-
-def _check_not_authorize_link(parts: SplitResult, values: dict[str, list[str]]) -> None:
-    if (parts.scheme and "response_type" in values) or parts.path.endswith("/oauth/authorize"):
+def _check_not_authorize_link(joined: str) -> None:
+    if _AUTHORIZE_LINK.search(joined) and not re.search(r"[?&#](?:code|error)=", joined):
         raise PasteError(
             "This is the link itself, not its result: open it, allow the access, then copy the "
             "address that your browser shows at the end."
         )
 
 
-def _is_code_page(parts: SplitResult, redirect_uri: str) -> bool:
-    """Whether it is the page on which Gyazo itself shows the code. Its address has no `state`."""
-    return redirect_uri.startswith("urn:") and parts.path.endswith("/oauth/authorize/native")
+def _find_address(text: str, places: tuple[_Place, ...]) -> _Address:
+    """Find the address, and check its place."""
+    prefixes = "|".join(_spaced(prefix) for prefix in {place.prefix for place in places})
+    # After "=", it is the value of a parameter.
+    start = re.search(rf"(?<!=)(?<!=[ \n])(?:{prefixes})", text, re.IGNORECASE | re.ASCII)
+    if start:
+        before = text[: start.start()]
+        _check_text_before(before, places)
+        address, query = _partition(text[start.start() :])
+        return _Address(_check_place(address, places), query, begins_text=not before)
+    if "://" in _ISSUER.sub("", _joined(text)):
+        raise _other_place(places)
+    address, query = _partition(text)
+    if not address:
+        return _Address(None, query, begins_text=True)
+    if "=" in address or "&" in address:
+        return _Address(None, f"?{text}", begins_text=True)
+    # A browser may hide the scheme when a part of the address is copied.
+    scheme = next((place.prefix for place in places if place.prefix.endswith("//")), "")
+    return _Address(_check_place(scheme + address, places), query, begins_text=True)
 
 
-def _check_redirect_uri(parts: SplitResult, redirect_uri: str) -> None:
-    """Compare scheme, host, port and path. An empty path equals / (RFC 3986 §6.2.3)."""
-    expected = urlsplit(redirect_uri)
-    if origin(parts.geturl()) != origin(redirect_uri) or (
-        unquote(parts.path or "/") != unquote(expected.path or "/")
-    ):
-        raise PasteError(
-            f"This is the address of another page: the right one begins with {redirect_uri}. "
-            f"Allow the access first, then copy the address that your browser shows at the end."
-        )
+def _partition(text: str) -> tuple[str, str]:
+    """Split before the first ? or #. Without both, the address ends at the first gap."""
+    mark = re.search("[?#]", text)
+    if mark:
+        return text[: mark.start()], text[mark.start() :]
+    return (text if "=" in text or "&" in text else text.split(maxsplit=1)[0]), ""
 
 
-def _check_state(values: dict[str, list[str]], state: Secret) -> bool:
+def _check_text_before(before: str, places: tuple[_Place, ...]) -> None:
+    """Check that an address begins here: that it does not belong to another address in front of it."""
+    joined = _joined(before)
+    if _ADDRESS_SIGN.search(joined):
+        raise PasteError(_MORE_THAN_ONE_ADDRESS)
+    is_attached = before[-1:].strip() and _PART_OF_A_WORD.search(joined)
+    if _PART_OF_AN_ADDRESS.search(joined) or (is_attached and not _PREFIX.search(joined)):
+        raise _other_place(places)
+
+
+def _check_place(address: str, places: tuple[_Place, ...]) -> _Place:
+    """Return the place that equals an address. Raises `PasteError` if there is none."""
+    normalized = _normalized(_joined(address))
+    for place in places:
+        if normalized == _normalized(place.url):
+            return place
+    raise _other_place(places)
+
+
+def _other_place(places: tuple[_Place, ...]) -> PasteError:
+    return PasteError(
+        f"This is the address of another page: the right one begins with {places[0].url}. "
+        f"Allow the access first, then copy the address that your browser shows at the end."
+    )
+
+
+def _normalized(url: str) -> tuple[str, bool, str, str, int | None, str]:
+    """Scheme, whether there is a host, user, host, port and path, in the normal form of RFC 3986 §6.2."""
+    parts = urlsplit(url)
+    user, _, host_and_port = parts.netloc.rpartition("@")
+    host = _PORT_AND_HOST.fullmatch(host_and_port)
+    if not host:
+        raise ValueError("not a host and a port")
+    port = {"http": 80, "https": 443}.get(parts.scheme) if parts.port is None else parts.port
+    has_user = "@" in parts.netloc
+    return (
+        parts.scheme,
+        url[len(parts.scheme) + 1 :].startswith("//"),
+        f"{user}@" if has_user else "",
+        _normalized_host(host[1]),
+        port,
+        _normalized_path(parts.path or ("/" if parts.netloc else "")),
+    )
+
+
+def _normalized_host(host: str) -> str:
+    if host.startswith("["):
+        return ipaddress.IPv6Address(host[1:-1]).compressed
+    host = host.lower().removesuffix(".")
+    if host.isascii():
+        return host
+    encoded = host.encode("idna")
+    # The codec replaces some characters by similar ones, which may name another host.
+    return encoded.decode() if encoded.decode("idna") == host else host
+
+
+def _normalized_path(path: str) -> str:
+    """Decode the characters that need no percent-encoding, and encode those that need it."""
+
+    def normalized(escape: re.Match[str]) -> str:
+        character = chr(int(escape[1], 16))
+        is_unreserved = character.isascii() and (character.isalnum() or character in "-._~")
+        return character if is_unreserved else escape[0].upper()
+
+    path = re.sub("%([0-9A-Fa-f]{2})", normalized, path)
+    return re.sub(r"[^\x00-\x7f]+", lambda text: quote(text[0]), path)
+
+
+# --- The parameters of an address ---------------------------------------------------------------------
+
+
+def _parameters(address: _Address, state: Secret) -> list[_Parameter]:
+    """The parameters of the query, or those of the fragment: some servers put the result there."""
+    text, after = _address_end(address.query, state)
+    if _ADDRESS_SIGN.search(_joined(after)):
+        raise PasteError(_MORE_THAN_ONE_ADDRESS)
+    if address.begins_text and _MAY_CONTINUE_STATE.fullmatch(after):
+        raise PasteError(_TEXT_AFTER_ADDRESS)
+    if address.place is None:
+        if after and not _joined(text).endswith(f"={state.reveal()}"):
+            raise PasteError(_DAMAGED)
+        text = "?" + text.lstrip("?#& \n")
+        code, ampersand, _ = text[1:].partition("&")
+        if ampersand and "=" not in code:  # the part after code=
+            _bare_code(code)
+            if "&state=" not in _joined(text).lower():
+                raise PasteError(_DAMAGED)
+            text = f"?code={text[1:]}"
+    before, mark, fragment = text.partition("#")
+    in_query = _split_parameters(before.removeprefix("?"), ends_text=not mark)
+    if "=" not in _joined(fragment).replace("_=_", ""):  # Facebook adds #_=_ to every redirect
+        return in_query
+    if in_query and (address.place is None or _RESULT.search(_joined(before))):
+        raise PasteError(_DAMAGED)
+    return _split_parameters(fragment, ends_text=True)
+
+
+def _address_end(query: str, state: Secret) -> tuple[str, str]:
+    """Split the query from the text after the address."""
+    end_of_state = re.compile(
+        rf"[?&#][ \n]?(?i:{_spaced('state=')})[ \n]?{_spaced(state.reveal())}"
+        rf"(?=[{re.escape(_PUNCTUATION)}]*+(?![{_URL_CHARACTERS}])(?![ \n]?[&#]))"
+    ).search(query)
+    end = end_of_state.end() if end_of_state else len(query)
+    url_text = _URL_TEXT.match(query, 0, end)
+    end = url_text.end() if url_text else 0
+    return query[:end], query[end:]
+
+
+def _split_parameters(text: str, *, ends_text: bool) -> list[_Parameter]:
+    """Split a query. A part of another form shows that something was lost or added."""
+    parameters = []
+    parts = text.split("&")
+    for index, part in enumerate(parts):
+        name, equals, value = part.partition("=")
+        name = _joined(name)
+        if not part.strip():
+            continue
+        if (
+            not equals
+            or not _PARAMETER_NAME.fullmatch(name)
+            or not _PARAMETER_VALUE.fullmatch(value)
+        ):
+            raise PasteError(_DAMAGED)
+        name = unquote_plus(name).strip().lower()
+        parameters.append(_Parameter(name, value, ends_text and index == len(parts) - 1))
+    return parameters
+
+
+def _check_state(parameters: list[_Parameter], state: Secret) -> bool:
     """Return whether there is a `state`. Any other `state` than the one of this sign-in is refused."""
-    states = values.get("state", [])
+    states = [
+        Secret(unquote_plus(_joined(parameter.value), errors="strict"))
+        for parameter in parameters
+        if parameter.name == "state"
+    ]
     if not states:
         return False
-    if len(states) > 1 or Secret(states[0]) != state:
+    if len(states) > 1 or states[0] != state:
         raise PasteError(
             "This address belongs to another sign-in (its state is different): open the link of this "
             "sign-in, then paste the address that your browser shows at the end."
@@ -256,22 +527,27 @@ def _authorization_error(error: str) -> PasteError:
     )
 
 
-def _only_code(values: dict[str, list[str]]) -> str:
-    codes = values.get("code", [])
+def _code(parameters: list[_Parameter], *, is_only_code: bool) -> Secret:
+    """Read the one code. It consists of visible ASCII characters and blanks (RFC 6749, appendix A.11)."""
+    codes = [parameter for parameter in parameters if parameter.name == "code"]
     if len(codes) > 1:
         raise PasteError(
             "The pasted text contains more than one code: open the link again, and paste the new "
             "address."
         )
-    if not codes or not codes[0]:
+    if not codes or not _joined(codes[0].value):
         raise PasteError(_NO_CODE)
-    return codes[0]
-
-
-def _checked_code(text: str) -> Secret:
-    """Hide a code. It consists of visible ASCII characters and blanks (RFC 6749, appendix A.11)."""
-    text = text.strip()
-    is_json = text.startswith("{") and text.endswith("}")
-    if not text or not text.isascii() or not text.isprintable() or is_json:
+    value = codes[0].value
+    if codes[0].is_last:
+        if is_only_code and " " in value:
+            raise PasteError(_BLANK_IN_CODE)
+        if value.endswith(tuple(_PUNCTUATION)) or (value != _joined(value) and not is_only_code):
+            raise PasteError(_TEXT_AFTER_CODE)
+    if " " in value.strip():
+        raise PasteError(_BLANK_IN_CODE)
+    code = unquote_plus(_joined(value), errors="strict").strip()
+    if not code or not code.isascii() or not code.isprintable():
         raise PasteError(_NO_CODE)
-    return Secret(text)
+    if _ADDRESS_SIGN.search(unquote(code)):
+        raise PasteError(_DAMAGED)
+    return Secret(code)
