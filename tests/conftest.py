@@ -1,6 +1,7 @@
 """The fixtures of all tests: a sandbox, a user with a browser, and sessions, blocking and async."""
 
 import asyncio
+import atexit
 import inspect
 import os
 import sys
@@ -69,6 +70,8 @@ def shell(tmp_path, monkeypatch):
     yield shell
     shell.run_line_magic("unload_ext", "gyazo_nb")
     shell.history_manager.end_session()
+    # At the exit it would collect the garbage of all tests, once for each shell: minutes in all.
+    atexit.unregister(shell.atexit_operations)
     InteractiveShell.clear_instance()
 
 

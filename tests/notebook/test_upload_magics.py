@@ -1,5 +1,6 @@
 """`%gyazo` and `%%gyazo` in a real IPython shell without a kernel."""
 
+import atexit
 import io
 import os
 import shutil
@@ -59,6 +60,8 @@ def shell(tmp_path, monkeypatch, server):
     yield shell
     shell.run_line_magic("unload_ext", "gyazo_nb")
     shell.history_manager.end_session()
+    # At the exit it would collect the garbage of all tests, once for each shell: minutes in all.
+    atexit.unregister(shell.atexit_operations)
     InteractiveShell.clear_instance()
 
 
