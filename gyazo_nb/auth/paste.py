@@ -34,10 +34,12 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, unquote_plus, urlsplit
 
 from gyazo_nb.errors import DeniedError, PasteError
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site
 
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
+
+_GYAZO = Site().auth_url
 
 # Characters without a width that are copied together with a text: those that Unicode calls
 # Default_Ignorable_Code_Point.
@@ -55,6 +57,8 @@ _SOFT_LINE_BREAK = re.compile(r"=\n")  # of quoted-printable
 _QUOTED_PRINTABLE = re.compile(r"=([2-7][0-9A-Fa-f])")
 _BROKEN_QUOTED_PRINTABLE = re.compile(r"=(?:[ \n]3[ \n]?|3[ \n])D")
 
+_LABEL = re.compile(r"(?:authorization[ \n])?code(?: ?:[ \n]?|\n)", re.IGNORECASE)
+_MAY_CONTINUE_STATE = re.compile(r"[ \n][\w-]+", re.ASCII)  # one word, and no other text
 # A value may end with =, as in Base64. With = or ? inside, two texts were joined.
 _PARAMETER_VALUE = re.compile(r"[^=?]*=*")
 
@@ -69,8 +73,6 @@ _PART_OF_A_WORD = re.compile(r"[\w+.~?#&:-]$", re.ASCII)
 _PART_OF_AN_ADDRESS = re.compile(r"[/@=\\%]$")
 _PREFIX = re.compile(r"(?:view-source|url):$", re.IGNORECASE)
 _PARAMETER_NAME = re.compile(r"(?:[\w.~\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-_GYAZO = Site().auth_url
-_MAY_CONTINUE_STATE = re.compile(r"[ \n][\w-]+", re.ASCII)  # one word, and no other text
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _HOST_AND_PATH = re.compile(r"www\.|(?:localhost|[\w-]++(?:\.[\w-]++)++)/", re.IGNORECASE)
 _PORT_AND_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::[0-9]*)?")
@@ -79,8 +81,6 @@ _PORT_AND_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::[0-9]*)?")
 _URL_CHARACTERS = r"-A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%"
 _URL_TEXT = re.compile(rf"[{_URL_CHARACTERS} \n]*")
 _PUNCTUATION = ".,;:!?)]*'"  # the end of a sentence, or of a Markdown link
-
-_LABEL = re.compile(r"(?:authorization[ \n])?code(?: ?:[ \n]?|\n)", re.IGNORECASE)
 
 _NO_CODE = (
     "The pasted text contains no code: paste the whole address that your browser shows after you "
@@ -145,6 +145,7 @@ class _Parameter(NamedTuple):
     is_last: bool
 
 
+@hides_frames
 def read(
     pasted: Secret,
     *,
@@ -165,14 +166,10 @@ def read(
     next step. `auth_url` is the site whose page shows the code if the redirect URI is a URN.
     """
     places = _places(redirect_uri, auth_url)
-    try:
-        return _read_text(pasted.reveal(), places, state, not_codes, secrets)
-    except BaseException as error:  # noqa: BLE001 -- also an interrupt: the frames hold the pasted text
-        refusal = error.with_traceback(None)
-    refusal.__context__ = None
-    raise refusal
+    return _read_text(pasted.reveal(), places, state, not_codes, secrets)
 
 
+@hides_frames
 def is_redirect_of(address: Secret, state: Secret) -> bool:
     """Whether an address is the redirect of the sign-in with this `state`: with a code or an error."""
     try:
