@@ -39,6 +39,8 @@ MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this 
 # The deadline of the blocking exchange in this thread, and whether it may reach public addresses only.
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
 public_only: ContextVar[bool] = ContextVar("public_only", default=False)
+# The connections that the current request opens, to close them if it fails.
+_opened: ContextVar[list[Any]] = ContextVar("opened")
 
 
 class ClientPool:
@@ -209,6 +211,12 @@ class _GuardedTransport(httpx.HTTPTransport):
         self._pool._network_backend = GuardedBackend()  # noqa: SLF001 -- see above
 
 
+class _TrackedTransport(httpx.AsyncHTTPTransport):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pool._network_backend = TrackedBackend()  # noqa: SLF001 -- as above
+
+
 class SyncNetwork(httpx.BaseTransport):
     """Sends blocking requests, each by its route."""
 
@@ -216,8 +224,20 @@ class SyncNetwork(httpx.BaseTransport):
         self._routes = _Routes(_GuardedTransport)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
-        return self._routes.transport_for(request.url).handle_request(request)
+        """Send a request.
+
+        httpcore forgets a connection that fails before its first request, as in the handshake with a proxy.
+        """
+        opened: list[_GuardedStream] = []
+        token = _opened.set(opened)
+        try:
+            return self._routes.transport_for(request.url).handle_request(request)
+        except BaseException:
+            for stream in opened:
+                stream.close()
+            raise
+        finally:
+            _opened.reset(token)
 
     def close(self) -> None:
         """Close all connections."""
@@ -229,11 +249,20 @@ class AsyncNetwork(httpx.AsyncBaseTransport):
     """Same as `SyncNetwork`, async."""
 
     def __init__(self) -> None:
-        self._routes = _Routes(httpx.AsyncHTTPTransport)
+        self._routes = _Routes(_TrackedTransport)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
-        return await self._routes.transport_for(request.url).handle_async_request(request)
+        opened: list[httpcore.AsyncNetworkStream] = []
+        token = _opened.set(opened)
+        try:
+            return await self._routes.transport_for(request.url).handle_async_request(request)
+        except BaseException:
+            for stream in opened:
+                await stream.aclose()
+            raise
+        finally:
+            _opened.reset(token)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -250,7 +279,7 @@ def _ssl_context(*variables: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- t
     return httpx.create_ssl_context()
 
 
-# ── sockets of blocking requests: the deadline, and public addresses ────────────────────────────────
+# ── sockets: the deadline of blocking exchanges, and public addresses ───────────────────────────────
 
 
 class Deadline:
@@ -300,6 +329,26 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise failure
 
 
+class TrackedBackend(httpcore.AsyncNetworkBackend):
+    """Opens sockets that `AsyncNetwork` can close. `asyncio.timeout` limits the time."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- the interface of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect."""
+        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        _opened.get().append(stream)
+        return stream
+
+
 def _addresses(host: str, port: int) -> list[str]:
     """The IP addresses of a host. The name resolution of the system has its own time limit."""
     try:
@@ -319,6 +368,7 @@ class _GuardedStream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        _opened.get().append(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))

@@ -1,9 +1,13 @@
 """Fixtures for the tests of the HTTP package."""
 
+import ssl
+
 import pytest
+import trustme
 from support.helpers import PNG
 
 from gyazo_nb import Gyazo
+from gyazo_nb.http.proxies import VARIABLES
 
 
 @pytest.fixture(params=["header", "parameter"])
@@ -34,3 +38,32 @@ def make_every_call(call, session):
         call(session, "delete", image)
 
     return make_every_call
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority that no machine trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority):
+    """The TLS settings of a server with a certificate for 127.0.0.1, gyazo.test and other.test."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "gyazo.test", "other.test").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def authority_file(authority, tmp_path_factory):
+    """The file to name in SSL_CERT_FILE."""
+    path = tmp_path_factory.mktemp("certificates") / "authority.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _no_network_settings(monkeypatch):
+    """Remove the proxies and the certificates of this machine."""
+    for name in (*VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)

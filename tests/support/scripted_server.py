@@ -9,8 +9,8 @@ from gyazo_nb import Gyazo
 
 
 @contextmanager
-def scripted_server(reply):
-    """Run a server. `reply(method, path)` returns status, headers and body.
+def scripted_server(reply, tls=None):
+    """Run a server. `reply(method, path)` returns status, headers and body. `tls` makes it use https.
 
     Yields its URL, and the list of received requests: method, path, headers and body.
     """
@@ -37,9 +37,14 @@ def scripted_server(reply):
         setattr(Handler, f"do_{method}", Handler.handle_request)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # a client that refuses the certificate
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", received
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", received
     finally:
         server.shutdown()
         server.server_close()
