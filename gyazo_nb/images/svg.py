@@ -23,7 +23,7 @@ from . import svg_renderer
 from .svg_fonts import DEFAULT_FAMILIES
 from .svg_sanitizer import CleanSvg, sanitize
 
-TIMEOUT = 30  # seconds, also of CPU time
+TIMEOUT = 60  # seconds, also of CPU time
 # vl-convert first: it needs no library of the system.
 _LIBRARIES = ("vl_convert", "cairosvg")
 # What the search for fonts and for libraries of the system needs.

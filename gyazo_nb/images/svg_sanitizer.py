@@ -53,6 +53,8 @@ _REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
 _NAME_ATTRIBUTES = {"id", "class"}  # any text, which no renderer reads as CSS
 _EMBEDDING_ELEMENTS = {"image", "feImage"}  # may refer to a data: URL
 
+# Without one of these, CSS loads no resource.
+_CSS_SUSPECT = re.compile(r"[(\\@]|/\*|href", re.IGNORECASE)
 # These may load a resource. A fragment or a data: URL as the only argument is harmless.
 _CSS_FUNCTION = re.compile(r"(?:url|src|image|image-set|cross-fade)\s*\(", re.IGNORECASE)
 _CSS_ARGUMENT = re.compile(r"""\s*(?:"([^"\\]*)"|'([^'\\]*)'|([^"'()\\\s]*))\s*\)""")
@@ -62,6 +64,10 @@ _CSS_ESCAPE = re.compile(
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CSS_IMPORT = re.compile(r"@import", re.IGNORECASE)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
+
+# The characters that must be written as references. The parser changes line breaks in attributes.
+_SPECIAL = re.compile(r"[&<>\r]")
+_SPECIAL_IN_ATTRIBUTE = re.compile(r'[&<>"\r\n\t]')
 
 _RASTER_TYPES = (
     ("image/png", rb"\x89PNG\r\n\x1a\n"),
@@ -276,14 +282,15 @@ class _Sanitizer:
     # ── elements and attributes ──────────────────────────────────────────────────────────────────
 
     def _write_start(self, tag: str, attributes: Sequence[tuple[str, str]]) -> None:
-        self._write(f"<{tag}")
+        parts = [f"<{tag}"]
         if self._depth == 1:
-            self._write(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
+            parts.append(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
         for full_name, value in attributes:
             name, clean = self._attribute(tag, full_name, value)
             if name:
-                self._write(f' {name}="{_escape_attribute(clean)}"')
-        self._write(">")
+                parts.append(f' {name}="{_escape_attribute(clean)}"')
+        parts.append(">")
+        self._write("".join(parts))
         if tag == "style":
             self._style = []
 
@@ -379,7 +386,7 @@ class _Sanitizer:
 
     def _check_css(self, text: str, *, declarations: bool) -> None:
         """Refuse CSS that refers to other resources. It is read in every way that a parser may read it."""
-        if not declarations and not any(char in text for char in "(\\@"):
+        if not _CSS_SUSPECT.search(text):
             return
         for reading in _readings(text):
             if _CSS_IMPORT.search(reading):
@@ -514,13 +521,15 @@ def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
 
 
 def _escape_text(text: str) -> str:
-    return (
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
-    )
+    return _SPECIAL.sub(_reference, text)
 
 
 def _escape_attribute(text: str) -> str:
-    return _escape_text(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return _SPECIAL_IN_ATTRIBUTE.sub(_reference, text)
+
+
+def _reference(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"
 
 
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────
