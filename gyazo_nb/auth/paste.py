@@ -247,9 +247,10 @@ def _spaced(text: str) -> str:
 def _check_not_secret(
     text: str, not_codes: tuple[Secret, ...], secrets: tuple[Secret, ...]
 ) -> None:
-    if any(other and Secret(text) == other for other in not_codes) or any(
-        secret and secret.reveal() in text for secret in secrets
-    ):
+    is_other = Secret(text) in not_codes if text else False
+    for secret in secrets:
+        is_other = is_other or (bool(secret) and secret.reveal() in text)
+    if is_other:
         raise PasteError(
             "This is your client id, client secret or access token, not the code. It was not sent. "
             "Paste the address that your browser shows after you allow the access."
@@ -308,8 +309,7 @@ def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Paste
     place = address.place
     parameters = _parameters(address, state)
     state_checked = _check_state(parameters, state)
-    errors = [parameter for parameter in parameters if parameter.name == "error"]
-    if errors:
+    if errors := _named(parameters, "error"):
         raise _authorization_error(unquote_plus(_joined(errors[0].value)))
     code = _code(parameters, is_only_code=place is None and len(parameters) == 1)
     # A query has no state if the user copied only the code, but then it has no address either.
@@ -333,7 +333,7 @@ def _check_not_authorize_link(joined: str) -> None:
 
 def _find_address(text: str, places: tuple[_Place, ...]) -> _Address:
     """Find the address, and check its place."""
-    prefixes = "|".join(_spaced(prefix) for prefix in {place.prefix for place in places})
+    prefixes = "|".join([_spaced(place.prefix) for place in places])
     # After "=", it is the value of a parameter.
     start = re.search(rf"(?<!=)(?<!=[ \n])(?:{prefixes})", text, re.IGNORECASE | re.ASCII)
     if start:
@@ -349,7 +349,7 @@ def _find_address(text: str, places: tuple[_Place, ...]) -> _Address:
     if "=" in address or "&" in address:
         return _Address(None, f"?{text}", begins_text=True)
     # A browser may hide the scheme when a part of the address is copied.
-    scheme = next((place.prefix for place in places if place.prefix.endswith("//")), "")
+    scheme = places[0].prefix if places[0].prefix.endswith("//") else ""
     return _Address(_check_place(scheme + address, places), query, begins_text=True)
 
 
@@ -490,16 +490,17 @@ def _split_parameters(text: str, *, ends_text: bool) -> list[_Parameter]:
     return parameters
 
 
+def _named(parameters: list[_Parameter], name: str) -> list[_Parameter]:
+    return [parameter for parameter in parameters if parameter.name == name]
+
+
 def _check_state(parameters: list[_Parameter], state: Secret) -> bool:
     """Return whether there is a `state`. Any other `state` than the one of this sign-in is refused."""
-    states = [
-        Secret(unquote_plus(_joined(parameter.value), errors="strict"))
-        for parameter in parameters
-        if parameter.name == "state"
-    ]
+    states = _named(parameters, "state")
     if not states:
         return False
-    if len(states) > 1 or states[0] != state:
+    found = Secret(unquote_plus(_joined(states[0].value), errors="strict"))
+    if len(states) > 1 or found != state:
         raise PasteError(
             "This address belongs to another sign-in (its state is different): open the link of this "
             "sign-in, then paste the address that your browser shows at the end."
@@ -526,7 +527,7 @@ def _authorization_error(error: str) -> PasteError:
 
 def _code(parameters: list[_Parameter], *, is_only_code: bool) -> Secret:
     """Read the one code. It consists of visible ASCII characters and blanks (RFC 6749, appendix A.11)."""
-    codes = [parameter for parameter in parameters if parameter.name == "code"]
+    codes = _named(parameters, "code")
     if len(codes) > 1:
         raise PasteError(
             "The pasted text contains more than one code: open the link again, and paste the new "
