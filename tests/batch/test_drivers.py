@@ -11,6 +11,7 @@ from support.batches import delay_uploads, pictures
 from support.helpers import PNG
 
 from gyazo_nb import BatchInterruptedError
+from gyazo_nb.batch import runner
 from gyazo_nb.batch.drivers import BlockingDriver, WorkerPool, run_to_completion
 from gyazo_nb.sandbox import Fault
 
@@ -45,9 +46,10 @@ def test_interrupted_guard_restores_the_handler():
 # ── Stop ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_after):
+def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_after, monkeypatch):
     """The report stays complete: a retry sends their items again."""
-    delay_uploads(server, 2)
+    monkeypatch.setattr(runner, "STOP_TIMEOUT", 60)
+    delay_uploads(server, 120)
 
     def interrupt_twice(*_):
         interrupt_after(0.2)
@@ -63,7 +65,7 @@ def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_
         with suppress(KeyboardInterrupt):
             interrupt_after(0)
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 30  # half of the wait after the first Stop
     server.sandbox.faults.clear()
     assert gyazo.report.retry().ok
     assert len(gyazo.report) == 9
@@ -152,9 +154,10 @@ def test_message_of_a_cancellation_is_kept(gyazo, server):
     asyncio.run(main())
 
 
-def test_second_cancellation_does_not_wait_for_running_uploads(gyazo, server):
+def test_second_cancellation_does_not_wait_for_running_uploads(gyazo, server, monkeypatch):
     """The event loop can end while a picture is still being sent: its thread is a daemon."""
-    delay_uploads(server, 4)
+    monkeypatch.setattr(runner, "STOP_TIMEOUT", 60)
+    delay_uploads(server, 120)
 
     async def main():
         task = asyncio.create_task(gyazo.aupload_all(pictures(3), progress=False))
@@ -167,4 +170,4 @@ def test_second_cancellation_does_not_wait_for_running_uploads(gyazo, server):
 
     began = time.monotonic()
     asyncio.run(main())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30  # half of the wait after the first cancellation

