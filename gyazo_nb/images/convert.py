@@ -65,7 +65,9 @@ def file_part(item: Any) -> FilePart:
         return _from_path(_parse_path(item))
     if isinstance(item, os.PathLike):
         return _from_path(_expand_home(os.fsdecode(item)))
-    if isinstance(item, bytes | bytearray | memoryview):
+    if isinstance(item, bytes):
+        return from_bytes(item)
+    if isinstance(item, bytearray | memoryview):
         return from_bytes(to_bytes(item))
     if (data := render(item)) is not None:
         return from_bytes(data, f"This {type(item).__name__}")
@@ -123,7 +125,7 @@ def from_bytes(data: bytes, what: str = "The data") -> FilePart:
 
 def _parse_path(text: str) -> Path:
     if "\0" in text or "\n" in text or not text.strip() or text.startswith("data:"):
-        raise PictureError(f"This text is not the path of a picture: give {SUPPORTED}.")
+        raise PictureError(f"This text is not the path of a picture: pass {SUPPORTED}.")
     return _expand_home(text)
 
 
@@ -141,7 +143,7 @@ def _from_path(path: Path) -> FilePart:
     except FileNotFoundError:
         raise PictureError(f"The file {str(path)!r} does not exist: check the path.") from None
     except IsADirectoryError:
-        raise PictureError(f"{str(path)!r} is a folder: give the path of a file in it.") from None
+        raise PictureError(f"{str(path)!r} is a folder: pass the path of a file in it.") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{str(path)!r} cannot be read: {reason}.") from None
@@ -184,7 +186,7 @@ def _read_file(file: Any) -> tuple[Any, bool]:
 def _checked_format(head: bytes, what: str) -> str:
     """Detect the format, and refuse empty data and text. Gyazo decides about unknown binary data."""
     if not head:
-        raise PictureError(f"{what} is empty: give {SUPPORTED}.")
+        raise PictureError(f"{what} is empty: pass {SUPPORTED}.")
     name = detect_format(head)
     if name is None and b"\0" not in head and _is_text(head):
         raise PictureError(f"{what} is text, not a picture: Gyazo accepts PNG, JPEG and GIF.")
@@ -212,7 +214,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _not_a_picture(item: Any) -> PictureError:
-    return PictureError(f"This {type(item).__name__} is not a picture: give {SUPPORTED}.")
+    return PictureError(f"This {type(item).__name__} is not a picture: pass {SUPPORTED}.")
 
 
 def _part(content: bytes | Path | BinaryIO, extension: str) -> FilePart:
