@@ -35,5 +35,5 @@ def to_bytes(data: Any) -> bytes:
     view = memoryview(data)
     # A view with repeated parts claims more bytes than exist.
     if not view.contiguous and view.nbytes > _MAX_COPY_BYTES:
-        raise PictureError(f"This picture has {view.nbytes:,} bytes: give a smaller one.")
+        raise PictureError(f"This picture has {view.nbytes:,} bytes: pass a smaller one.")
     return bytes(view)

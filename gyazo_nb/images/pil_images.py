@@ -1,7 +1,8 @@
 """Encodes a PIL image without loss: in its own format where that is lossless, else as PNG.
 
 Guarantees: pixels, frames and the color profile are kept; the image object stays unchanged. Of the EXIF
-data only the orientation is sent. An image with too many pixels is refused before it is decoded. Importing this module does not import Pillow.
+data only the orientation is sent. An image with too many pixels is refused before it is decoded.
+Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
@@ -80,14 +81,14 @@ def _to_png_mode(image: Any) -> Any:
     if image.mode in _EQUIVALENT_MODES:
         return image.convert(_EQUIVALENT_MODES[image.mode])
     if image.mode.startswith("I;16"):
-        # Another byte order. By way of "I", because a direct conversion cuts the values.
+        # Another byte order. First to "I", because a direct conversion cuts the values.
         image = image.convert("I")
     if image.mode in _NUMBER_MODES:
         converted = image.convert(_NUMBER_MODES[image.mode])
         if converted.convert(image.mode).tobytes() == image.tobytes():
             return converted
         raise PictureError(
-            f"The mode {image.mode} of this image does not define which value is white: give "
+            f"The mode {image.mode} of this image does not define which value is white: pass "
             f"image.convert('L') for values from 0 to 255, or an array of floats from 0 to 1."
         )
     rgb = image.convert("RGB")  # from CMYK, LAB or HSV, which PNG cannot store

@@ -1,7 +1,8 @@
 """Encodes an array of pixels as a PNG, with Pillow if it is installed, else with zlib.
 
 Guarantees: every pixel keeps its value. If the shape or the range of the values is ambiguous, an error
-says so; the encoder does not guess. An array with too many pixels is refused before it is read. Importing this module imports neither numpy nor Pillow.
+says so; the encoder does not guess. An array with too many pixels is refused before it is read.
+Importing this module imports neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _to_array(numpy: Any, item: Any) -> Any:
         ) from error
     if numpy.ma.is_masked(item):
         raise PictureError(
-            "This array has masked pixels, which have no color: give array.filled(…) with one."
+            "This array has masked pixels, which have no color: pass array.filled(…) with one."
         )
     return array
 
@@ -83,7 +84,7 @@ def _check_values(numpy: Any, array: Any) -> None:
         return
     if array.dtype.kind != "f":
         raise PictureError(
-            f"The type {array.dtype} of this array does not define which value is white: give "
+            f"The type {array.dtype} of this array does not define which value is white: pass "
             f"array.astype('uint8') for values from 0 to 255, or floats from 0 to 1."
         )
     low, high = float(array.min()), float(array.max())
@@ -94,7 +95,7 @@ def _check_values(numpy: Any, array: Any) -> None:
         )
     if low < -_TOLERANCE or high > 1 + _TOLERANCE:
         raise PictureError(
-            f"This array holds floats from {low:g} to {high:g}: scale them to 0 to 1, or give uint8."
+            f"This array holds floats from {low:g} to {high:g}: scale them to 0 to 1, or pass uint8."
         )
 
 

@@ -6,7 +6,7 @@ finally the picture that IPython would display for it.
 
 Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert) is imported
 only to render an object that needs it; if it is missing, the error says how to install it.
-An error inside of another library becomes one `PictureError`.
+An error inside another library becomes one `PictureError`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def figure_of(item: Any) -> Any:
     figures = figures_of(item)
     if len(figures) > 1:
         raise PictureError(
-            f"This {type(item).__name__} belongs to {len(figures)} figures: give one of them, or give "
+            f"This {type(item).__name__} belongs to {len(figures)} figures: pass one of them, or pass "
             f"all to upload_all."
         )
     return figures[0] if figures else None
@@ -297,4 +297,4 @@ def _picture_errors(what: str) -> Iterator[None]:
 
 
 def _too_large(what: str) -> PictureError:
-    return PictureError(f"This {what} needs too much memory: give a smaller one.")
+    return PictureError(f"This {what} needs too much memory: pass a smaller one.")

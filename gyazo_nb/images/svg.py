@@ -3,9 +3,9 @@
 Guarantees:
 
 - The renderer gets only the output of `sanitize`, and no setting of this process.
-- The kernel survives a crash, a hang or an exhausted memory of the renderer: each is a `PictureError`.
-- Other threads run meanwhile. Stop ends the renderer, and `KeyboardInterrupt` propagates.
-- The PNG has the size of the SVG, or an error says that it has not.
+- The kernel survives if the renderer crashes, hangs or runs out of memory: a `PictureError` says so.
+- Other threads continue to run. Stop ends the renderer, and `KeyboardInterrupt` propagates.
+- A PNG of another size than the SVG is an error.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .svg_sanitizer import CleanSvg, sanitize
 TIMEOUT = 60  # seconds, also of CPU time
 # vl-convert first: it needs no library of the system.
 _LIBRARIES = ("vl_convert", "cairosvg")
-# What the search for fonts and for libraries of the system needs.
+# The variables that the search for fonts and system libraries needs.
 _VARIABLES = (
     "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH",
     "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH",
     "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 )  # fmt: skip
-_INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or give a PNG."
+_INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -63,7 +63,7 @@ def _is_installed(library: str) -> bool:
 
 
 def _run(library: str, svg: bytes) -> subprocess.CompletedProcess[bytes]:
-    """Run the renderer in a process group of its own, which Ctrl-C does not reach."""
+    """Run the renderer in its own process group, which Ctrl-C does not reach."""
     # Without `site` and isolated, Python starts faster, and no variable or .pth file changes it.
     paths = [path for path in map(str, sys.path) if Path(path).is_absolute()]
     program = [sys.executable, "-I", "-S", svg_renderer.__file__, library, str(TIMEOUT), *paths]
@@ -86,11 +86,11 @@ def _run(library: str, svg: bytes) -> subprocess.CompletedProcess[bytes]:
                 raise
     except subprocess.TimeoutExpired:
         raise PictureError(
-            f"Rendering this SVG takes more than {TIMEOUT} seconds: simplify it, or give a PNG."
+            f"Rendering this SVG takes more than {TIMEOUT} seconds: simplify it, or use a PNG."
         ) from None
     except (OSError, TypeError) as error:  # TypeError: an embedded Python without `sys.executable`
         raise PictureError(
-            f"The process that renders SVG cannot be started ({type(error).__name__}): give a PNG."
+            f"The process that renders SVG cannot be started ({type(error).__name__}): use a PNG."
         ) from None
     return subprocess.CompletedProcess(program, process.returncode, png, errors)
 
@@ -101,19 +101,19 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
     if done.returncode not in {0, 1}:  # a signal, or an abort
         raise PictureError(
             "The renderer crashed on this SVG, or it needed too much memory or time: simplify it, or "
-            "give a PNG."
+            "use a PNG."
         )
     if done.returncode:
         raise PictureError(
-            f"This SVG could not be rendered ({_reason(done)}): simplify it, or give a PNG."
+            f"This SVG could not be rendered ({_reason(done)}): simplify it, or use a PNG."
         )
     if not png.startswith(_PNG_SIGNATURE) or b"IEND" not in png[-12:]:
-        raise PictureError("The renderer returned no picture of this SVG: give a PNG.")
+        raise PictureError("The renderer returned no picture of this SVG: use a PNG.")
     width, height = struct.unpack(">II", png[16:24])
     if abs(width - svg.width) >= 1 or abs(height - svg.height) >= 1:  # a renderer may round
         raise PictureError(
             f"The renderer returned a picture of {width} x {height} pixels instead of {svg.width:.0f} x "
-            f"{svg.height:.0f}: give a PNG."
+            f"{svg.height:.0f}: use a PNG."
         )
     return png
 

@@ -1,4 +1,4 @@
-"""The program that renders one SVG in a process of its own: `python svg_renderer.py LIBRARY SECONDS PATH…`.
+"""The program that renders one SVG in its own process: `python svg_renderer.py LIBRARY SECONDS PATH…`.
 
 It reads an SVG from standard input, and writes a PNG to standard output. `svg.py` starts it as a file,
 isolated and without `site`. So it imports only the standard library and the rendering library, which it

@@ -111,7 +111,7 @@ def sanitize(svg: str | bytes, default_fonts: str = "") -> CleanSvg:
     b'<svg xmlns="http://www.w3.org/2000/svg" ... width="2.0" height="1.0"><a></a></svg>'
     """
     if not isinstance(svg, str | bytes):
-        raise PictureError(f"This SVG is a {type(svg).__name__}: give it as text or as bytes.")
+        raise PictureError(f"This SVG is a {type(svg).__name__}: pass it as text or as bytes.")
     return _Sanitizer(_Budget(), default_fonts).run(svg)
 
 
@@ -127,7 +127,7 @@ class _Budget:
         self.elements -= 1
         if self.elements < 0:
             raise PictureError(
-                f"This SVG has more than {_MAX_ELEMENTS:,} elements: simplify it, or give a PNG."
+                f"This SVG has more than {_MAX_ELEMENTS:,} elements: simplify it, or use a PNG."
             )
 
     def spend_input(self, amount: int) -> None:
@@ -145,7 +145,7 @@ class _Budget:
 def too_large() -> PictureError:
     """Return the error for an SVG with too much text."""
     return PictureError(
-        f"This SVG is larger than {MAX_BYTES // 2**20} MB: simplify it, or give a PNG."
+        f"This SVG is larger than {MAX_BYTES // 2**20} MB: simplify it, or use a PNG."
     )
 
 
@@ -182,7 +182,7 @@ class _Sanitizer:
         except (expat.ExpatError, ValueError, LookupError) as error:
             # ValueError and LookupError: an unusable encoding.
             raise PictureError(
-                f"This SVG is not well-formed XML ({error}): correct it, or give a PNG."
+                f"This SVG is not well-formed XML ({error}): correct it, or use a PNG."
             ) from None
         return CleanSvg("".join(self._output).encode(), *self._size)
 
@@ -193,7 +193,7 @@ class _Sanitizer:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise PictureError(
-                f"The elements of this SVG are nested more than {_MAX_DEPTH} deep: simplify it, or give "
+                f"The elements of this SVG are nested more than {_MAX_DEPTH} deep: simplify it, or use "
                 f"a PNG."
             )
         if not self._skip_from:
@@ -206,11 +206,11 @@ class _Sanitizer:
         if is_root:
             self._namespace = namespace  # a notebook also shows an SVG without a namespace
             if tag != "svg" or namespace not in {"", _SVG_NAMESPACE}:
-                raise PictureError("This XML is not an SVG: give an SVG or a PNG.")
+                raise PictureError("This XML is not an SVG: use an SVG or a PNG.")
         self._check_namespace(namespace)
         if self._style is not None:
             raise PictureError(
-                f"A <style> of this SVG contains the element <{tag[:30]}>: remove it, or give a PNG."
+                f"A <style> of this SVG contains the element <{tag[:30]}>: remove it, or use a PNG."
             )
         if namespace != self._namespace or tag in _INVISIBLE or tag.startswith("animate"):
             self._skip_from = self._depth
@@ -259,7 +259,7 @@ class _Sanitizer:
         if is_parameter or value is None or "&" in value or "%" in value:
             raise PictureError(
                 f"This SVG declares the entity {name[:50]!r} by another file or entity: save it without "
-                f"entities (for example as “Plain SVG”), or give a PNG."
+                f"entities (for example as “Plain SVG”), or use a PNG."
             )
         self._max_entity = max(self._max_entity, len(value))
         if len(value) > _MAX_DECLARED_LENGTH or self._max_entity * self._ampersands > MAX_BYTES:
@@ -276,7 +276,7 @@ class _Sanitizer:
     def _skipped_entity(self, name: str, _: bool) -> NoReturn:
         raise PictureError(
             f"This SVG uses the entity {name[:50]!r}, which it does not declare: write the character "
-            f"itself, or give a PNG."
+            f"itself, or use a PNG."
         )
 
     # ── elements and attributes ──────────────────────────────────────────────────────────────────
@@ -317,7 +317,7 @@ class _Sanitizer:
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
             raise PictureError(
                 f"This SVG is {_short(width)} x {_short(height)} pixels. The limit is {MAX_SIDE:,} pixels "
-                f"per side and {MAX_PIXELS:,} in total: give it a smaller width and height."
+                f"per side and {MAX_PIXELS:,} in total: make its width and height smaller."
             )
         self._size = (width, height)
         dropped = {"width", "height"} if box else {"width", "height", "viewBox"}
@@ -366,7 +366,7 @@ class _Sanitizer:
     def _checked_data_url(self, url: str) -> str:
         if self._is_nested:  # vl-convert would leave it out
             raise PictureError(
-                "An SVG picture inside of this SVG contains another picture: embed it as PNG."
+                "An SVG picture inside this SVG contains another picture: embed it as PNG."
             )
         data = _decode_data_url(url)
         media_type = _raster_type(data)
@@ -380,12 +380,12 @@ class _Sanitizer:
             data = _decompress(data, self._budget.input)
         if not re.match(rb"[\xef\xbb\xbf\xff\xfe\s\0]*<", data):
             raise PictureError(
-                "A picture inside of this SVG is neither PNG, JPEG, GIF, WebP nor SVG: embed it as PNG."
+                "A picture inside this SVG is neither PNG, JPEG, GIF, WebP nor SVG: embed it as PNG."
             )
         return _Sanitizer(self._budget, self._default_fonts, is_nested=True).run(data).data
 
     def _check_css(self, text: str, *, declarations: bool) -> None:
-        """Refuse CSS that refers to other resources. It is read in every way that a parser may read it."""
+        """Refuse CSS that refers to other resources, in any way that a parser could read it."""
         if not _CSS_SUSPECT.search(text):
             return
         for reading in _readings(text):
@@ -420,14 +420,14 @@ class _Sanitizer:
 
 def _reference_error(kind: str, remedy: str) -> PictureError:
     return PictureError(
-        f"This SVG refers to {kind}, which is not loaded for safety: {remedy}, or give a PNG."
+        f"This SVG refers to {kind}, which is not loaded for safety: {remedy}, or use a PNG."
     )
 
 
 def _html_error() -> PictureError:
     return PictureError(
         "This SVG contains HTML (foreignObject), which would be missing in the picture: save it with "
-        "plain SVG text, or give a PNG."
+        "plain SVG text, or use a PNG."
     )
 
 
@@ -484,7 +484,7 @@ def _decompress(data: bytes, limit: int) -> bytes:
 
 
 def _readings(css: str) -> Iterator[str]:
-    """The text as it is, without comments, and both of them without escapes."""
+    """The text, the text without comments, and both without escapes."""
     for text in dict.fromkeys((css, _CSS_COMMENT.sub("", css))):
         yield text
         if "\\" in text:
@@ -502,7 +502,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
-    """Return the bytes for expat, and their encoding, or None to let expat find it."""
+    """Return the bytes for expat, and their encoding, or None if expat must detect it."""
     try:
         if isinstance(svg, str):  # the declared encoding was that of the file
             return svg.removeprefix("\ufeff").encode(), "utf-8"
@@ -546,7 +546,7 @@ def _pixels(text: str | None, whole: float, name: str) -> float:
         if value > 0:
             return max(value, 1.0)
     raise PictureError(
-        f"This SVG has the {name} {text[:30]!r}: give it a width and a height in pixels."
+        f"This SVG has the {name} {text[:30]!r}: set its width and height in pixels."
     )
 
 

@@ -28,8 +28,8 @@ def view(value, *shape):
     return np.broadcast_to(np.array(value), shape)
 
 
-class LyingTensor:
-    """A tensor that claims a huge shape, as of Dask or of a lazy file."""
+class TensorWithAFalseShape:
+    """A tensor that claims a huge shape, like one of Dask or of a file that is not read yet."""
 
     shape, dtype = (MILLION, MILLION, 3), "uint8"
 
@@ -47,7 +47,7 @@ class LyingTensor:
         view(np.uint8(1), 1, 2**60),
         view(np.uint8(1), 20_000, 20_000, 1),
         view(np.int64(1), MILLION, MILLION),
-        LyingTensor(),
+        TensorWithAFalseShape(),
     ],
     ids=["uint8", "float64", "float16", "bool", "one row", "channels", "int64", "tensor"],
 )
@@ -69,7 +69,7 @@ def test_huge_array_is_refused_before_it_is_copied(item):
         (view(None, MILLION, MILLION), "This ndarray is not a picture|This array has"),
         (view(np.uint8(1), MILLION, MILLION, MILLION // 100), "This array has|is not a picture"),
         (view(np.uint8(1), MILLION, 1000, 1000, 3), "is not a picture"),
-        (memoryview(view(np.uint8(1), MILLION, MILLION)), "bytes: give a smaller one"),
+        (memoryview(view(np.uint8(1), MILLION, MILLION)), "bytes: pass a smaller one"),
     ],
     ids=["objects", "channels", "four dimensions", "memory"],
 )
@@ -82,7 +82,7 @@ def test_other_huge_object_is_refused(item, words):
 def test_displayed_bytes_of_a_huge_view_are_refused():
     bundle = {"image/png": view(np.uint8(1), MILLION, MILLION)}
 
-    with pytest.raises(PictureError, match="bytes: give a smaller one"):
+    with pytest.raises(PictureError, match="bytes: pass a smaller one"):
         from_mime_bundle(bundle)
 
 
@@ -109,7 +109,7 @@ class PictureWithoutMemory:  # noqa: D101
 
 
 @pytest.mark.parametrize("item", [ArrayWithoutMemory(), PictureWithoutMemory()])
-def test_exhausted_memory_is_a_sentence(item):
+def test_exhausted_memory_raises_a_picture_error(item):
     with pytest.raises(PictureError, match="needs too much memory|cannot be read as an array"):
         file_part(item)
 
@@ -127,7 +127,7 @@ def png_of(width, height, data=b""):
     return PNG[:8] + chunk(b"IHDR", header) + idat + chunk(b"IEND", b"")
 
 
-def lying_gif():
+def gif_with_a_false_size():
     """Its header and its frame declare 65,535 x 65,535 pixels."""
     data = bytearray(picture_file("GIF"))
     data[6:10] = b"\xff" * 4
@@ -136,7 +136,7 @@ def lying_gif():
     return bytes(data)
 
 
-def lying_bmp():
+def bmp_with_a_false_size():
     data = bytearray(picture_file("BMP"))
     data[18:26] = struct.pack("<ii", MILLION, MILLION)
     return bytes(data)
@@ -145,8 +145,8 @@ def lying_bmp():
 BOMBS = {
     "png": lambda: png_of(60_000, 60_000),
     "png of one row": lambda: png_of(2**31 - 1, 1),
-    "gif": lying_gif,
-    "bmp": lying_bmp,
+    "gif": gif_with_a_false_size,
+    "bmp": bmp_with_a_false_size,
 }
 
 
@@ -178,7 +178,7 @@ def test_animation_with_too_many_frames_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"])
 @pytest.mark.parametrize("kept", [0.5, 0.9])
-def test_truncated_image_is_a_sentence(file_format, kept):
+def test_truncated_image_raises_a_picture_error(file_format, kept):
     """It is opened from its header, and fails when it is decoded."""
     data = picture_file(file_format)
     with warnings.catch_warnings():

@@ -121,7 +121,7 @@ TABLE = pd.DataFrame({"a": [1, 2, 3], "b": [3, 1, 2], "c": list("xyx")})
         (pd.DataFrame({"figure": [1, 2], "fig": 3}), "This DataFrame is not a picture"),
         (np.rec.array(np.zeros((2, 2), [("figure", "u1")])), "does not define"),
         (pd.Series([1.0, 2.0]), "not a picture"),
-        (TABLE, "This DataFrame is not a picture: give a figure"),
+        (TABLE, "This DataFrame is not a picture: pass a figure"),
     ],
 )
 def test_ambiguous_array_is_refused(array, words):

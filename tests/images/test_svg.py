@@ -196,11 +196,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED)
 def test_reference_to_a_file_or_a_host_is_refused(trap, content):
-    """In each attribute, element and spelling. The sentence says what to do, and hides the address."""
+    """In each attribute, element and spelling. The error says what to do, and hides the address."""
     for reference in references(trap):
         with pytest.raises(PictureError, match=r"This SVG (refers to|contains HTML)") as caught:
             file_part(document(content.replace("TARGET", reference)).encode())
-        assert re.search(r": (embed|copy|put|save|write) .*, or give a PNG\.", str(caught.value))
+        assert re.search(r": (embed|copy|put|save|write) .*, or use a PNG\.", str(caught.value))
         assert "private" not in str(caught.value)
     assert trap.requests == []
 
@@ -218,7 +218,7 @@ def test_reference_to_a_file_or_a_host_is_refused(trap, content):
 def test_reference_before_the_svg_is_refused(trap, prolog):
     """A stylesheet, or an entity of any kind."""
     for reference in references(trap):
-        with pytest.raises(PictureError, match="or give a PNG"):
+        with pytest.raises(PictureError, match="or use a PNG"):
             render_svg(document("<g/>", prolog=prolog.replace("TARGET", reference)))
     assert trap.requests == []
 
@@ -261,7 +261,7 @@ NESTED = document('<image width="30" height="20" href="TARGET"/>')
         "comment",
     ],
 )
-def test_svg_inside_of_a_data_url_is_checked(trap, embed):
+def test_svg_inside_a_data_url_is_checked(trap, embed):
     """In every encoding. A checked one is rendered."""
     for reference in (str(trap.file), trap.url):
         with pytest.raises(PictureError, match="refers to a"):
@@ -377,7 +377,7 @@ TARGETS = ("/etc/zq9.png", "../zq9.png", "http://zq9.example/a", "//zq9.example/
 
 @st.composite
 def spelled(draw, text, css):
-    """The same text with character references, and in CSS with escapes and comments."""
+    """The same text with character references; in CSS with escapes and comments."""
     out = []
     for character in text:
         how = draw(st.sampled_from(["", "", "", "decimal", "hex", "case", *(["css"] * css)]))
@@ -469,7 +469,7 @@ def urls(tokens):
     ],
 )
 def test_huge_svg_is_refused_before_it_is_rendered(attributes):
-    """With every unit, and without a size. The sentence names the limits."""
+    """With every unit, and without a size. The error names the limits."""
     with pytest.raises(PictureError, match=r"pixels\. The limit is 30,000 pixels per side and"):
         file_part(document("<g/>", attributes).encode())
 
@@ -487,7 +487,7 @@ def test_huge_svg_is_refused_before_it_is_rendered(attributes):
     ],
 )
 def test_unreadable_size_is_refused(attributes):
-    with pytest.raises(PictureError, match="give it a width and a height in pixels"):
+    with pytest.raises(PictureError, match="set its width and height in pixels"):
         file_part(document("<g/>", attributes).encode())
 
 
@@ -553,7 +553,7 @@ def test_too_many_or_too_deep_elements_are_refused(make, words):
     ],
 )
 def test_entity_that_may_expand_to_much_is_refused(declarations, content):
-    with pytest.raises(PictureError, match=r"or give a PNG\."):
+    with pytest.raises(PictureError, match=r"or use a PNG\."):
         render_svg(document(content, prolog=f"<!DOCTYPE svg [{declarations}]>"))
 
 
@@ -566,19 +566,19 @@ def test_entity_that_may_expand_to_much_is_refused(declarations, content):
     ],
     ids=["uses", "pattern", "layers"],
 )
-def test_svg_that_needs_too_much_memory_or_time_is_an_error(library, monkeypatch, content):
-    """The child process has limits. The kernel does not notice."""
+def test_svg_that_needs_too_much_memory_or_time_raises_an_error(library, monkeypatch, content):
+    """The child process has limits; the kernel is not affected."""
     monkeypatch.setattr(svg, "TIMEOUT", 3)
-    with pytest.raises(PictureError, match="simplify it, or give a PNG"):
+    with pytest.raises(PictureError, match="simplify it, or use a PNG"):
         file_part(document(content, 'width="7000" height="7000"').encode())
 
 
-def test_embedded_picture_that_needs_too_much_memory_is_an_error(library):
+def test_embedded_picture_that_needs_too_much_memory_raises_an_error(library):
     """Its header declares 2.5 billion pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     bomb = RED_PNG[:12] + header + struct.pack(">I", zlib.crc32(header)) + RED_PNG[33:]
 
-    with pytest.raises(PictureError, match=r"too much memory.*simplify it, or give a PNG"):
+    with pytest.raises(PictureError, match=r"too much memory.*simplify it, or use a PNG"):
         render_svg(document(f'<image width="9" height="9" href="{base64_url(bomb)}"/>'))
 
 
@@ -624,8 +624,8 @@ def renderer(tmp_path, monkeypatch):
         ("time.sleep(99)", "takes more than 1 seconds"),
     ],
 )
-def test_failed_renderer_is_one_sentence(renderer, monkeypatch, code, words):
-    """A crash, a hang, an exhausted memory, an error, or a wrong result."""
+def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, code, words):
+    """It crashes, hangs, runs out of memory, fails, or returns a wrong result."""
     monkeypatch.setattr(svg, "TIMEOUT", 1)
     renderer(code)
 
@@ -647,7 +647,7 @@ def test_child_process_gets_no_secret_and_imports_little(renderer, monkeypatch):
 
 
 def test_stop_ends_the_child_process(renderer):
-    """As an interrupt of the kernel: the error is KeyboardInterrupt, and no process stays."""
+    """As an interrupt of the kernel: the error is KeyboardInterrupt, and no process remains."""
     folder = renderer("open(FOLDER + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(99)")
     pid_file = folder / "pid"
     stopped = threading.Event()
@@ -714,7 +714,7 @@ def test_library_that_cannot_be_loaded_is_replaced_by_the_next(tmp_path, monkeyp
     ):
         render_svg(GREEN)
     monkeypatch.setattr(svg.sys, "executable", "/no/python")
-    with pytest.raises(PictureError, match="cannot be started.*give a PNG"):
+    with pytest.raises(PictureError, match="cannot be started.*use a PNG"):
         render_svg(GREEN)
 
 
@@ -902,7 +902,7 @@ def test_text_keeps_its_characters_in_every_encoding(text, encoding, declared):
         ),
         (b'<?xml version="1.0" encoding="no-such"?><svg/>', "encoding of this SVG is unknown"),
         (b'<?xml version="1.0" encoding="zip"?><svg/>', "not well-formed XML"),
-        (b'<?xml version="1.0" encoding="punycode"?><svg/>', "or give a PNG"),
+        (b'<?xml version="1.0" encoding="punycode"?><svg/>', "or use a PNG"),
         (b"<svg", "not well-formed XML"),
         (b"<svg><g></svg>", "not well-formed XML"),
         (b"<svg></svg><svg/>", "not well-formed XML"),
@@ -910,7 +910,7 @@ def test_text_keeps_its_characters_in_every_encoding(text, encoding, declared):
         ("<svg>\ud800</svg>", "do not belong to its encoding"),
         ("<svg>\0</svg>", "not well-formed XML"),
         (b"<svg xmlns='urn:a'/>", "not an SVG"),
-        (5, "give it as text or as bytes"),
+        (5, "pass it as text or as bytes"),
     ],
 )
 def test_unreadable_svg_is_refused(data, words):
@@ -930,7 +930,7 @@ def test_unreadable_svg_is_refused(data, words):
     ],
 )
 def test_html_in_an_svg_is_refused(content):
-    """The renderers would leave the labels out without a word."""
+    """The renderers would leave the labels out without an error."""
     with pytest.raises(PictureError, match=r"contains HTML \(foreignObject\).*plain SVG text"):
         render_svg(document(content))
     assert sanitize(document("<foreignObject> </foreignObject>")).data.endswith(b"></svg>")
