@@ -66,7 +66,7 @@ class _Fetch:
 
     def __init__(self, client: httpx.Client, deadline: Deadline, max_bytes: int) -> None:
         self.url = httpx.URL()
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self.deadline = deadline
         self._client = client
 
@@ -93,7 +93,7 @@ class _Fetch:
     def _read(self, response: httpx.Response) -> bytes:
         if not response.is_success:
             raise PictureError(_status_message(self.url, response.status_code))
-        body = ReplyBody(response.headers, self.max_bytes)
+        body = ReplyBody(response.headers, self._max_bytes)
         for chunk in response.iter_raw():
             self.deadline.extend(body.add(chunk))
         return body.content()
@@ -121,18 +121,14 @@ def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> s
     if isinstance(error, PictureError):
         return str(error)
     named = _host(url)
-    if isinstance(error, failures.ReplyTooLargeError):
-        return (
-            f"{named} sends more than {fetch.max_bytes // 2**20} MB: save the picture, and upload the "
-            f"file (or raise GYAZO_MAX_DOWNLOAD_MB)."
-        )
     if failures.has_cause(error, PrivateAddressError):
         return (
             f"{named} redirects to a private address, which is not fetched: give that address itself, or "
             f"save the picture and upload the file."
         )
     failed = fetch.url.copy_with(path="/", query=None, fragment=None) if fetch.url.host else None
-    shown = Request("GET", f"https://{named}" if failed is None else str(failed).rstrip("/"))
+    address = f"https://{named}" if failed is None else str(failed).rstrip("/")
+    shown = Request("GET", address, accept=_HEADERS["Accept"])
     reason = failures.to_no_reply(shown, error, timeouts, fetch.deadline).error
     return f"The picture could not be fetched from {named}. {reason}"
 

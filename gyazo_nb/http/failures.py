@@ -12,9 +12,10 @@ import ssl
 
 import httpx
 
-from gyazo_nb.api.operation import Delivery, NoReply, Request, describe
+from gyazo_nb.api.operation import JSON, Delivery, NoReply, Request, describe
 from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import ConnectionFailedError
+from gyazo_nb.settings import setting_names
 
 from .connection_pool import Deadline
 from .proxies import ProxySetting, ProxySettingError, proxy_for
@@ -23,7 +24,11 @@ MAX_JSON_BYTES = 2**23  # of a reply in JSON; a page of 100 images has a few hun
 
 
 class ReplyTooLargeError(Exception):
-    """A JSON reply is larger than any that Gyazo sends."""
+    """A JSON reply is larger than any that Gyazo sends, or a file is larger than the setting allows."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"more than {max_bytes} bytes")
+        self.max_bytes = max_bytes
 
 
 class ReplyEncodingError(Exception):
@@ -31,6 +36,7 @@ class ReplyEncodingError(Exception):
 
 
 _CHECK_PROXY = "check the variable, or add the host to NO_PROXY"
+_RAISE_LIMIT = f"raise {setting_names('max_download_mb')}"
 _CHECK_URL = "check the URL in the settings, and whether a proxy is in the way"
 
 # The delivery of the request, what happened, and what to do.
@@ -38,14 +44,6 @@ _Explanation = tuple[Delivery, str, str]
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 _FIXED: tuple[tuple[_Kinds, _Explanation], ...] = (
-    (
-        ReplyTooLargeError,
-        (
-            "permanent",
-            f"sent a reply of more than {MAX_JSON_BYTES // 2**20} MB",
-            "check the URL in the settings",
-        ),
-    ),
     (
         (ReplyEncodingError, httpx.DecodingError),
         (
@@ -101,8 +99,8 @@ def _explain(
         return _connect_error(request, error)
     if isinstance(error, httpx.LocalProtocolError | UnicodeError):
         return _unsendable(request, error)
-    if isinstance(error, httpx.HTTPError):
-        return _broken_reply(request, error)
+    if isinstance(error, httpx.HTTPError | ReplyTooLargeError):
+        return _unusable_reply(request, error)
     return _setup_error(request, error)
 
 
@@ -126,7 +124,11 @@ def _timeout(
     return "unknown", what, f"try again, or check {_network(request)}"
 
 
-def _broken_reply(request: Request, error: httpx.HTTPError) -> _Explanation:
+def _unusable_reply(request: Request, error: httpx.HTTPError | ReplyTooLargeError) -> _Explanation:
+    if isinstance(error, ReplyTooLargeError):
+        what = f"sent a reply of more than {error.max_bytes // 2**20} MB"
+        is_file = request.accept != JSON
+        return "permanent", what, _RAISE_LIMIT if is_file else "check the URL in the settings"
     kind = type(error).__name__
     is_closed = re.search("disconnected|closed", str(error))
     if isinstance(error, httpx.RemoteProtocolError) and not is_closed:

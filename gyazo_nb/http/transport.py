@@ -259,7 +259,7 @@ class ReplyBody:
         # 32: zlib recognizes gzip and zlib by their first bytes.
         self._decoder = None if encoding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
         self._is_empty = True
-        self._bytes_left = max_bytes
+        self._max_bytes = self._bytes_left = max_bytes
         self._content = io.BytesIO()
 
     def add(self, chunk: bytes) -> int:
@@ -268,7 +268,7 @@ class ReplyBody:
             chunk = self._decompress(chunk, self._decoder)
         self._bytes_left -= len(chunk)
         if self._bytes_left < 0:
-            raise failures.ReplyTooLargeError
+            raise failures.ReplyTooLargeError(self._max_bytes)
         return self._content.write(chunk)
 
     def content(self) -> bytes:
@@ -278,14 +278,15 @@ class ReplyBody:
         return self._content.getvalue()  # without a copy
 
     def _decompress(self, chunk: bytes, decoder: zlib._Decompress) -> bytes:
-        if chunk and decoder.eof:  # zlib would keep any number of bytes after the end
-            raise failures.ReplyEncodingError
         self._is_empty = self._is_empty and not chunk
         try:
             # One byte more than allowed tells "too large" from "just fits".
-            return decoder.decompress(chunk, self._bytes_left + 1)
+            content = decoder.decompress(chunk, self._bytes_left + 1)
         except zlib.error:
             raise failures.ReplyEncodingError from None
+        if decoder.unused_data:  # bytes after the end
+            raise failures.ReplyEncodingError
+        return content
 
 
 # ── from our Request to httpx's ────────────────────────────────────────────────────────────────────
