@@ -144,7 +144,7 @@ def _status_message(url: httpx.URL, status: int) -> str:
             if (setting := proxy_for(str(url))) is not None:
                 return (
                     f"{url.host} could not be reached: the proxy in {setting.variable} refused the "
-                    f"connection ({status}): write http://user:password@host:port into the variable."
+                    f"connection ({status}): {failures.how_to_name_the_user(setting)}."
                 )
     return f"{url.host} returned {status} instead of a picture: open the address in a browser to see why."
 

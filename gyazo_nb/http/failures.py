@@ -114,7 +114,7 @@ def _timeout(
         what = f"did not accept a connection within {seconds:g} seconds"
         if (setting := _proxy(request)) is not None:
             what = f"could not be reached: the proxy in {setting.variable} {what}"
-            return "not_sent", what, _CHECK_PROXY
+            return "not_sent", what, _advice_for_tls(setting) or _CHECK_PROXY
         return "not_sent", what, "check your network and the URL in the settings"
     if is_late:
         what = f"did not finish its reply within {timeouts.answer:g} seconds"
@@ -153,8 +153,8 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
         return "not_sent", f"{what} is not reachable ({_system_message(cause)})", _CHECK_PROXY
     reason = _proxy_reason(error)
     what = f"{what} refused the connection ({reason})"
-    if reason.startswith("407") or "username" in reason.lower():
-        return "not_sent", what, "write http://user:password@host:port into the variable"
+    if reason.startswith(("407", "Requested", "Invalid")):
+        return "not_sent", what, how_to_name_the_user(setting)
     return "not_sent", what, _CHECK_PROXY
 
 
@@ -162,10 +162,8 @@ def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     what = f"could not be reached: the TLS connection failed ({_system_message(cause)})"
     setting = _proxy(request)
     if not isinstance(cause, ssl.SSLCertVerificationError):
-        if setting is not None and setting.url.startswith("https:"):
-            advice = f"write http:// into {setting.variable}, unless this proxy accepts TLS"
-            return "permanent", what, advice
-        return "permanent", what, "check that the URL in the settings is one for https"
+        advice = "check that the URL in the settings is one for https"
+        return "permanent", what, _advice_for_tls(setting) or advice
     if (variable := _certificate_variable()) is not None:
         return "permanent", what, f"check the certificates in {variable}, or unset it"
     advice = (
@@ -173,6 +171,21 @@ def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
         "SSL_CERT_FILE to the file with its certificates"
     )
     return "permanent", what, advice
+
+
+def _advice_for_tls(setting: ProxySetting | None) -> str | None:
+    """For a proxy that is set with https://, which is often a mistake; None for others."""
+    if setting is None or not setting.url.startswith("https:"):
+        return None
+    return f"write http:// into {setting.variable}, unless this proxy accepts TLS"
+
+
+def how_to_name_the_user(setting: ProxySetting) -> str:
+    """The advice for a proxy that needs a password."""
+    scheme = setting.url.partition(":")[0]
+    return (
+        f"write user and password into {setting.variable}, as in {scheme}://user:password@host:port"
+    )
 
 
 def _proxy(request: Request) -> ProxySetting | None:

@@ -19,6 +19,7 @@ import httpx
 from .addresses import is_local, parse
 
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_HOST_AND_PORT = re.compile(r"((?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?)(?:/.*)?")
 # The variables that `proxy_for` reads.
 VARIABLES = (
     *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
@@ -110,12 +111,13 @@ def _setting(value: str, variable: str) -> ProxySetting:
     userinfo, has_user, address = (rest if separator else value).rpartition("@")
     user, _, password = userinfo.partition(":")
     auth = (unquote(user), unquote(password)) if has_user else None
-    setting = ProxySetting(f"{scheme}://{address}", auth, variable)
+    found = _HOST_AND_PORT.fullmatch(address)
+    setting = ProxySetting(f"{scheme}://{found[1] if found else ''}", auth, variable)
     try:
-        is_usable = bool(setting.proxy().url.host) and setting.proxy().url.port != 0
-    except (httpx.InvalidURL, ValueError, TypeError):
-        is_usable = False
-    if not is_usable:
+        port = setting.proxy().url.port
+    except (httpx.InvalidURL, ValueError):
+        found = None
+    if found is None or port == 0 or (port or 0) >= 2**16:
         raise ProxySettingError(variable, "is not the address of a proxy")
     return setting
 
