@@ -1,8 +1,8 @@
 """The HTML of images, galleries and messages in a notebook, and the notations to embed an image.
 
 Guarantees: every text from outside is escaped, and only http and https addresses become links or
-pictures. The size of the HTML is bounded, whatever a server sends. The HTML needs no script and no style
-sheet. It uses the colors of the front end, so that it fits light and dark themes.
+pictures. The size of the HTML is bounded for any data from a server. The HTML needs no script and no
+style sheet. It uses the colors of the front end, so that it fits light and dark themes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def image_card(
 
 
 def gallery(entries: Sequence[tuple[str, str, str]], caption: str) -> str:
-    """Thumbnails side by side. An entry is the address of a picture, that of its page, and a title.
+    """Thumbnails side by side. An entry has the address of a picture, the address of its page, and a title.
 
     The first 100 are shown, so that the notebook stays small.
     """

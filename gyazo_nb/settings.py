@@ -34,9 +34,9 @@ Override = Callable[[str], str | None]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
-# https://gyazo.com/api/docs/auth : where you register an application and make a token of your own.
+# https://gyazo.com/api/docs/auth : where users register an application and create a token.
 APPLICATIONS_URL = "https://gyazo.com/oauth/applications"
-# Where you see which applications may use your account, and revoke one.
+# Where users see which applications can use their account, and revoke one.
 AUTHORIZED_URL = "https://gyazo.com/oauth/authorized_applications"
 
 
@@ -67,7 +67,7 @@ class App:
     """An application as registered at https://gyazo.com/oauth/applications.
 
     `redirect_uri` must be one of the registered ones, character by character. The secret may be missing:
-    calls that need no user work with the `client_id` alone.
+    calls without a user need only the `client_id`.
     """
 
     client_id: str
@@ -147,7 +147,7 @@ class Settings:
         return token
 
     def max_download_bytes(self) -> int:
-        """The largest file that is fetched: by `image.download()`, or to upload it by its address."""
+        """The largest file to download: by `image.download()`, or to upload it by its address."""
         text = self.text("max_download_mb")
         if not text:
             return DEFAULT_MAX_DOWNLOAD_MB * 2**20
@@ -188,7 +188,7 @@ def access_token(text: str | Secret) -> Secret:
 
 @hides_frames
 def _token_or_none(text: Secret) -> Secret | None:
-    """Remove blanks and quotes around a token. None stands for a text that cannot be a token."""
+    """Remove blanks and quotes around a token. None if the text cannot be a token."""
     clean = text.reveal().strip().strip("\"'").strip()
     is_token = clean and clean.isascii() and clean.isprintable() and " " not in clean
     return Secret(clean) if is_token else None

@@ -59,7 +59,7 @@ def download(url: str) -> Operation[bytes]:
 def _url_of_site(site: Site, path: str) -> str:
     """Complete a path, or check that an address belongs to the site, since the token is sent there.
 
-    The result has the host exactly as in the settings, however the address spells it.
+    The result has the host exactly as in the settings, also if the address spells it differently.
     """
     if re.search(r"[\s\x00-\x1f\x7f\\#]", path):
         raise ArgumentError(

@@ -79,7 +79,7 @@ def update(
         body=body,
         token=token,
         token_in=site.token_in,
-        retry="always",  # it sets texts to given values: twice has the same result as once
+        retry="always",  # idempotent: it sets texts to given values
     )
     return Operation(request, _image)
 
@@ -127,7 +127,7 @@ def oembed(site: Site, url: str | Image) -> Operation[Embed]:
 
 @dataclass(frozen=True, slots=True)
 class UploadFields:
-    """The fields of an upload besides the picture. None is not sent: Gyazo's default applies."""
+    """The fields of an upload other than the picture. None is not sent: Gyazo's default applies."""
 
     title: str | None = None
     desc: str | None = None
@@ -222,7 +222,7 @@ def _search_not_in_plan(request: Request, reply: Reply) -> PlanError | None:
     message = error_for_reply(request, reply).message
     return PlanError(
         f"Search needs a paid plan (402{': ' + message if message else ''}): see "
-        f"https://gyazo.com/pricing. Every plan may list images: gyazo.images().",
+        f"https://gyazo.com/pricing. On every plan, gyazo.images() lists your images.",
         status=402,
         message=message,
     )
@@ -251,7 +251,7 @@ def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
 
 
 def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> bool:
-    """Whether this upload created the image, as far as the clock of the server shows."""
+    """Whether this upload created the image, according to the clock of the server."""
     if reply.after_uncertain_attempt or fields.created_at is not None or created_at is None:
         return True  # an earlier attempt without a reply may have created it
     try:

@@ -78,7 +78,7 @@ class Image:
     def from_json(cls, data: Any, source: FileSource | None = None) -> Self:
         """Read an image from a reply of list, detail, search, upload or update.
 
-        `source` can fetch the picture.
+        `source` downloads the picture.
         """
         if not isinstance(data, dict):
             raise TypeError("the value is not an image object")
@@ -132,12 +132,12 @@ class Image:
         return not self.image_id
 
     def download(self) -> bytes:
-        """Fetch the picture as it was uploaded.
+        """Download the picture as it was uploaded.
 
         >>> Path("plot.png").write_bytes(image.download())  # doctest: +SKIP
 
         The token is not sent. Raises `PictureError` for an entry without the address of its picture, like
-        a locked entry, and the errors that every call may raise.
+        a locked entry, and the errors of every call.
         """
         source, url = self._picture()
         return source.fetch(url)
@@ -148,7 +148,7 @@ class Image:
         return await source.afetch(url)
 
     def open(self) -> PIL.Image.Image:
-        """Fetch the picture as a PIL image.
+        """Download the picture, and open it as a PIL image.
 
         >>> image.open().size                               # doctest: +SKIP
         (640, 480)

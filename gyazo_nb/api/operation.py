@@ -36,7 +36,7 @@ from gyazo_nb.settings import TokenIn
 
 T = TypeVar("T")
 
-# When a request may be sent again: "always", even if the server may have processed it;
+# When a request can be sent again: "always", even if the server may have processed it;
 # "if_not_processed", only if the server certainly did not process it; or "never".
 RetrySafety = Literal["always", "if_not_processed", "never"]
 
@@ -46,7 +46,7 @@ Delivery = Literal["not_sent", "unknown", "permanent"]
 JSON = "application/json"
 MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
 
-# RFC 9110 §9.2.2: these methods have the same effect once and several times.
+# RFC 9110 §9.2.2
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -89,7 +89,7 @@ class Request:
 
     @property
     def retry_safety(self) -> RetrySafety:
-        """When this request may be sent again: `retry` if it is set, else by the method."""
+        """When this request can be sent again: `retry` if it is set, else by the method."""
         return self.retry or (
             "always" if self.method in _IDEMPOTENT_METHODS else "if_not_processed"
         )
@@ -131,7 +131,7 @@ class Reply:
         return self.status // 100 == 2  # noqa: PLR2004
 
     def json(self) -> Any:
-        """Parse the body as JSON, whatever the Content-Type. Raises `ValueError` if it is not JSON.
+        """Parse the body as JSON, with any Content-Type. Raises `ValueError` if it is not JSON.
 
         Also for a body with more objects and lists than any reply of Gyazo: each takes 30 times the memory
         of its text.

@@ -1,16 +1,16 @@
 """Timeouts, and the retry policy: how long to wait before the next attempt.
 
-Guarantees: only arithmetic. The outcome of an attempt, the elapsed time and a random number are arguments;
-no function sleeps. `Request.retry_safety` states which requests may be sent again:
+Guarantees: pure functions. The outcome of an attempt, the elapsed time and a random number are arguments;
+no function sleeps. `Request.retry_safety` states which requests can be sent again:
 
-- After 429 and "could not connect", nothing was processed: everything but the token exchange may be
-  sent again.
-- After a 5xx or a broken connection it is unknown: only a request that has the same result twice is sent
-  again. That is GET, PUT and DELETE, a PATCH that sets texts to given values, and an upload, since Gyazo
-  returns the existing image for identical bytes.
+- After 429 and "could not connect", the server did not process the request: every request except the
+  token exchange is sent again.
+- After a 5xx or a broken connection this is unknown: only an idempotent request is sent again. That is
+  GET, PUT and DELETE, a PATCH that sets texts to given values, and an upload, since Gyazo returns the
+  existing image for identical bytes.
 
-The delay doubles each time, and half of it is random, so that many clients do not return together.
-`Retry-After` wins over this arithmetic. If it is too long, the error is raised immediately.
+The delay doubles each time, and half of it is random, so that many clients do not retry together.
+`Retry-After` replaces this delay. If it is too long, the error is raised immediately.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gyazo_nb.errors import ArgumentError
 
 from .operation import NoReply, Reply, RetrySafety
 
-# A retry of 501 (not implemented) or 505 (HTTP version) would end the same.
+# A retry of 501 (not implemented) or 505 (HTTP version) would have the same result.
 _UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505}
 
 
@@ -32,8 +32,8 @@ class Timeouts:
 
     >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
 
-    `answer` is how long the whole exchange may take, from the first byte sent to the last byte read. The
-    body of an upload, and a picture that is fetched, add the time that they need at 16 KB per second.
+    `answer` limits the whole exchange, from the first byte sent to the last byte read. The body of an
+    upload, and a downloaded picture, extend this limit by the time that they need at 16 KB per second.
     """
 
     connect: float = 10.0
@@ -51,7 +51,7 @@ class Timeouts:
 
     @classmethod
     def of(cls, given: float | Timeouts | None) -> Timeouts:
-        """Take one number for all; at most ten seconds for a connection, at least 120 for a reply."""
+        """Use one number for all: at most ten seconds for a connection, at least 120 for a reply."""
         if isinstance(given, Timeouts):
             return given
         if given is None:
@@ -120,7 +120,7 @@ NO_RETRY = Retry(times=0)
 
 
 def may_have_been_processed(outcome: Reply | NoReply) -> bool:
-    """Whether it is unknown if the server processed the request."""
+    """Whether the server may have processed the request: this is unknown."""
     if isinstance(outcome, Reply):
         return outcome.status in _UNCERTAIN_STATUS
     return outcome.delivery == "unknown"

@@ -60,8 +60,8 @@ class Journal:
             self.close()
             raise JournalError(
                 f"The resume file {str(self._path)!r} cannot be used "
-                f"({getattr(error, 'strerror', error)}): give resume= the path of a file that can be "
-                f"written."
+                f"({getattr(error, 'strerror', error)}): pass the path of a writable file as "
+                f"resume=."
             ) from None
         except BaseException:
             self.close()
@@ -82,7 +82,7 @@ class Journal:
             file, self._file = self._file, None
             if file is not None:
                 with suppress(OSError):  # a pipe, or a file system without fsync
-                    # Once is enough: if the kernel is killed, the system still writes the lines.
+                    # Only here: if the kernel is killed, the system still writes the lines.
                     os.fsync(file.fileno())
                 file.close()
 
@@ -117,8 +117,8 @@ class Journal:
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode):  # a pipe or a device: reading it may never end
             raise JournalError(
-                f"The resume file {str(self._path)!r} cannot be used (not a regular file): give "
-                f"resume= the path of a file that can be written."
+                f"The resume file {str(self._path)!r} cannot be used (not a regular file): pass "
+                f"the path of a writable file as resume=."
             )
         if hasattr(os, "fchmod") and found.st_mode & 0o077:
             with suppress(OSError):  # the file of another user, or a file system without modes
@@ -126,7 +126,7 @@ class Journal:
         if not _lock_exclusively(number):
             raise JournalError(
                 f"The resume file {str(self._path)!r} is in use by another batch: wait until that batch "
-                f"has ended, or give resume= another name."
+                f"has ended, or pass another path as resume=."
             )
         self._read(self._file)
 
@@ -169,8 +169,8 @@ class Journal:
             head.startswith(_PREFIX) or _PREFIX.startswith(head.rstrip(b"\n") or b"?")
         ):
             raise JournalError(
-                f"{str(self._path)!r} is not a resume file and was left unchanged: give resume= a new "
-                f"name, such as 'batch.jsonl'."
+                f"{str(self._path)!r} is not a resume file and was left unchanged: pass a new path as "
+                f"resume=, such as 'batch.jsonl'."
             )
         size, line = 0, b"\n"
         file.seek(0)
@@ -202,7 +202,7 @@ def _lock_exclusively(file: int) -> bool:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 -- exists on Windows only
 
-            # Lock a byte beyond the end: others may read the file.
+            # Lock a byte beyond the end: others can read the file.
             os.lseek(file, 2**31 - 2, os.SEEK_SET)
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
             os.lseek(file, 0, os.SEEK_SET)

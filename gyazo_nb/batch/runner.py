@@ -3,8 +3,8 @@
 Guarantees:
 
 - Items are read and rendered one after the other in the caller's thread, since neither a generator nor
-  matplotlib may be used from several threads. Only the uploads are parallel, and at most as many items
-  are rendered as can be sent at the same time.
+  matplotlib works in several threads. Only the uploads are parallel. The number of rendered items is
+  limited to the number of simultaneous uploads.
 - No uploaded image is lost: not if another item fails, not at Ctrl-C (see `Report`), not if the kernel is
   killed (see `Journal`).
 - A retry sends a failed item as it was rendered: a figure or a buffer may have changed since then.
@@ -47,8 +47,8 @@ from .upload import RenderedItem, Uploader
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-STOP_TIMEOUT = 5.0  # seconds that a Stop waits for the uploads that are under way
-MAX_RETAINED_BYTES = 32 * 2**20  # of rendered pictures that failed; a retry renders others again
+STOP_TIMEOUT = 5.0  # seconds that a Stop waits for the running uploads
+MAX_RETAINED_BYTES = 32 * 2**20  # of failed pictures; a retry renders further ones again
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class _Run:
 class Batch:
     """One call of `upload_all`, from its start to its last retry.
 
-    `on_start` gets the report when the first upload may begin.
+    `on_start` gets the report when the first upload can begin.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Batch:
             if isinstance(error, asyncio.CancelledError) and not error.args:
                 error.args = self._interrupted(run.driver).args  # Jupyter shows it under the cell
             if isinstance(error, NotLoggedInError) and refused is not None:
-                raise refused from None  # this is why there is no account any more
+                raise refused from None  # the reason why the account is missing
             raise
 
     async def _start(self, index: int, run: _Run) -> None:

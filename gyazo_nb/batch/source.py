@@ -1,8 +1,8 @@
 """The source of a batch: any iterable or async iterable of items.
 
-Guarantees: an item is requested when it is needed, one at a time. A received item is never lost, whenever
-an interrupt comes. If the source itself was interrupted and cannot continue, an error says so: the batch
-never counts as complete.
+Guarantees: an item is requested when it is needed, one at a time. An interrupt never
+loses a received item. If the source itself was interrupted and cannot continue, an error says so: the
+batch never counts as complete.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ T = TypeVar("T")
 class Connection:
     """The transport, the settings and the current account of one `Gyazo` session.
 
-    It may be used from several threads and event loops, and after a fork.
+    It can be used from several threads and event loops, and after a fork.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ class Gyazo:
     has an async version, with an `a` before its name. A call waits 10 seconds for a connection and
     `timeout` seconds (30) for the next byte, and is retried up to `retries` times (3, within a minute)
     where that is safe; see `Timeouts` and `Retry`. Calls raise a `GyazoError` that says what to do. The
-    token is sent in a header, or with `token_in="parameter"` as `access_token`. A session may be used
+    token is sent in a header, or with `token_in="parameter"` as `access_token`. A session can be used
     from several threads and event loops.
     """
 
@@ -179,7 +179,7 @@ class Gyazo:
 
     def upload_all(
         self,
-        things: Items,  # named so since version 0.1.0: a caller may pass it by keyword
+        things: Items,  # named so since version 0.1.0: callers can pass it by keyword
         *,
         concurrency: int = 16,
         progress: bool = True,
@@ -198,12 +198,12 @@ class Gyazo:
         >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)  # doctest: +SKIP
         >>> gyazo.upload_all(paths, resume="batch.jsonl")  # doctest: +SKIP
 
-        `things` is any iterable of items; an item is read when it is needed, and may be any object that
+        `things` is any iterable of items; an item is read when it is needed, and can be any object that
         `upload` takes. Each field (`title`, `desc`, …, as in `upload`) is a value, or a function of the
         item. A failed item does not stop the others: see `report.failures` and `report.retry()`. Ctrl-C
         keeps the uploaded images: `gyazo.report` is then the report. With `resume`, each upload is recorded
         in that file, and the same call in another kernel sends only the rest; an image that was deleted
-        on Gyazo since then is returned as it was. At most `concurrency` uploads are under way at a time.
+        on Gyazo since then is returned as it was. At most `concurrency` uploads run at the same time.
         A file of more than 1 MB is read while it is sent: do not change it before.
         Source: https://gyazo.com/api/docs/image#upload
         """
@@ -227,12 +227,12 @@ class Gyazo:
 
     @same_parameters(upload_all)
     async def aupload_all(self, things: Items, **options: Any) -> Report:
-        """Same as `upload_all`, async. The items may come from an async iterable too.
+        """Same as `upload_all`, async. The items can come from an async iterable too.
 
         >>> await gyazo.aupload_all(figures())             # doctest: +SKIP
 
         Items are read and rendered in the thread of the event loop, which runs other tasks between two
-        items. Let an async generator await what takes long.
+        items. An async generator should await slow operations.
         """
         batch = self._connection.batch(things, self._set_report, **options)
         await batch.arun()
@@ -266,7 +266,7 @@ class Gyazo:
         >>> gyazo.images()[:500]                             # doctest: +SKIP
         >>> gyazo.images(page=2, per_page=10)                # doctest: +SKIP
 
-        Without arguments: all of them, fetched while you read on, see `Images`. With `page` (from 1) or
+        Without arguments: all of them, fetched while you read, see `Images`. With `page` (from 1) or
         `per_page` (20, up to 100): one `Page`, fetched immediately.
         Source: https://gyazo.com/api/docs/image#list
         """
@@ -315,7 +315,7 @@ class Gyazo:
 
         >>> gyazo.search("title:loss since:2026-01-01")    # doctest: +SKIP
 
-        A `query` has up to 200 characters; besides words it may contain `title:`, `app:`, `url:`,
+        A `query` has up to 200 characters; it can contain words, `title:`, `app:`, `url:`,
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
         minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
         """
@@ -474,13 +474,13 @@ class Gyazo:
         switch: bool = False,
         source: str = "the argument",
     ) -> User:
-        """Sign in with a token that you have, after asking Gyazo for its user.
+        """Sign in with an existing token, after a request for its user.
 
         >>> gyazo.use_token(getpass())                         # doctest: +SKIP
 
-        Make a token of your own on your application's page, https://gyazo.com/oauth/applications. Raises
-        `UnauthorizedError` if Gyazo does not accept it, and what every call may raise; then nothing has
-        changed.
+        Create a token on your application's page, https://gyazo.com/oauth/applications. Raises
+        `UnauthorizedError` if Gyazo does not accept it, and the errors of every call. An error leaves the
+        session unchanged.
         """
         token = Secret.or_none(token) or Secret("")  # a traceback shows arguments
         return self._connection.use_token(
@@ -519,7 +519,7 @@ class Gyazo:
 
     @property
     def account(self) -> Account | None:
-        """The signed-in account, as far as it is known without a request; None before the sign-in."""
+        """The signed-in account, or None before the sign-in. Sends no request."""
         return self._connection.current.account
 
     @property

@@ -1,4 +1,4 @@
-"""All of an account's images as one sequence, however many pages they fill.
+"""All images of an account as one sequence, from any number of pages.
 
 Guarantees: a page is fetched when it is needed. The order is that of Gyazo (newest first), and memory
 stays constant. A page that was fetched is not updated: a new call of `gyazo.images()` sees new images.
@@ -29,7 +29,7 @@ from gyazo_nb.api.image import Image, Page
 
 from .page_cache import UNKNOWN, PageCache
 
-PREFETCH_PAGES = 8  # pages fetched at the same time, once the caller reads on
+PREFETCH_PAGES = 8  # pages fetched at the same time, after the first one
 GALLERY_SIZE = 20
 _OUT_OF_RANGE = "image index out of range"
 
@@ -61,7 +61,7 @@ class _Listing:
         return max(indices[0], indices[-1]) + 1 if indices else UNKNOWN
 
     def _deduplicated(self, page: Page, indices: Iterable[int], seen: set[str]) -> list[Image]:
-        """The images at these indices, without those that a new upload moved here from the last page."""
+        """The images at these indices, without those that a new upload moved here from the previous page."""
         found = [self._cache.image_at(page, index) for index in indices]
         images = [image for image in found if image is not None]
         fresh = [image for image in images if image.locked or image.image_id not in seen]
@@ -86,7 +86,7 @@ class Images(_Listing, Sequence[Image]):
     >>> for image in gyazo.images(): print(image.title)      # doctest: +SKIP
     >>> gyazo.images()[:500]                                 # doctest: +SKIP
 
-    Pages of 100 are fetched while you read on, up to eight at once. To delete images in a loop, make a
+    Pages of 100 are fetched while you read, up to eight at once. To delete images in a loop, make a
     list first: `for image in list(gyazo.images())`. Raises the errors of every call.
     Source: https://gyazo.com/api/docs/image#list
     """

@@ -1,9 +1,8 @@
 """The pages behind a list of images, and how many images there are.
 
 Guarantees: the last few pages are kept, and none of these is fetched twice. A count that Gyazo reports is
-used only as far as the pages confirm it: a total may be missing, too small or too large, and a page may be
-shorter than requested. A list ends: a server that repeats a page, or sends more than 10,000 pages, causes
-an error.
+checked against the pages: it may be missing, too small or too large, and a page may be shorter than
+requested. Every list ends: a server that repeats a page, or sends more than 10,000 pages, causes an error.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100  # images; Gyazo returns no more at once
 MAX_PAGES = 10_000
-UNKNOWN = MAX_PAGES * PAGE_SIZE + 1  # stands for an unknown number of images
+UNKNOWN = MAX_PAGES * PAGE_SIZE + 1  # if the number of images is unknown
 _MAX_CACHED_PAGES = 16  # twice as many as are prefetched
 
 
@@ -41,7 +40,7 @@ class PageCache:
         self._total_unreliable = False  # Gyazo reported less than was found
         self._seen, self._upper_bound = 0, UNKNOWN  # images, at least and at most
         self._numbers: dict[int, int] = {}  # the number of each page, by the hash of its image ids
-        self._repeated_pages = 0  # in a row
+        self._repeated_pages = 0  # one after the other
 
     @property
     def total(self) -> int | None:

@@ -43,7 +43,7 @@ class GyazoTraits(Configurable):
         "Default: header. Environment: GYAZO_TOKEN_IN."
     ).tag(config=True)
     max_download_mb = Unicode(
-        help="The largest file in MB that is fetched, by image.download() or to upload it by its "
+        help="The largest file in MB to download, by image.download() or to upload it by its "
         "address. Default: 500. Environment: GYAZO_MAX_DOWNLOAD_MB."
     ).tag(config=True)
     session_name = Unicode(

@@ -279,9 +279,9 @@ def test_file_of_50000_lines_needs_limited_memory(gyazo, server, journal):
     "resume", ["~no-such-user-at-all/b.jsonl", "no/such/folder/b.jsonl", "a\0b", ""]
 )
 def test_path_that_cannot_be_opened_is_refused(gyazo, tmp_path, monkeypatch, resume):
-    """The error says to give another path."""
+    """The error says to pass another path."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(JournalError, match="cannot be used .*give resume="):
+    with pytest.raises(JournalError, match="cannot be used .*as resume="):
         gyazo.upload_all(pictures(1), resume=resume, progress=False)
 
 
@@ -299,7 +299,7 @@ def test_path_that_is_not_a_regular_file_is_refused(gyazo, server, tmp_path, kin
         else:
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             listener.bind(str(path))
-        with pytest.raises(JournalError, match="cannot be used .*give resume="):
+        with pytest.raises(JournalError, match="cannot be used .*as resume="):
             gyazo.upload_all(pictures(1), resume=path, progress=False)
 
     assert upload_requests(server) == []
