@@ -4,7 +4,7 @@ Guarantees:
 
 - The cell runs as it would without the magic. Its outputs appear at their usual places and in their
   order, `_` and `Out` are kept, and an error is shown once and fails the cell.
-- However the cell ends, the shell is left as it was.
+- After the cell, also after an error, the shell is as before.
 - Only visible outputs count: an output that was cleared, or replaced by an update, does not.
 """
 
@@ -46,7 +46,7 @@ class DisplayedOutputs:
 
     @contextmanager
     def formatting(self, item: Any) -> Iterator[None]:
-        """Use around the formatting of an object: some objects display themselves meanwhile."""
+        """A context for the formatting of an object: some objects display themselves during it."""
         self._being_formatted.append(item)
         try:
             yield
@@ -91,7 +91,7 @@ def run(
 ) -> tuple[DisplayedOutputs, ExecutionResult]:
     """Run a cell in the user's namespace, and return its outputs and its result.
 
-    `run_coroutine` runs a coroutine to its end inside a running event loop: a cell in a kernel may await.
+    `run_coroutine` runs a coroutine to its end inside a running event loop: a cell in a kernel can await.
     Matplotlib's inline figures are displayed when the cell ends, by IPython's `post_execute`. That has
     happened when this function returns.
     """
@@ -218,7 +218,7 @@ def _hook_stream(stack: ExitStack, stream: Any, on_write: Callable[[], None]) ->
 
 
 def _patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:
-    """Replace a method of one object until the stack is unwound, and return the original method."""
+    """Replace a method of one object until the stack is closed, and return the original method."""
     original = getattr(owner, name)
     own = vars(owner).get(name)  # None if the method is that of the class
     setattr(owner, name, function)

@@ -1,4 +1,4 @@
-"""`%gyazo_login --wait`: the cell waits, and its widgets work meanwhile.
+"""`%gyazo_login --wait`: the cell waits, and its widgets work during the wait.
 
 Guarantees: private names of ipykernel are used in this module only, after a check that they exist. An
 interrupt ends the wait, and then the queued cells do not run.
@@ -130,9 +130,9 @@ class CellWait:
             ).start()
 
     def _end_subshell(self, manager: Any, subshell: Any) -> None:
-        """End a subshell when it handles no message and none is on its way.
+        """End a subshell when it handles no message and none is pending.
 
-        Otherwise the call waits for the message, and blocks the whole shell channel meanwhile.
+        Otherwise the call blocks the whole shell channel until the message is handled.
         """
         time.sleep(2.0)
         while self._busy():

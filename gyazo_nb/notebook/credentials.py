@@ -64,7 +64,7 @@ class CredentialResolver:
     def resolve(self, options: LoginOptions, *, required: bool) -> TokenSignIn:
         """Sign in with the first valid token.
 
-        With `required`, the reasons against the tokens are an error, because no other method follows.
+        With `required`, it raises an error if no token is valid, because no other method follows.
         """
         self._profile = options.profile
         warnings: list[str] = []
@@ -166,7 +166,7 @@ class CredentialResolver:
             return None, error
 
     def _belongs_to(self, account: Account | None, saved: Profile) -> bool:
-        """Whether a saved token belongs to the account, or without one to the server of the settings."""
+        """Whether a saved token belongs to the account; without one, to the server in the settings."""
         if account is None:
             return _accepts_same_tokens(saved.site, self._settings.site())
         return saved.token == account.token

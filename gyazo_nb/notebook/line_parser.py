@@ -122,8 +122,8 @@ def _expand(word: str, value: Any) -> list[Any]:
 def _is_single_figure(members: list[Any], *, is_call_result: bool) -> bool:
     """Whether all members are parts of one figure.
 
-    A plotting call such as `hist` returns arrays beside its artists, and these belong to the figure. It
-    never returns a figure or Axes: an array beside one of those is a picture of its own.
+    A plotting call such as `hist` returns artists and arrays, which belong to one figure. It never
+    returns a figure or Axes: an array next to one of those is a separate picture.
     """
     if len(figures_of(members)) != 1:
         return False

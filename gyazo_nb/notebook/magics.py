@@ -235,7 +235,7 @@ class GyazoMagics(GyazoTraits, Magics):
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics, and add the session to the namespace unless its name is taken."""
+    """Register the magics, and add the session to the namespace unless its name is in use."""
     unload(shell)
     magics = GyazoMagics(shell)
     name = magics.settings.text("session_name") or "gyazo"

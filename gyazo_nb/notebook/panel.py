@@ -211,7 +211,7 @@ class Panel:
     def _submit(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
             # A double click, or a redirect during the exchange. The user must see that it is ignored.
-            self._set_status(messages.status_hint("Still asking Gyazo: paste again if this fails."))
+            self._set_status(messages.status_hint("Still signing in: paste again if this fails."))
             return
         try:
             if self._open:

@@ -1,4 +1,4 @@
-"""Signs in with a prompt: for terminals, consoles, and front ends whose boxes take no paste.
+"""Signs in with a prompt: for terminals, consoles, and front ends whose text box accepts no paste.
 
 Guarantees: the typed text is hidden. `input()` is never used, because JupyterLab writes its text into the
 notebook file. The prompt is never empty, and a line before it says where to type.

@@ -175,7 +175,7 @@ class SignInFlow:
         before = self._session.account
 
         def is_finished() -> bool:
-            # An older panel that is still open may sign in, too.
+            # An older panel that is still open can sign in, too.
             return not panel.is_open or panel.was_interrupted or self._session.account != before
 
         try:
@@ -237,7 +237,7 @@ class SignInFlow:
         app, url = _application(self._sandbox), self._sandbox.url
         site = Site(url, url, url, token_in=self._settings.site().token_in)
         if (account := self._session.account) is not None and not options.switch:
-            check_same_site(site, account)  # before the user opens the link in vain
+            check_same_site(site, account)  # before the user opens the link
         return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")
 
 

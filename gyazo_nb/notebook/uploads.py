@@ -102,7 +102,7 @@ class UploadFlow:
         self, items: Sequence[Any], options: UploadOptions, warning: PictureError | None = None
     ) -> None:
         """Upload, show the cards, set the variable, and raise an error if an upload failed."""
-        # Whatever happens now, the list of an earlier cell must not stay.
+        # First: after an error, the list of an earlier cell must not remain.
         self._shell.user_ns[options.into] = []
         if not items:
             if warning is not None:

@@ -62,7 +62,7 @@ class Api:
 
     # https://gyazo.com/api/docs/image#image
     async def show_image(self, request: Request) -> Response:
-        """Return one image. Images of other accounts are included when anyone may see them."""
+        """Return one image. Images of other accounts are included when anyone can see them."""
         account = authenticate(self._sandbox, request).account
         image = self._find_image(request)
         if image.access_policy == "only_me":
@@ -242,7 +242,7 @@ def found_image(sandbox: Sandbox, image: Image) -> Json:
 
 
 def single_image(sandbox: Sandbox, image: Image, reader: Account) -> Json:
-    """Return one image, with its metadata when it has any and *reader* may see it."""
+    """Return one image, with its metadata when it has any and *reader* can see it."""
     body = uploaded_image(sandbox, image) | {
         "created_at": format_date(image.created_at, "detail"),
         "access_policy": image.access_policy,

@@ -1,7 +1,7 @@
-"""Faults: error replies, late replies and broken connections that a test orders.
+"""Faults: error replies, late replies and broken connections that a test adds.
 
 Guarantees: a fault is a plain value. It says which requests it matches and what happens to them.
-The sandbox picks it from its queue, and the fault middleware of the server carries it out.
+The sandbox takes it from its queue, and the fault middleware of the server applies it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Fault:
     """What happens to the next requests that match.
 
     Without a *status* the sandbox processes the request and sends the usual reply, but after
-    *delay* seconds, or cut: then the client meets an upload that arrived but was not confirmed.
+    *delay* seconds, or cut. So a client can lose the reply to an upload that was stored.
     ``cut="reply"`` closes the connection in the middle of the reply, ``cut="request"`` before the
     request is read. *path* is the beginning of a path.
     """

@@ -1,6 +1,6 @@
 """How the sandbox reads requests and writes replies.
 
-Guarantees: parameters may be in the query, a form, a multipart body or JSON, and stay in memory (a
+Guarantees: parameters can be in the query, a form, a multipart body or JSON, and stay in memory (a
 file that is spooled to disk costs a thread for each chunk). An error is raised where it is noticed
 and carries its whole reply. Three kinds exist, and a client must handle each: JSON with a message,
 plain text (400), and an empty body.

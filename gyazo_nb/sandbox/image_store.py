@@ -2,7 +2,7 @@
 
 Guarantees: an account stores the same bytes once. A second upload returns the first image with its
 first title and description, as on Gyazo. The type of a file comes from its bytes, never from the
-words of the client; an image is not decoded to learn its type or size.
+name or type that the client sends; an image is not decoded to learn its type or size.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Image:
 
     @property
     def access_policy(self) -> str:
-        """Who may see the image: "anyone" or "only_me"."""
+        """Who can see the image: "anyone" or "only_me"."""
         return self.fields.get("access_policy") or "anyone"
 
     @property
     def metadata_is_public(self) -> bool:
-        """Whether other accounts may read title, description, app and source address."""
+        """Whether other accounts can read title, description, app and source address."""
         return self.fields.get("metadata_is_public") == "true"
 
     @cached_property
@@ -186,7 +186,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     offset = 2
     while offset + 4 <= len(data):
-        # Fill bytes may stand before a marker.
+        # Fill bytes can precede a marker.
         if data[offset] != _JPEG_MARKER or data[offset + 1] == _JPEG_MARKER:
             offset += 1
             continue

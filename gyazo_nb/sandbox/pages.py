@@ -1,9 +1,9 @@
 """The HTML pages of the sandbox, and the routes that need no sign-in.
 
-Guarantees: every page says at a glance what happened and what to do next, and works with a keyboard
-and in a narrow window. A page has one style sheet and one script, both inline and both allowed by
-their digest in the Content-Security-Policy; the browser loads no other code and shows the page in
-no frame. Text enters a page through `escape` only. Clients and tests find Doorkeeper's words and
+Guarantees: every page says what happened and what to do next, and works with a keyboard and in a
+narrow window. A page has one style sheet and one script, both inline and both allowed by their
+digest in the Content-Security-Policy; the browser loads no other code and refuses to show the page
+in a frame. Text enters a page through `escape` only. Clients and tests find Doorkeeper's words and
 element names.
 
 The routes show every image without a sign-in, private images too: the sandbox is for its own user.
@@ -95,7 +95,7 @@ def consent(
     accounts: Sequence[Account],
     form_fields: Mapping[str, str],
 ) -> HTMLResponse:
-    """Ask the user whether *application* may use an account."""
+    """Ask the user to allow *application* to use an account."""
     hidden_inputs = "\n".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(text)}">'
         for name, text in form_fields.items()

@@ -1,4 +1,4 @@
-"""Serves the sandbox from a thread, records its requests, and carries out faults.
+"""Serves the sandbox from a thread, records its requests, and applies faults.
 
 Guarantees: the server listens on 127.0.0.1 only. It accepts connections when `serve` returns, and
 after `close` neither a socket nor a thread remains. A fault that cuts a connection closes the real
@@ -145,7 +145,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn's own shutdown waits for open requests. A reply that a fault delays would block
-        # the test that ordered the delay.
+        # the test that added the delay.
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -226,26 +226,26 @@ class _ConnectionProtocol(H11Protocol):
 
 
 class FaultMiddleware:
-    """An ASGI middleware that records every request and carries out the ordered faults."""
+    """An ASGI middleware that records every request and applies the faults."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
         self._app = app
         self._sandbox = sandbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or carry out the fault that matches it."""
+        """Pass a request on, or apply the fault that matches it."""
         recording_send = self._recording(scope, send)
         fault = self._sandbox.take_fault(scope["method"], scope["path"])
         try:
             if fault is None:
                 await self._app(scope, receive, recording_send)
             else:
-                await self._carry_out(fault, scope, receive, recording_send)
+                await self._apply(fault, scope, receive, recording_send)
         except (ClientDisconnect, asyncio.CancelledError):
             # The client has disconnected, or the server is stopping: no reply is needed.
             return
 
-    async def _carry_out(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.cut == "request":
             await asyncio.sleep(fault.delay)
             self._record(scope, None)

@@ -1,4 +1,4 @@
-"""`Sandbox`: all that the look-alike remembers, from registered applications to recorded requests.
+"""`Sandbox`: the state of the sandbox, from registered applications to recorded requests.
 
 Guarantees: this module knows no HTTP, and its only clock is the one passed to `Sandbox`. The server
 runs in its own thread while a test reads the state, so one lock protects every change.
@@ -41,7 +41,7 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class Grant:
-    """An authorization code, and the terms on which it was issued."""
+    """An authorization code, and the conditions for its use."""
 
     code: str = field(repr=False)
     application: Application
@@ -80,8 +80,8 @@ class EasyUpload:
 class Sandbox:
     """The state of a local Gyazo look-alike. `serve` makes it reachable.
 
-    Append to the list *faults* to order faults. Read *requests* to see the recorded requests.
-    Both lists may be cleared. *date_style* selects the format of dates in lists and uploads.
+    Append to the list *faults* to add faults. Read *requests* to see the recorded requests.
+    Both lists can be cleared. *date_style* selects the format of dates in lists and uploads.
     """
 
     def __init__(
@@ -276,7 +276,7 @@ class Sandbox:
         owner = self.accounts[0]
         return self.image_store.add(easy.data, easy.image_type, owner, self.clock(), easy.fields)
 
-    # Recorded requests and ordered faults.
+    # Recorded requests and faults.
 
     def record_request(self, request: RecordedRequest) -> None:
         """Record a request, and drop the oldest ones above the limit."""

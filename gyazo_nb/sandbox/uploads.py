@@ -92,7 +92,7 @@ class Uploads:
         """Store a waiting image for the user of the browser: the first account."""
         image = self._sandbox.claim_easy_upload(request.path_params["upload_id"])
         if image is None:
-            return pages.not_found("This image was collected already, or it has expired.")
+            return pages.not_found("This image was claimed already, or it has expired.")
         return RedirectResponse(page_url(self._sandbox, image), 302)
 
     def _created_at(self, form: Form) -> float:
