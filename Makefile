@@ -27,7 +27,7 @@ unit: $(VENV)/dev ## Run the tests that need no browser and no kernel
 coverage: $(VENV)/dev ## Run the unit tests, and list the lines and branches that they miss
 	$(RUN) pytest $(UNIT) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-# The Python versions of test-matrix. They are searched on the PATH and in pyenv.
+# The Python versions of test-matrix, from the PATH or pyenv.
 MATRIX ?= 3.11 3.12 3.13
 
 test-matrix: ## Run all tests except the browser tests on each installed Python version
@@ -38,7 +38,7 @@ test-matrix: ## Run all tests except the browser tests on each installed Python 
 	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="-m 'not browser' --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
 	done
 
-bench: $(VENV)/dev ## Run the benchmarks, each beside its peer (ARGS="batches loading" for some)
+bench: $(VENV)/dev ## Run the benchmarks, with a comparison for each (ARGS="batches loading" for some)
 	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
 check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, tests
@@ -66,6 +66,6 @@ $(VENV)/demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	$(RUN) pip install --quiet --editable '.[sandbox]' --group dev
-	@# Beside the environment, not in it: a kernel finds its own ipykernel version through PYTHONPATH.
+	@# Outside the environment: a kernel finds its own ipykernel version through PYTHONPATH.
 	$(foreach version,$(KERNELS),$(RUN) pip install --quiet --upgrade --no-deps --target $(VENV)/kernels/$(version) ipykernel==$(version) nest-asyncio &&) true
 	@touch $@ $(VENV)/demo

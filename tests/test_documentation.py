@@ -92,11 +92,11 @@ def test_the_quick_start_runs_as_it_is_written(server, shell, monkeypatch):
     assert [image.title for image in shell.user_ns["gyazo"].images()] == ["Loss curve"]
 
 
-# ── CONTRIBUTING: the walks ──────────────────────────────────────────────────────────────────────
+# ── CONTRIBUTING: the walkthroughs ───────────────────────────────────────────────────────────────
 
 
-def walk(title):
-    """Return the functions that a walk names, as (file, name)."""
+def walkthrough(title):
+    """Return the functions that a walkthrough names, as (file, name)."""
     text = PAGES["CONTRIBUTING.md"].partition(f"### {title}")[2].partition("\n#")[0]
     steps = re.findall(r"^\d+\. `([\w/]+\.py)`: (.+?) —", text, re.MULTILINE | re.DOTALL)
     return [(file, name) for file, names in steps for name in re.findall(r"`([\w.]+)`", names)]
@@ -122,8 +122,8 @@ def calls(monkeypatch):
 
 
 def check(title, called):
-    """Fail for each function of a walk that does not exist, or was not called."""
-    functions = walk(title)
+    """Fail for each function of a walkthrough that does not exist, or was not called."""
+    functions = walkthrough(title)
     assert len(functions) > 20
     for file, name in functions:
         target = importlib.import_module(f"gyazo_nb.{file.removesuffix('.py').replace('/', '.')}")
@@ -132,7 +132,9 @@ def check(title, called):
     assert [(file, name) for file, name in functions if name not in called[file]] == []
 
 
-def test_the_walk_of_a_sign_in_is_what_runs(server, user, shell, monkeypatch, calls):
+def test_the_walkthrough_of_a_sign_in_names_called_functions(
+    server, user, shell, monkeypatch, calls
+):
     """Each named function is called between the paste and the signed-in account."""
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
@@ -147,7 +149,7 @@ def test_the_walk_of_a_sign_in_is_what_runs(server, user, shell, monkeypatch, ca
     check("From the pasted text to the signed-in account", calls)
 
 
-def test_the_walk_of_an_upload_is_what_runs(gyazo, calls):
+def test_the_walkthrough_of_an_upload_names_called_functions(gyazo, calls):
     """Each named function is called by `upload`, or when its image is shown."""
     figure, _ = plt.subplots()
     calls.clear()
@@ -157,7 +159,7 @@ def test_the_walk_of_an_upload_is_what_runs(gyazo, calls):
     check("`gyazo.upload(fig)`", calls)
 
 
-def test_the_walk_of_a_batch_is_what_runs(gyazo, tmp_path, calls):
+def test_the_walkthrough_of_a_batch_names_called_functions(gyazo, tmp_path, calls):
     """Each named function is called by `upload_all`."""
     calls.clear()
     gyazo.upload_all([PNG], resume=tmp_path / "batch.jsonl", progress=False)
@@ -166,7 +168,7 @@ def test_the_walk_of_a_batch_is_what_runs(gyazo, tmp_path, calls):
 
 
 def test_the_names_in_the_recipes_exist():
-    """A name that CONTRIBUTING gives with its file, as in "`CALLS` in `tests/…`"."""
+    """CONTRIBUTING names them with their file, as in "`CALLS` in `tests/…`"."""
     named = re.findall(r"`(\w+)`\sin\s`([\w/]+\.py)`", PAGES["CONTRIBUTING.md"])
 
     assert len(named) >= 3

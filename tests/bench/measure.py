@@ -1,6 +1,6 @@
 """One measurement in its own process: `python tests/bench/measure.py FUNCTION URL …` prints seconds.
 
-A peer does the same work: the same files, the same server, the same number of uploads at a time.
+The compared program does the same work: the same files, the same server, the same number of uploads at a time.
 """
 
 import resource

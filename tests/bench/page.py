@@ -1,4 +1,4 @@
-"""The time until a panel is visible: `%gyazo_login` beside a bare `VBox` of the same controls.
+"""The time until a panel is visible: `%gyazo_login` compared with a bare `VBox` of the same controls.
 
 Prints two medians in seconds, from the start of the cell to the text box, in a real JupyterLab and
 Chromium. The two cells alternate in one notebook; all modules are imported before.

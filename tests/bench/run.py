@@ -1,4 +1,4 @@
-"""`make bench`: the benchmarks of the README, each beside its peer, in one run on one machine.
+"""`make bench`: the benchmarks of the README, each with its comparison, in one run on one machine.
 
 Compare the ratios, because times differ between machines and runs. The two sides of a pair alternate for
 several rounds, each measurement in a new process, and the medians are compared. Ten times the work may
@@ -227,7 +227,7 @@ def main():
     version = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, ", end="")
     print(f"Python {platform.python_version()}, {' '.join(version.stdout.split()[:2])}")
-    row("benchmark", "gyazo_nb", "peer", "ratio", "goal", reached=True)
+    row("benchmark", "gyazo_nb", "compared with", "ratio", "goal", reached=True)
     selected = sys.argv[1:]
     for part in (batches, single, images, loading, panel, memory):
         if not selected or part.__name__ in selected:
