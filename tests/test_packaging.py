@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# What a user does first, without the repository.
+# The first steps of a user, without the repository.
 FIRST_STEPS = """
 import sys
 from IPython.core.interactiveshell import InteractiveShell

@@ -165,7 +165,7 @@ def test_import_rules_cover_every_package():
 
 
 def test_every_dependency_has_its_reason():
-    """Beside each dependency is a comment."""
+    """Each dependency has a comment."""
     text = (ROOT / "pyproject.toml").read_text()
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
     names = [*project["dependencies"]]

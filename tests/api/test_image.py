@@ -130,7 +130,7 @@ def test_deleted_image_has_only_id_and_type():
 
 
 def test_download_without_a_session_or_an_address_raises_an_error():
-    """The error tells apart an unpickled image, a locked one, and one without an address."""
+    """The error names the reason: an unpickled image, a locked one, or one without an address."""
 
     class Source:
         pass

@@ -139,7 +139,7 @@ def test_other_methods_than_get_are_refused(waiting, port, method):
 
 
 def test_another_host_name_is_refused(waiting, port):
-    """An attacker can let a name resolve to this machine (DNS rebinding)."""
+    """An attacker can make a name resolve to this machine (DNS rebinding)."""
     reply, _ = request(port, GOOD, headers={"Host": f"evil.example:{port}"})
 
     assert reply.status == 421
@@ -196,7 +196,7 @@ def test_a_port_in_use_is_refused(port, uri, family, host):
 
 
 def test_a_port_can_be_used_again_at_once(uri, port):
-    """Thirty sign-ins in a row on one port, each with a real connection."""
+    """Thirty sign-ins one after the other on one port, each with a real connection."""
     for _ in range(30):
         sign_in = WaitingSignIn(uri)
         assert request(port, GOOD)[0].status == 200
@@ -302,7 +302,7 @@ def is_free(port):
         return True
 
 
-def test_a_forgotten_subscription_ends_and_releases_the_port(port, uri):
+def test_a_subscription_that_no_code_stops_ends_and_releases_the_port(port, uri):
     """The server ends it, without any call. `on_timeout` reports it once, and a new start works."""
     timeouts = []
     subscriber = Subscriber(lambda _: False, lambda _: False, lambda: timeouts.append(1))
@@ -610,7 +610,7 @@ def drip_clients(port):
     ],
     ids=["nothing", "request line", "header", "headers", "empty lines", "body"],
 )
-def test_a_slow_client_is_cut_off(waiting, port, drip_clients, monkeypatch, start, byte):
+def test_a_slow_client_is_disconnected(waiting, port, drip_clients, monkeypatch, start, byte):
     """35 clients send bytes again and again. The time limit is for the whole connection."""
     monkeypatch.setattr(callback_server, "REQUEST_TIMEOUT", 0.3)
     monkeypatch.setattr(callback_server, "DISCARD_TIMEOUT", 0.3)
@@ -621,7 +621,7 @@ def test_a_slow_client_is_cut_off(waiting, port, drip_clients, monkeypatch, star
     assert request(port, GOOD)[0].status == 200
 
 
-def test_a_client_that_sends_no_byte_is_cut_off(waiting, port, monkeypatch):
+def test_a_client_that_sends_no_byte_is_disconnected(waiting, port, monkeypatch):
     """35 clients connect and wait."""
     monkeypatch.setattr(callback_server, "REQUEST_TIMEOUT", 0.3)
     with contextlib.ExitStack() as stack:
@@ -664,7 +664,7 @@ def is_closed(client):
         return True
 
 
-def test_slow_clients_do_not_prolong_the_stop(uri, port):
+def test_slow_clients_do_not_delay_the_stop(uri, port):
     """The port is free and the thread has ended, although clients are connected."""
     waiting = WaitingSignIn(uri)
     with contextlib.ExitStack() as stack:

@@ -151,7 +151,9 @@ def test_many_threads_make_one_exchange(signed_out, app, user, server):
 
 
 @pytest.mark.parametrize("seconds", [601, -60])
-def test_after_ten_minutes_there_is_a_new_link(signed_out, app, user, server, monkeypatch, seconds):
+def test_after_ten_minutes_the_attempt_makes_a_new_link(
+    signed_out, app, user, server, monkeypatch, seconds
+):
     """An expired state is refused, also if the clock was set back. The attempt gets a new link."""
     login = signed_out.login(app)
     old, address = login.url, user.authorize(login.url)
@@ -223,7 +225,7 @@ def test_a_token_that_gyazo_refuses_at_once_is_not_kept(signed_out, app, user, s
     assert not login.can_retry
 
 
-def test_an_unreachable_server_is_one_error(app):
+def test_an_unreachable_server_raises_one_error(app):
     """Without the error of the HTTP library as its context."""
     with Gyazo(auth_url="http://127.0.0.1:1", api_url="http://127.0.0.1:1") as gyazo:
         with pytest.raises(ConnectionFailedError, match="could not be reached") as caught:
@@ -329,9 +331,7 @@ def test_a_token_in_use_is_not_sent_as_a_code(gyazo, app, server):
     assert request_count(server) == 0
 
 
-def test_a_new_paste_is_checked_even_if_a_token_is_there(
-    signed_out, app, user, server, monkeypatch
-):
+def test_a_new_paste_is_checked_even_if_a_token_exists(signed_out, app, user, server, monkeypatch):
     """After ten minutes only the request for the user may be repeated; another address is refused."""
     login = signed_out.login(app)
     address = user.authorize(login.url)

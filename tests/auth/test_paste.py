@@ -287,7 +287,7 @@ def test_the_page_that_shows_the_code_is_that_of_the_site():
     ],
 )
 def test_another_page_that_shows_a_code_is_refused(address):
-    """Its host, path and state are checked, wherever a line break or a blank is."""
+    """Its host, path and state are checked, with a line break or a blank at any position."""
     for position in range(len(address)):
         for gap in ("\n", " "):
             assert refusal(address[:position] + gap + address[position:], OUT_OF_BAND)
@@ -506,7 +506,7 @@ def test_a_wrapped_foreign_address_with_text_around_it_yields_no_code(text):
 
 @given(st.sampled_from(FOREIGN), st.text(), st.text())
 def test_a_foreign_address_within_any_text_yields_no_code(address, before, after):
-    """Whatever is in front of it, and after it."""
+    """Any text before it and after it."""
     assert refusal(before + address + after)
 
 
@@ -534,7 +534,7 @@ def test_line_breaks_and_invisible_characters_are_removed_from_an_address(wrap):
 
 @pytest.mark.parametrize("blank", BLANKS)
 def test_blanks_are_removed_from_an_address_but_not_from_its_code(blank):
-    """A blank inside the code may stand for another character: the error says so."""
+    """A blank inside the code may replace another character: the error says so."""
     start = WHOLE.index("-Ab_9")
     for position in range(len(WHOLE) + 1):
         text = WHOLE[:position] + blank + WHOLE[position:]
@@ -559,7 +559,7 @@ def test_a_redirect_within_any_text_yields_its_code_or_an_error(before, after):
 
 
 @given(wrapped([f"{REDIRECT}?state={STATE}&code=-Ab_9"], WRAPS))
-def test_a_code_at_the_end_of_an_address_yields_itself_or_an_error(text):
+def test_a_code_at_the_end_of_an_address_yields_that_code_or_an_error(text):
     """Text after it does not become a part of the code."""
     with contextlib.suppress(PasteError):
         assert read_paste(text) == ("-Ab_9", True)
@@ -614,7 +614,7 @@ def test_a_code_that_begins_like_an_encoded_character_stays_whole(text):
         (OUT_OF_BAND, OUT_OF_BAND),
     ],
 )
-def test_another_spelling_of_the_redirect_uri_is_the_same_place(redirect_uri, address):
+def test_another_spelling_of_the_redirect_uri_is_accepted(redirect_uri, address):
     """Case, default port, last dot, international names, IPv6, percent-encoding (RFC 3986 §6.2)."""
     assert read_paste(f"{address}?code=abc&state={STATE}", redirect_uri) == ("abc", True)
 
@@ -640,7 +640,7 @@ def test_another_spelling_of_the_redirect_uri_is_the_same_place(redirect_uri, ad
         (OUT_OF_BAND, f"{OUT_OF_BAND}:auto"),
     ],
 )
-def test_a_similar_address_is_another_place(redirect_uri, address):
+def test_a_similar_address_is_refused(redirect_uri, address):
     """Where it is not certain that two addresses are the same, the address is refused."""
     assert refusal(f"{address}?code=EVIL&state={STATE}", redirect_uri)
 
@@ -649,7 +649,7 @@ _TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]{1,60}={0,2}", fullmatch=True)
 
 
 @given(_TOKEN68, st.sampled_from(["", *WRAPS]), st.integers(0, 60))
-def test_a_wrapped_bare_code_yields_itself_or_an_error(code, wrap, position):
+def test_a_wrapped_bare_code_yields_that_code_or_an_error(code, wrap, position):
     """Line breaks are removed, and a blank is an error."""
     with contextlib.suppress(PasteError):
         assert read_paste(code[:position] + wrap + code[position:]) == (code, False)

@@ -16,7 +16,7 @@ def _record_many_requests(monkeypatch):
 def interrupt_after():
     """A function that sends SIGINT after some seconds, at any moment of the work; 0 cancels it.
 
-    A timer of the operating system does not wait for anything in this process.
+    The timer belongs to the operating system, so no code of this process delays it.
     """
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -22,7 +22,7 @@ SOURCES = {
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_item_is_lost_whenever_sigint_comes(gyazo, server, interrupt_after, source):
-    """Only a generator may be interrupted inside: then an error says to call upload_all again."""
+    """Only a generator can be interrupted inside: then an error says to call upload_all again."""
     seed = random.randrange(10**6)
     print("seed", seed)  # noqa: T201 -- to repeat a failure
     moments, stopped, lost = random.Random(seed), 0, 0

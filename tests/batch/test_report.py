@@ -18,7 +18,7 @@ def test_notebook_shows_a_limited_number_of_thumbnails(gyazo):
 
 
 def test_failure_is_named_in_one_short_line(gyazo):
-    """An address without its query, which may contain a key; a long text by its two ends."""
+    """An address without its query, which may contain a key; a long text by its beginning and its end."""
     items = ["http://127.0.0.1:1/a.png?signature=s3cr3t", "data:image/png;base64," + "A" * 10_000]
     report = gyazo.upload_all(items, progress=False)
 

@@ -32,7 +32,7 @@ from gyazo_nb.sandbox import Fault
 
 
 def test_images_are_in_the_order_of_the_items(call, gyazo, server):
-    """Whichever upload ends first."""
+    """Also if a later upload ends first."""
     items = pictures(40)
     server.sandbox.faults.append(Fault(path="/api/upload", delay=0.3))
 
@@ -177,7 +177,7 @@ def test_wrong_arguments_are_refused_before_the_first_request(
 
 
 def test_signed_out_session_raises_before_the_items_are_read(call, signed_out):
-    """The function in place of the items is not even called."""
+    """The function for the items is not called."""
     with pytest.raises(NotLoggedInError, match="%gyazo_login"):
         call(signed_out, "upload_all", pytest.fail)
 
@@ -206,7 +206,7 @@ def test_batch_that_cannot_start_leaves_the_last_report(gyazo, server, tmp_path)
 
 
 def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, interrupt_after):
-    """The KeyboardInterrupt holds the report. Running uploads are waited for."""
+    """The KeyboardInterrupt holds the report. It waits for the running uploads."""
     delay_uploads(server)
     items = pictures(100)
     interrupt_after(0.4)

@@ -64,7 +64,7 @@ def test_small_file_is_read_when_its_turn_comes(call, gyazo, server, tmp_path):
 
 
 def test_file_that_cannot_be_read_as_bytes_is_refused(gyazo, tmp_path):
-    """Closed, open as text, or open for writing. The text in it is not taken for a path."""
+    """Closed, open as text, or open for writing. The text in it is not read as a path."""
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     with path.open() as text, (tmp_path / "b.png").open("wb") as writing:

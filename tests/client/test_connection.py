@@ -26,7 +26,7 @@ def account(connection, name, token=None):
 
 
 def test_same_user_may_sign_in_again(connection):
-    """A second sign-in brings another token."""
+    """A second sign-in returns another token."""
     connection.sign_in(account(connection, "A"), switch=False)
 
     connection.sign_in(account(connection, "A", "another"), switch=False)

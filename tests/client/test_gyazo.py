@@ -164,10 +164,22 @@ def test_upload_of_an_object_that_is_not_a_picture_is_refused(call, gyazo, serve
     assert server.sandbox.requests == []
 
 
-def test_upload_refuses_an_unknown_field(call, gyazo, server):
-    """With the TypeError of every unknown keyword."""
-    with pytest.raises(TypeError, match="unexpected keyword argument 'titel'"):
-        call(gyazo, "upload", PNG, titel="a")
+def test_call_with_an_unknown_parameter_is_a_type_error(call, gyazo, server):
+    """The name of the call is in the message, and the picture is not rendered first."""
+
+    class Figure:
+        def savefig(self, out, **_):
+            pytest.fail("this figure was rendered")
+
+    for name, arguments in (
+        ("upload", [Figure()]),
+        ("upload_all", [[Figure()]]),
+        ("easy_upload", [Figure()]),
+        ("update", ["0" * 32]),
+        ("request", ["GET", "/api/images"]),
+    ):
+        with pytest.raises(TypeError, match=rf"{name}\(\).* unexpected keyword argument 'titel'"):
+            call(gyazo, name, *arguments, titel="Loss curve")
 
     assert server.sandbox.requests == []
 

@@ -1,4 +1,4 @@
-"""`Images` and `AsyncImages`: all images as one sequence, whatever the number of pages."""
+"""`Images` and `AsyncImages`: all images as one sequence, from any number of pages."""
 
 import asyncio
 import gc

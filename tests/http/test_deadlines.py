@@ -1,4 +1,4 @@
-"""Every exchange ends at its deadline, however a server stretches its reply: blocking and async."""
+"""Every exchange ends at its deadline, also if a server never ends its reply: blocking and async."""
 
 import asyncio
 import gzip
@@ -106,8 +106,8 @@ def session(url, **options):
 
 
 @pytest.mark.parametrize("part", ENDLESS_REPLIES)
-def test_reply_that_never_ends_is_given_up_at_the_deadline(part):
-    """Whatever part of the reply the server sends slowly; each read is fast enough by itself."""
+def test_reply_that_never_ends_fails_at_the_deadline(part):
+    """The server sends any part of the reply slowly; each single read is fast enough."""
     with (
         raw_server(send_endlessly(*ENDLESS_REPLIES[part])) as server,
         session(server.url, retries=0) as gyazo,
@@ -120,8 +120,8 @@ def test_reply_that_never_ends_is_given_up_at_the_deadline(part):
 
 @pytest.mark.parametrize("part", FLOODS)
 @pytest.mark.parametrize("kind", ["blocking", "async"])
-def test_flood_that_adds_nothing_to_the_body_is_given_up_at_the_deadline(kind, part):
-    """A file that is fetched extends the deadline by its own size only."""
+def test_flood_that_adds_nothing_to_the_body_fails_at_the_deadline(kind, part):
+    """A downloaded file extends the deadline by its own size only."""
     with (
         raw_server(send_endlessly(*FLOODS[part], pause=0)) as server,
         session(server.url, retries=0) as gyazo,
@@ -144,10 +144,10 @@ def test_bytes_after_the_end_of_gzip_are_an_error(call):
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_upload_to_a_server_that_reads_slowly_is_given_up_at_the_deadline(
+def test_upload_to_a_server_that_reads_slowly_fails_at_the_deadline(
     kind, secure, monkeypatch, server_tls, authority_file
 ):
-    """It reads a byte now and then, so that each write is fast enough by itself."""
+    """It reads single bytes, so that each single write is fast enough."""
     monkeypatch.setattr(connection_pool, "MIN_BYTES_PER_SECOND", 2**40)  # no time for the size
     monkeypatch.setenv("SSL_CERT_FILE", authority_file)
 
@@ -165,7 +165,7 @@ def test_upload_to_a_server_that_reads_slowly_is_given_up_at_the_deadline(
     assert f"did not finish its reply {LATE}" in error
 
 
-def test_time_of_a_slow_line_is_allowed(monkeypatch):
+def test_deadline_is_extended_for_a_slow_line(monkeypatch):
     """A body that arrives in time for its size is read to its end, after the deadline."""
     monkeypatch.setattr(connection_pool, "MIN_BYTES_PER_SECOND", 1000)
     data = PNG + bytes(2000)
@@ -192,7 +192,7 @@ def test_time_of_a_slow_line_is_allowed(monkeypatch):
 @pytest.mark.parametrize("name", ["download", "address"])
 @pytest.mark.parametrize("kind", ["blocking", "async"])
 def test_deadline_includes_all_redirects(kind, name):
-    """Each hop alone is fast enough."""
+    """Each single redirect is fast enough."""
     hops = itertools.count()
 
     def redirect(client):
@@ -236,7 +236,7 @@ def test_deadline_holds_over_tls(part, monkeypatch, server_tls, authority_file):
     assert without(f"did not finish its reply {LATE}", errors) == {}
 
 
-def test_tls_handshake_that_never_ends_is_given_up_at_the_deadline():
+def test_tls_handshake_that_never_ends_fails_at_the_deadline():
     """The server sends a TLS record of 16 KB byte by byte."""
 
     def shake_hands(client):
@@ -255,7 +255,7 @@ def test_tls_handshake_that_never_ends_is_given_up_at_the_deadline():
 
 
 @pytest.mark.parametrize("part", ["silence", "status line", "headers", "informational replies"])
-def test_proxy_that_never_ends_its_reply_is_given_up_at_the_deadline(part, monkeypatch):
+def test_proxy_that_never_ends_its_reply_fails_at_the_deadline(part, monkeypatch):
     """The reply to CONNECT. The error names the variable."""
     with (
         raw_server(send_endlessly(*ENDLESS_REPLIES[part])) as proxy,
@@ -267,7 +267,7 @@ def test_proxy_that_never_ends_its_reply_is_given_up_at_the_deadline(part, monke
     assert without(LATE, errors) == without("HTTPS_PROXY", errors) == {}
 
 
-def test_silent_socks_proxy_is_given_up_at_the_deadline(monkeypatch):
+def test_silent_socks_proxy_fails_at_the_deadline(monkeypatch):
     with (
         raw_server(lambda client: client.recv(1000) and time.sleep(60)) as proxy,
         session("https://gyazo.test", retries=0) as gyazo,
@@ -311,7 +311,7 @@ def test_retries_do_not_multiply_the_deadline(kind):
         assert 2 <= len(server.connections) <= 4
 
 
-def test_late_server_is_not_asked_again_by_default():
+def test_slow_server_gets_no_retry_by_default():
     """The deadline of a call is longer than the total time of its retries."""
     assert Timeouts().answer > Retry().total
 

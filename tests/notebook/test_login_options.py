@@ -14,7 +14,7 @@ from gyazo_nb import ArgumentError
         ("--token --mode panel", "--token uses a prompt: leave out --mode panel"),
     ],
 )
-def test_contradicting_options_are_an_error(run_magic, line, message):
+def test_contradicting_options_raise_an_error(run_magic, line, message):
     """The error names both options."""
     with pytest.raises(ArgumentError, match=message):
         run_magic(f"%gyazo_login {line}")

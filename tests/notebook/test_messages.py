@@ -1,4 +1,4 @@
-"""The texts of the sign-in: everything from outside is escaped, and a sign-out states what remains."""
+"""The texts of the sign-in: every text from outside is escaped, and a sign-out names the remaining tokens."""
 
 import pytest
 

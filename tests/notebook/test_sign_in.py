@@ -58,7 +58,7 @@ def test_sandbox_while_signed_in_elsewhere_needs_switch(run_magic, server):
 
 
 def test_call_with_an_open_panel_says_to_finish_it(run_magic, shell):
-    """Not to run %gyazo_login again."""
+    """It does not say to run %gyazo_login again."""
     run_magic("%gyazo_login --mode panel")
 
     with pytest.raises(NotLoggedInError, match="finish the sign-in that is open"):
@@ -81,7 +81,7 @@ def test_no_text_shows_an_email_address(run_magic, server, shell):
 
 
 @pytest.mark.usefixtures("config_folder")
-def test_accounts_of_the_same_name_are_told_apart_by_uid(shell):
+def test_accounts_of_the_same_name_are_distinguished_by_uid(shell):
     """The error names the uid of both."""
     accounts = [Account(name="Same", email="a@x", uid="1" * 24), Account(name="Same", uid="2" * 24)]
     with serve(Sandbox(accounts=accounts)) as server:

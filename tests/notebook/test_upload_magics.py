@@ -192,7 +192,7 @@ def figures(shell):
     ],
 )
 def test_parts_of_one_figure_are_one_card(shell, figures, word):
-    """Also with the arrays that a plotting call returns beside its artists."""
+    """Also with the arrays that a plotting call returns with its artists."""
     with capture_output() as captured:
         shell.run_line_magic("gyazo", word)
 
@@ -216,7 +216,7 @@ def test_parts_of_one_figure_are_one_card(shell, figures, word):
     ],
 )
 def test_each_item_of_a_collection_is_a_card(shell, figures, tmp_path, word):
-    """Of a list, a dictionary or a generator. A picture beside a figure is not a part of the figure."""
+    """Of a list, a dictionary or a generator. A picture next to a figure is not a part of the figure."""
     for name in ("red", "blue"):
         (tmp_path / f"{name}.png").write_bytes(png(name))
 
@@ -236,8 +236,8 @@ def test_generator_that_yields_the_same_object_is_refused(shell, server):
 
 
 @pytest.mark.parametrize("word", ["~mask", "~mask[0:1]", f"bytes({'+'.join(['both[0]'] * 90)})"])
-def test_expression_is_not_taken_for_a_file(shell, word):
-    """It may begin like a home directory, and be longer than a file name may be."""
+def test_expression_is_not_read_as_a_file(shell, word):
+    """It can begin like a home directory, and be longer than a file name."""
     shell.user_ns["mask"] = np.zeros((3, 3), bool)
 
     shell.run_line_magic("gyazo", word)
@@ -331,7 +331,7 @@ def test_error_belongs_to_its_own_cell(shell, tmp_path):
 
 
 def test_magic_that_is_called_as_a_function_raises_the_error(shell):
-    """The caller may handle it with `try`."""
+    """The caller can handle it with `try`."""
     called = "get_ipython().run_cell_magic('gyazo', '', '1/0')"
     caught = f"try:\n    {called}\nexcept ZeroDivisionError:\n    handled = True"
 
@@ -427,7 +427,7 @@ def test_other_magics_work_in_the_cell(shell, server):
     assert stored_colors(server) == {RED}
 
 
-def test_shell_is_left_as_it_was(shell):
+def test_shell_is_unchanged_after_the_cell(shell):
     """No method stays patched, also after an error."""
     for cell in (SHOW, "1/0", "1 +"):
         run(shell, cell)
@@ -458,7 +458,7 @@ def test_upload_that_fails_fails_the_cell(shell, server):
     assert PNG[:4] == b"\x89PNG"
 
 
-def test_cell_may_await(shell, server):
+def test_cell_can_await(shell, server):
     """Here IPython starts the event loop."""
     # With a running loop: tests/integration/kernels, since the patch of a loop outlives a test.
     shell.user_ns["Displayed"] = Displayed
@@ -495,7 +495,7 @@ def test_picture_that_is_displayed_by_its_address_is_downloaded(shell, server):
 
 @pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
 def test_chart_that_is_displayed_as_a_web_page_is_rendered(shell, server, monkeypatch):
-    """Whichever renderer of Plotly displays it, the figure itself is rendered."""
+    """With any renderer of Plotly, the figure itself is rendered."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         skip_missing("kaleido renders with Chromium, which is not installed")

@@ -1,4 +1,4 @@
-"""The API of the sandbox replies as Gyazo documents it, including the known traps for clients."""
+"""The API of the sandbox replies as Gyazo documents it, including the behavior that breaks clients."""
 
 import base64
 import hashlib
@@ -439,7 +439,7 @@ def test_easy_upload_is_claimed_by_a_browser_once(sandbox, url):
 
 
 def test_invalid_easy_uploads_are_rejected(sandbox, url):
-    """The known trap: a web address in place of a data URL is a 500 with an empty body."""
+    """A web address in place of a data URL is a 500 with an empty body."""
     sent = {
         "client_id": sandbox.applications[0].client_id,
         "image_url": "https://example.com/x.png",

@@ -40,7 +40,7 @@ def test_command_prints_variables_and_stops_on_a_signal(stop_signal):
 
 
 def test_command_runs_another_command_with_the_variables():
-    """The other command does not see a real token; its exit code is passed on."""
+    """The other command does not see a real token; its exit code is returned."""
     script = (
         "import os, sys; print(os.environ['GYAZO_REDIRECT_URI'],"
         "os.environ.get('GYAZO_ACCESS_TOKEN')); sys.exit(7)"
@@ -57,7 +57,7 @@ def test_command_runs_another_command_with_the_variables():
     assert completed.stderr == ""
 
 
-def test_missing_command_is_one_sentence():
+def test_missing_command_prints_one_sentence():
     """The exit code is 127, as in a shell."""
     completed = run([*COMMAND, "no-such-command-here"])
 
@@ -65,7 +65,7 @@ def test_missing_command_is_one_sentence():
     assert completed.stderr == "no-such-command-here cannot be run: No such file or directory.\n"
 
 
-def test_busy_port_is_one_sentence(server):
+def test_port_in_use_prints_one_sentence(server):
     """The exit code is 1."""
     port = server.url.rpartition(":")[2]
     completed = run([*COMMAND, "--port", port])
@@ -77,7 +77,7 @@ def test_busy_port_is_one_sentence(server):
     assert completed.stdout == ""
 
 
-def test_missing_packages_are_one_sentence(tmp_path):
+def test_missing_packages_print_one_sentence(tmp_path):
     """The command and the import in Python both name the extra to install."""
     # A broken package that shadows the installed one.
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no uvicorn', name='uvicorn')")

@@ -358,7 +358,7 @@ def test_code_is_valid_for_ten_minutes(client, sandbox, clock):
 
 
 def test_exchange_checks_the_challenge_of_the_authorization_request(client):
-    """The consent page passes the challenge on."""
+    """The consent page sends the challenge back."""
     reply = allow(client, code_challenge=CHALLENGE, code_challenge_method="S256")
     code = parse_qs(urlsplit(reply.headers["location"]).query)["code"][0]
 

@@ -96,7 +96,7 @@ def test_sandbox_has_one_server_at_a_time(server):
         assert httpx.get(second.url).status_code == 200
 
 
-def test_busy_port_is_an_oserror(port):
+def test_port_in_use_raises_oserror(port):
     """The sandbox can be served on another port afterwards."""
     sandbox = Sandbox()
     with pytest.raises(OSError, match="in use"):

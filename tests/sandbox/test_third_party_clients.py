@@ -79,7 +79,7 @@ def types_of(value):
 
 
 def assert_same_types(ours, recorded, path="reply"):
-    """Check for the same fields and types; null stands for a value of any type."""
+    """Check for the same fields and types; null matches a value of any type."""
     if isinstance(recorded, dict) and isinstance(ours, dict):
         assert set(ours) ^ set(recorded) <= OPTIONAL, path
         for name in set(ours) & set(recorded):
@@ -134,7 +134,7 @@ def request_reply():
 
 
 def test_recorded_replies_exist():
-    """The next test has no cases without them."""
+    """Without them, the next test would have no cases."""
     assert len(REPLIES) >= 10
 
 

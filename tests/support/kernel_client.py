@@ -1,4 +1,4 @@
-"""A real kernel as a front end sees it: cells go in, and every message that comes out is kept."""
+"""A real kernel as a front end sees it: it executes cells, and every message is kept."""
 
 import queue
 import sys

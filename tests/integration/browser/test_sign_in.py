@@ -213,7 +213,7 @@ def test_triple_click_sends_the_code_once(server, start_jupyter, new_page, open_
 def test_reopened_notebook_shows_text_without_a_form(
     server, start_jupyter, new_page, open_notebook
 ):
-    """After the sign-in, the saved notebook has no widgets: it reads well without its kernel."""
+    """After the sign-in, the saved notebook has no widgets: it shows the result without its kernel."""
     jupyter = start_jupyter(server.variables)
     notebook = open_notebook(jupyter, new_page(), [LOAD, "%gyazo_login"], "7.4.0")
     notebook.run(0)
@@ -275,7 +275,7 @@ def test_first_demo_notebook(server, start_jupyter, new_page):
 
 
 def test_panel_survives_a_reload_of_the_page(server, start_jupyter, new_page, open_notebook):
-    """Reload while the panel is open, sign in, save, reload: text, and no form without function."""
+    """Reload while the panel is open, sign in, save, reload: text, and no form that does not work."""
     jupyter = start_jupyter(server.variables)
     notebook = open_notebook(jupyter, new_page(), [LOAD, "%gyazo_login"], "7.4.0")
     notebook.run(0)

@@ -90,7 +90,7 @@ def sign_in_at_prompt(terminal, server, magic):
 
 
 def test_ipython_prompt_stores_no_secret(jupyter_home, server, open_terminal):
-    """A terminal selects the prompt by itself; the pasted text is not shown and not in the history."""
+    """A terminal uses the prompt without --mode; the pasted text is neither shown nor in the history."""
     terminal = open_terminal(IPYTHON)
 
     code, state = sign_in_at_prompt(terminal, server, "%gyazo_login")

@@ -119,7 +119,7 @@ def test_interrupt_during_an_exchange_ends_the_wait(kernel, server):
 # ipykernel 6 has one thread for everything: the exchange ends before the wait does.
 @pytest.mark.parametrize("kernel", KERNELS[1:], indirect=True)
 def test_exchange_longer_than_the_wait_blocks_no_cell(kernel, server):
-    """The wait times out while the exchange continues on a subshell; the next cells run meanwhile."""
+    """The wait times out while the exchange continues on a subshell. The next cells run."""
     kernel.run(LOAD)
     kernel.open_subshell()
     delay_code_exchange(server, 9.0)
@@ -137,7 +137,7 @@ def test_exchange_longer_than_the_wait_blocks_no_cell(kernel, server):
 
 
 def test_panel_ends_while_a_later_cell_captures_output(kernel, server):
-    """The sign-in ends inside a cell with %%capture: the panel is replaced all the same."""
+    """The sign-in ends inside a cell with %%capture: the panel is replaced nevertheless."""
     kernel.run(LOAD, "%gyazo_login")
     box, code = kernel.widget_id("TextModel"), server.sandbox.new_code()
 

@@ -180,7 +180,7 @@ picture(7)
 """
 
 
-def test_async_cell_may_use_tasks_timeouts_and_gyazo(kernel):
+def test_async_cell_can_use_tasks_timeouts_and_gyazo(kernel):
     """Twice: the second run finds the event loop as the first one left it."""
     for _ in range(2):
         sent = kernel.send(ASYNC_CELL)
