@@ -46,7 +46,7 @@ class CurrentAccount:
 
     @property
     def account(self) -> Account | None:
-        """The account, as far as it is known without a request."""
+        """The account. Sends no request."""
         with self._lock:
             if self._signed_in is not None:
                 return self._signed_in
@@ -57,7 +57,7 @@ class CurrentAccount:
 
     @property
     def account_or_none(self) -> Account | None:
-        """The account, or None where a wrong setting keeps it from being read."""
+        """The account, or None if a wrong setting prevents reading it."""
         try:
             return self.account
         except ConfigError:
@@ -123,7 +123,7 @@ def check_same_site(site: Site, current: Account) -> None:
 
 
 def check_same_user(account: Account, current: User | None) -> None:
-    """Refuse to replace one user by another: `OtherAccountError`. None stands for an unknown user."""
+    """Refuse to replace one user by another: `OtherAccountError`. None is an unknown user."""
     new = account.user
     # A revoked token has no owner. A user without an id cannot be compared, so it is refused.
     if current is None or (new is not None and new.uid == current.uid != ""):

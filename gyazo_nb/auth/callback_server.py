@@ -10,7 +10,7 @@ Guarantees:
 - The port is released at the end of the lifetime of its last subscription, also if no code stops it. A
   forked child process does not keep the port.
 - A connection ends `REQUEST_TIMEOUT` seconds after it begins. At most `MAX_CONNECTIONS` are open: a new
-  one closes the oldest that has sent no complete request. So slow clients cannot keep a browser out.
+  one closes the oldest that has sent no complete request. So slow clients cannot block a browser.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Subscriber:
 def subscribe(
     redirect_uri: str, subscriber: Subscriber, *, lifetime: float = LIFETIME
 ) -> Callable[[], None]:
-    """Start listening for a sign-in, and return the function that stops it. It may be called twice.
+    """Start listening for a sign-in, and return the function that stops it, which can be called twice.
 
     The subscription ends after `lifetime` seconds. Raises `OSError` if it is impossible to listen at the
     redirect URI.
@@ -203,7 +203,7 @@ class _Connection:
 class CallbackServer:
     """Listens on the loopback addresses at one redirect URI. Raises `OSError` if that is impossible.
 
-    One thread reads all requests, closes late connections and ends late subscriptions. Without a
+    One thread reads all requests, closes expired connections and ends expired subscriptions. Without a
     subscription, it releases the port and ends.
     """
 
@@ -279,8 +279,8 @@ class CallbackServer:
         try:
             for waiting in (*self._listeners, self._wake_reader):
                 self._selector.register(waiting, selectors.EVENT_READ)
-            while (deadline := self._end_late_subscriptions()) is not None:
-                deadline = min(deadline, self._close_late_connections())
+            while (deadline := self._end_expired_subscriptions()) is not None:
+                deadline = min(deadline, self._close_expired_connections())
                 for key, _ in self._selector.select(max(0.0, deadline - time.monotonic())):
                     self._handle_readable(key.fileobj)
         finally:
@@ -291,8 +291,8 @@ class CallbackServer:
             self._wake_reader.close()
             self._wake_writer.close()
 
-    def _end_late_subscriptions(self) -> float | None:
-        """End the late subscriptions. Return the next deadline, or None if the server is closed."""
+    def _end_expired_subscriptions(self) -> float | None:
+        """End the expired subscriptions. Return the next deadline, or None if the server is closed."""
         now = time.monotonic()
         with self._lock:
             late = [one for one, deadline in self._deadlines.items() if deadline <= now]
@@ -306,8 +306,8 @@ class CallbackServer:
             ).start()
         return next_deadline
 
-    def _close_late_connections(self) -> float:
-        """Close the late connections, and return the next deadline."""
+    def _close_expired_connections(self) -> float:
+        """Close the expired connections, and return the next deadline."""
         now = time.monotonic()
         for connection in tuple(self._connections.values()):
             if connection.deadline <= now:
@@ -561,7 +561,7 @@ def _wake_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def _accepts_connections(host: str, port: int) -> bool:
-    """Whether a program listens on this port. It may use all addresses, and `bind` may not notice it."""
+    """Whether a program listens on this port. It may use all addresses, which `bind` does not always notice."""
     try:
         with socket.create_connection((host, port), timeout=CONNECT_TIMEOUT):
             return True

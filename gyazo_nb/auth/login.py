@@ -4,7 +4,7 @@ Guarantees:
 
 - A good code is not lost, and no code is used twice. After a network failure or a wrong client secret
   the code is kept and can be sent again; a code that Gyazo refused is dropped.
-- A `state` is valid for ten minutes and ends with the token that it brought.
+- A `state` is valid for ten minutes and for one token.
 - The client secret is read at the moment of the exchange, so that a corrected setting takes effect in a
   panel that is already open.
 """
@@ -57,7 +57,7 @@ class SignInConnection(Protocol):
 class Login:
     """One attempt to sign in: open `url`, then call `finish` with the address that the browser shows.
 
-    Made by `gyazo.login()`. `finish` may be called again after any error: with another text, or without
+    Made by `gyazo.login()`. `finish` can be called again after any error: with another text, or without
     one to send the same code again.
     """
 
@@ -135,7 +135,7 @@ class Login:
 
     @property
     def is_open(self) -> bool:
-        """Whether the attempt may still succeed."""
+        """Whether the attempt can still succeed."""
         return not self._done
 
     def __repr__(self) -> str:

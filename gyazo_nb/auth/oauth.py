@@ -33,7 +33,7 @@ from gyazo_nb.settings import APPLICATIONS_URL, App, Site, setting_names
 
 from . import paste
 
-LIFETIME = 600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid as long
+LIFETIME = 600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _read_token(request: Request, reply: Reply) -> Token:
 def _token_error(request: Request, reply: Reply) -> ResponseError | None:
     """Make the error from the field `error`, not from the status, which differs between servers.
 
-    Source: RFC 6749 §5.2. None stands for an error that is the same for every request.
+    Source: RFC 6749 §5.2. None for an error that is the same for every request.
     """
     error = _error_code(reply)
     message = server_message(request, reply)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # %load_ext makes one of these, and must not import the sign-
 
 
 def _always_allowed() -> None:
-    """The check of a session that no notebook uses: a cell may always await a sign-in."""
+    """The check of a session that no notebook uses: a cell can always await a sign-in."""
 
 
 @dataclass
@@ -28,5 +28,5 @@ class OpenLogins:
 
     @property
     def has_open(self) -> bool:
-        """Whether any of the sign-ins may still succeed."""
+        """Whether any of the sign-ins can still succeed."""
         return any(login.is_open for login in self.logins)

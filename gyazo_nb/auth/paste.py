@@ -7,7 +7,7 @@ Guarantees:
   as `://`, `code=` or a port) is read as an address, and never as a bare code. The text is read once: after
   a refusal, no other part of it is tried.
 - An address must have the scheme, user, host, port and path of the redirect URI, and the `state` of this
-  sign-in. A `state` must match wherever there is one.
+  sign-in. Every `state` in it must match.
 - A blank or a line break cannot hide an address, because these checks ignore both.
 
 How a text is read:
@@ -15,7 +15,7 @@ How a text is read:
 1. Invisible characters, quotes around the text, and the `>` of a quoted mail are removed. HTML entities,
    the quoted-printable encoding of mails, and percent-encoding of the whole address are undone.
 2. Blanks and line breaks inside an address are removed, because an address has none. There is one
-   exception: a blank inside the code is an error, because it may stand for another character.
+   exception: a blank inside the code is an error, because it may replace another character.
 3. Text before and after one address is allowed. A blank or a line break in front of the scheme, and after
    the `state`, is the border of the address. Two texts have no certain border, and are errors: a word or
    more after a code that comes last, and an address with one single word behind it.
@@ -117,7 +117,7 @@ class Pasted:
 
 
 class _Place(NamedTuple):
-    """An address, without its query, at which a sign-in may end."""
+    """An address, without its query, at which a sign-in can end."""
 
     url: str
     has_state: bool
@@ -183,7 +183,7 @@ def is_redirect_of(address: Secret, state: Secret) -> bool:
 
 
 def _places(redirect_uri: str, auth_url: str) -> tuple[_Place, ...]:
-    """The addresses at which the sign-in may end: the redirect URI, or the page that shows the code."""
+    """The addresses at which the sign-in can end: the redirect URI, or the page that shows the code."""
     redirect = _Place(redirect_uri.partition("?")[0], has_state=True)
     if not redirect_uri.startswith("urn:"):
         return (redirect,)
@@ -235,7 +235,7 @@ def _gap(match: re.Match[str]) -> str:
 
 
 def _joined(text: str) -> str:
-    """Remove the blanks and line breaks. Wherever a text is wrapped, the result is the same."""
+    """Remove the blanks and line breaks. The result does not depend on the wrapping."""
     return text.replace(" ", "").replace("\n", "")
 
 

@@ -5,8 +5,8 @@ Guarantees:
 - A client is opened by the first call that needs it. It is never shared with a forked process.
 - Redirects are not followed by default, cookies are not stored, and certificates are verified.
 - Each request goes through the proxy that the environment names at that moment, or directly.
-- A blocking exchange ends at its deadline. httpx limits each read and each write by itself, so a server that
-  sends a byte now and then would keep a call waiting forever. The deadline holds for the sum of them: status
+- A blocking exchange ends at its deadline. httpx limits each single read and write, so a server that
+  sends byte by byte would keep a call waiting forever. The deadline holds for all of them together: status
   line, headers, 1xx replies, body and trailers. (An async exchange uses `asyncio.timeout`.)
 - Every client is closed: by `close`, with the session, or at the end of its event loop.
 """
@@ -120,7 +120,7 @@ class ClientPool:
         self.close()
 
     def reset_after_fork(self) -> None:
-        """Forget all clients in a forked process: with a shared socket, it could read foreign replies."""
+        """Forget all clients in a forked process: with a shared socket, it could read replies of the parent."""
         self._lock = threading.Lock()
         if self._close_client is not None:
             self._close_client.detach()
@@ -155,7 +155,7 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _VARIABLES = (*proxies.VARIABLES, *_CERTIFICATES)
 _Values = tuple[str | None, ...]
 _MAX_ROUTES = (
-    256  # remembered choices of a transport; a hostile server may name any number of hosts
+    256  # remembered choices of a transport; a hostile server can name any number of hosts
 )
 
 # The pool has no limit, so a call never waits for a free connection.

@@ -1,6 +1,6 @@
 """Keeps secrets out of the log records of the HTTP libraries.
 
-Guarantees: while a request of ours is being sent, no log record of httpx or httpcore shows a secret or
+Guarantees: while this package sends a request, no log record of httpx or httpcore shows a secret or
 the query of an address, at any level. Records about other requests stay as they are.
 """
 

@@ -249,7 +249,7 @@ class ReplyBody:
     """The body of a reply while it arrives, with a limit on its size after decompression.
 
     It is decompressed once at most, and in parts, so that a small reply cannot become more than the limit.
-    httpx would decode several encodings in a row, and each chunk as a whole.
+    httpx would decode several encodings one after the other, and each chunk as a whole.
     """
 
     def __init__(self, headers: httpx.Headers, max_bytes: int) -> None:
@@ -341,8 +341,8 @@ def _add_token(request: Request, headers: dict[str, str], parts: dict[str, Any])
 def _redirected(request: Request, response: httpx.Response) -> httpx.Request | None:
     """The request that a redirect names, or None if this is the reply to read.
 
-    A redirect is followed only for a file that is fetched without a token: no secret can go along. httpx
-    itself would first read the body of the redirect, however large.
+    A redirect is followed only for a file that is fetched without a token, so it carries no secret. httpx
+    itself would first read the body of the redirect, of any size.
     """
     is_followed = request.token is None and request.method == "GET"
     return response.next_request if is_followed else None
@@ -395,8 +395,8 @@ class _FileWindow:
 class _CoalescedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A form in few chunks.
 
-    httpx yields each boundary, header and line end by itself; sending them one by one takes longer than
-    the rest of a small upload. A large file stays one chunk, since cutting it would copy it.
+    httpx yields each boundary, header and line end separately, and sending these takes longer than the
+    rest of a small upload. A large file stays one chunk, since cutting it would copy it.
     """
 
     def __init__(self, form: Any) -> None:
