@@ -4,12 +4,13 @@ import asyncio
 import atexit
 import inspect
 import os
-import sys
-import types
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from support.helpers import BrowserUser
+from keyring import set_keyring as set_keyring_backend
+from keyring.backends.SecretService import Keyring as SecretServiceKeyring
+from support.helpers import BrowserUser, skip_missing
+from support.keyrings import GnomeKeyring, missing_programs
 
 from gyazo_nb import App, Gyazo
 from gyazo_nb.sandbox import Sandbox, serve
@@ -76,22 +77,31 @@ def shell(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def keyring(monkeypatch):
-    """A keyring in memory that replaces the package `keyring`: a test machine has no real one."""
-    passwords = {}
+def set_keyring(monkeypatch):
+    """Return the function that sets the keyring of the package `keyring`, for one test."""
+    monkeypatch.setattr("keyring.core._keyring_backend", None)
+    return set_keyring_backend
 
-    class Backend:
-        pass
 
-    module = types.ModuleType("keyring")
-    module.backend = Backend()
-    module.get_keyring = lambda: module.backend
-    module.get_password = lambda service, name: passwords.get((service, name))
-    module.set_password = lambda service, name, text: passwords.__setitem__((service, name), text)
-    module.delete_password = lambda service, name: passwords.pop((service, name))
-    module.passwords = passwords
-    monkeypatch.setitem(sys.modules, "keyring", module)
-    return module
+@pytest.fixture(scope="session")
+def gnome_keyring(tmp_path_factory):
+    """GNOME's keyring in its own D-Bus session."""
+    if missing := missing_programs():
+        skip_missing(f"{' and '.join(missing)} not found: apt-get install gnome-keyring dbus")
+    keyring = GnomeKeyring(tmp_path_factory.mktemp("keyring"))
+    yield keyring
+    keyring.close()
+
+
+@pytest.fixture
+def keyring(gnome_keyring, set_keyring, monkeypatch):
+    """GNOME's keyring as the keyring of this process: empty, unlocked and running at first."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", gnome_keyring.address)
+    set_keyring(SecretServiceKeyring())
+    yield gnome_keyring
+    gnome_keyring.resume()
+    gnome_keyring.unlock()
+    gnome_keyring.remove_all()
 
 
 @pytest.fixture(params=["blocking", "async"])

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from gyazo_nb.errors import StoreError, StoreLateError
 
-from .token_store import FileStore, KeyringStore, Profile, check_profile_name, config_folder
+from .token_store import (
+    FileStore,
+    KeyringStore,
+    Profile,
+    check_private_folder,
+    check_profile_name,
+    config_folder,
+    make_private_folder,
+)
 
 
 class Profiles:
@@ -27,6 +35,7 @@ class Profiles:
 
     def load(self, name: str) -> tuple[Profile, str] | None:
         """Return a saved account and where it is saved, or None."""
+        check_private_folder(self._folder)
         if self._is_in_keyring(name):
             profile = self._keyring.load(name)
             return None if profile is None else (profile, "the system's keyring")
@@ -40,7 +49,7 @@ class Profiles:
         # The marker is written first. It stays if the keyring is late, which may still save the token.
         had_marker = self._is_in_keyring(name)
         with _as_store_error("Cannot record that the token is in the keyring"):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             self._marker(name).touch(mode=0o600)
         try:
             where = self._keyring.save(name, profile)

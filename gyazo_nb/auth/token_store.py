@@ -2,14 +2,20 @@
 
 Guarantees:
 
-- A file has the mode 0600 and is in a folder with the mode 0700. It is written completely or not at all.
-- A file that other users could read or write is not read. A link is not followed.
+- A file has the mode 0600 and is in a folder with the mode 0700, with any umask. So are the missing
+  parents of the folder. The file is written completely or not at all.
+- A file that other users could read or write is not read. A link is not followed. A folder that other
+  users can write to is not used.
+- A draft that a killed process left is removed by the next load, save or clear of its profile.
+- A keyring that stores plain text is refused, also inside a chain or another keyring.
 - A failure is a `StoreError`, and the token in use is not lost.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
+import itertools
 import json
 import os
 import re
@@ -17,7 +23,7 @@ import secrets
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,11 +32,15 @@ from gyazo_nb.errors import ConfigError, GyazoError, StoreError, StoreLateError
 from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site, access_token
 
+if sys.platform != "win32":
+    import fcntl
+
 T = TypeVar("T")
 
 # Seconds. A keyring may wait without end for the user to unlock it.
 KEYRING_TIMEOUT = 5.0
 MAX_PROFILE_CHARACTERS = 65_536
+MAX_DRAFTS = 100  # a save whose draft another process removes begins again
 # The errors of `Profile.from_json` for a text that is not a profile.
 _INVALID_PROFILE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
 
@@ -81,6 +91,9 @@ class FileStore:
     def load(self, name: str) -> Profile | None:
         """Read a profile. A file that other users could read or write is refused."""
         path = self._path(name)
+        check_private_folder(self._folder)
+        with contextlib.suppress(OSError):  # an error here must not prevent the sign-in
+            self._remove_drafts(name)
         try:
             with open(_open_private(path, os.O_RDONLY), encoding="utf-8") as file:
                 _check_private(path, os.fstat(file.fileno()))
@@ -100,46 +113,47 @@ class FileStore:
 
     @hides_frames
     def save(self, name: str, profile: Profile) -> str:
-        """Write a profile to a temporary file, then replace the old file in one step."""
+        """Write a profile to a draft, then replace the old file in one step."""
         path = self._path(name)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder.chmod(0o700)
-            with open(
-                _open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL),
-                "w",
-                encoding="utf-8",
-            ) as file:
-                file.write(profile.to_json())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            make_private_folder(self._folder)
+            self._remove_drafts(name)
+            _write(path, profile)
         except OSError as error:
             raise StoreError(
                 f"The token could not be saved in {path} ({error.strerror or error}). You stay signed in "
                 f"until this kernel ends. To save the token, correct the problem, then run the same "
                 f"%gyazo_login line again."
             ) from None
-        finally:
-            # Also after an interrupt: no second file with the token remains.
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
         return f"the file {path}"
 
     def clear(self, name: str) -> bool:
         """Remove the file of a profile, and return whether there was one."""
         path = self._path(name)
         try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
+            try:
+                path.unlink()
+                removed = True
+            except FileNotFoundError:
+                removed = False
+            self._remove_drafts(name)
         except OSError as error:
             raise StoreError(
-                f"The saved token in {path} could not be removed ({error.strerror or error}): remove "
-                f"the file yourself."
+                f"The saved token in {error.filename or path} could not be removed "
+                f"({error.strerror or error}): remove the file yourself."
             ) from None
-        return True
+        return removed
+
+    def _remove_drafts(self, name: str) -> None:
+        """Remove the drafts of a profile that no process writes. Version 0.1.0 names them alike."""
+        is_draft = re.compile(rf"\.{re.escape(name)}\.json\.[0-9a-f]{{8}}").fullmatch
+        try:
+            drafts = [path for path in self._folder.iterdir() if is_draft(path.name)]
+        except FileNotFoundError:
+            return
+        for draft in drafts:
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                _remove_draft(draft)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{check_profile_name(name)}.json"
@@ -153,26 +167,31 @@ class KeyringStore:
     @hides_frames
     def load(self, name: str) -> Profile | None:
         """Read a profile from the keyring."""
-        text = self._call(
-            lambda keyring: keyring.get_password(self.SERVICE, check_profile_name(name)),
+        check_profile_name(name)
+
+        # The text is read on the other thread. Here, a traceback would show it.
+        def read(keyring: Any) -> tuple[Profile | None] | None:
+            text = _get_password(keyring, self.SERVICE, name)
+            return (_profile_or_none(text),) if text else None
+
+        found = self._call(
+            read,
             "The saved token cannot be read: unlock the keyring and try again, or sign in again.",
         )
-        if not text:
+        if found is None:
             return None
-        if (profile := _profile_or_none(text)) is None:
+        if found[0] is None:
             raise StoreError(
                 f"The entry {self.SERVICE} / {name} in the keyring is damaged: remove the entry, then sign "
                 f"in again."
             )
-        return profile
+        return found[0]
 
     def save(self, name: str, profile: Profile) -> str:
         """Save a profile in the keyring. A keyring that stores plain text is refused."""
-        # The JSON text is made on the other thread. Here, the traceback of an interrupt would show it.
+        check_profile_name(name)
         self._call(
-            lambda keyring: keyring.set_password(
-                self.SERVICE, check_profile_name(name), profile.to_json()
-            ),
+            lambda keyring: _set_password(keyring, self.SERVICE, name, profile),
             "You stay signed in until this kernel ends. --save file saves the token in a file that only "
             "you can read.",
         )
@@ -180,14 +199,12 @@ class KeyringStore:
 
     def clear(self, name: str) -> bool:
         """Remove a profile from the keyring, and return whether there was one."""
-        if self.load(name) is None:
-            return False
-        self._call(
-            lambda keyring: keyring.delete_password(self.SERVICE, check_profile_name(name)),
+        check_profile_name(name)
+        return self._call(
+            lambda keyring: _delete_password(keyring, self.SERVICE, name),
             f"The token may still be there: unlock the keyring and try again, or remove {self.SERVICE} / "
             f"{name} from it yourself.",
         )
-        return True
 
     @hides_frames
     def _call(self, function: Callable[[Any], T], next_step: str) -> T:
@@ -202,45 +219,149 @@ class KeyringStore:
                 'The package keyring is not installed: run  %pip install "gyazo-nb[keyring]"  first.'
             ) from None
         results: list[T] = []
-        errors: list[BaseException] = []
+        errors: list[GyazoError] = []
 
         def call() -> None:
             try:
-                _check_keyring(keyring.get_keyring())
-                results.append(function(keyring))
-            except Exception as error:  # noqa: BLE001 -- handed over to the calling thread
+                results.append(function(keyring.get_keyring()))
+            except GyazoError as error:
                 errors.append(error)
+            except Exception as error:  # noqa: BLE001 -- without its text, which may contain the token
+                name = type(error).__name__
+                errors.append(StoreError(f"The system's keyring failed ({name}). {next_step}"))
 
         thread = threading.Thread(target=call, name="gyazo_nb keyring", daemon=True)
         thread.start()
         thread.join(KEYRING_TIMEOUT)
         if results:
             return results[0]
-        if not errors:
-            raise StoreLateError(
-                f"The system's keyring did not answer within {KEYRING_TIMEOUT:g} seconds. {next_step}"
-            )
-        if isinstance(errors[0], GyazoError):
+        if errors:
             raise errors[0]
-        # Without the text of the error, which may contain the token.
-        raise StoreError(f"The system's keyring failed ({type(errors[0]).__name__}). {next_step}")
+        raise StoreLateError(
+            f"The system's keyring did not answer within {KEYRING_TIMEOUT:g} seconds. {next_step}"
+        )
 
 
-def _check_keyring(backend: Any) -> None:
+# ── keyrings ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _set_password(keyring: Any, service: str, name: str, profile: Profile) -> None:
+    """Save in the first keyring of a chain that can, as the chain does, but not as plain text."""
+    for member in _members(keyring):
+        _check_keyring(member)
+        # A chain goes on to the next keyring after this error only.
+        with contextlib.suppress(NotImplementedError):
+            member.set_password(service, name, profile.to_json())
+            return
+    raise StoreError(_NO_KEYRING)
+
+
+def _get_password(keyring: Any, service: str, name: str) -> str | None:
+    """Return the entry of the first keyring of a chain that has it, unless that stores plain text."""
+    members = _members(keyring)
+    if all(_refusal(member) for member in members):
+        _check_keyring(keyring)
+    for member in members:
+        password: str | None = member.get_password(service, name)
+        if password is not None:
+            _check_keyring(member)
+            return password
+    return None
+
+
+def _delete_password(keyring: Any, service: str, name: str) -> bool:
+    """Delete the entry in each keyring of a chain. Plain text is deleted, too."""
+    removed = False
+    for member in _members(keyring):
+        if _refusal(member) == _NO_KEYRING:
+            raise StoreError(_NO_KEYRING)
+        if member.get_password(service, name) is not None:
+            member.delete_password(service, name)
+            removed = True
+    return removed
+
+
+_NO_KEYRING = "This machine has no keyring: use --save file, which saves the token in a file that only you can read."
+_PLAIN_TEXT = (
+    "The keyring of this machine stores plain text: use --save file, which saves the token in a file that "
+    "only you can read."
+)
+
+
+def _check_keyring(keyring: Any) -> None:
     """Refuse a keyring that stores no passwords, or stores them as plain text."""
-    # A chain uses the first of its backends that works.
-    chain = getattr(backend, "backends", None) if "Chainer" in type(backend).__name__ else None
-    kind = type(next(iter(chain), backend) if chain is not None else backend)
-    if kind.__module__.startswith(("keyring.backends.fail", "keyring.backends.null")):
-        raise StoreError(
-            "This machine has no keyring: use --save file, which saves the token in a file that only you "
-            "can read."
-        )
-    if "plaintext" in kind.__name__.lower():
-        raise StoreError(
-            "The keyring of this machine stores plain text: use --save file, which saves the token in a "
-            "file that only you can read."
-        )
+    if refusal := _refusal(keyring):
+        raise StoreError(refusal)
+
+
+def _refusal(keyring: Any) -> str | None:
+    """Why a keyring is refused, or None. A subclass and a wrapper are recognized, too."""
+    for part in _parts(keyring):
+        kinds = type(part).__mro__
+        if any(
+            kind.__module__.startswith(("keyring.backends.fail", "keyring.backends.null"))
+            for kind in kinds
+        ):
+            return _NO_KEYRING
+        # keyrings.alt describes its keyrings in this attribute.
+        scheme = inspect.getattr_static(part, "scheme", None)
+        if any(_PLAIN_TEXT_CLASS.search(kind.__name__) for kind in kinds) or (
+            isinstance(scheme, str) and scheme.startswith("no enc")
+        ):
+            return _PLAIN_TEXT
+    return None
+
+
+_PLAIN_TEXT_CLASS = re.compile(r"plain_?text|insecure|unencrypted", re.IGNORECASE)
+
+
+def _members(keyring: Any) -> list[Any]:
+    """The keyrings of a chain in the order in which it uses them, or only this one."""
+    chain = _chain_class(keyring)
+    if chain is None or _method(type(keyring), "set_password") != _method(chain, "set_password"):
+        return [keyring]
+    return [part for member in keyring.backends for part in _members(member)]
+
+
+def _chain_class(keyring: Any) -> type | None:
+    """The class `ChainerBackend` of the package keyring, if this is one."""
+    for kind in type(keyring).__mro__:
+        if (kind.__module__, kind.__name__) == ("keyring.backends.chainer", "ChainerBackend"):
+            return kind
+    return None
+
+
+def _method(kind: type, name: str) -> Any:
+    """A method of a keyring, without the wrapper that the package adds in each subclass."""
+    return inspect.unwrap(getattr(kind, name))
+
+
+def _parts(keyring: Any) -> Iterator[Any]:
+    """A keyring, and the keyrings in its attributes, which it may call."""
+    seen: set[int] = set()
+    waiting = [keyring]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        for value in (*_attributes(part), part.backends if _chain_class(part) else None):
+            values = list(value.values()) if isinstance(value, dict) else value
+            values = values if isinstance(values, list | tuple | set | frozenset) else [value]
+            waiting += [one for one in values if hasattr(type(one), "set_password")]
+
+
+def _attributes(instance: Any) -> Iterator[Any]:
+    """The values of the attributes of an instance and of its classes."""
+    yield from getattr(instance, "__dict__", {}).values()
+    for kind in type(instance).__mro__:
+        for name, value in vars(kind).items():
+            is_slot = inspect.ismemberdescriptor(value)
+            yield getattr(instance, name, None) if is_slot else value
+
+
+# ── files and folders ────────────────────────────────────────────────────────────────────────────
 
 
 def config_folder() -> Path:
@@ -259,7 +380,110 @@ def config_folder() -> Path:
         ) from None
 
 
-def _open_private(path: Path, flags: int) -> int:
+def make_private_folder(folder: Path) -> None:
+    """Create a folder and its missing parents with the mode 0700, or correct the mode of the folder.
+
+    Raises `StoreError` if other users can write to it, and `OSError` if it cannot be created.
+    """
+    paths = (folder, *folder.parents)
+    missing = list(itertools.takewhile(lambda path: not path.exists(), paths))
+    for path in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            path.mkdir(mode=0o700)
+            path.chmod(0o700)  # the umask may have removed bits
+    folder.mkdir(exist_ok=True)  # raises if this is not a folder
+    check_private_folder(folder)
+    folder.chmod(0o700)
+
+
+def check_private_folder(folder: Path) -> None:
+    """Raise `StoreError` if other users can put files into this folder. It may not exist."""
+    if sys.platform == "win32":
+        return  # the user's folder is private there, and modes have no effect
+    try:
+        link, found = folder.lstat(), folder.stat()
+    except OSError:
+        return  # the file in it cannot be read or written either, which is an error or "not saved"
+    user = os.getuid()
+    if found.st_uid != user or link.st_uid not in {user, 0}:
+        raise StoreError(
+            f"The folder {folder} belongs to another user, so no saved token is read or written there: "
+            f'remove it, or run  sudo chown "$USER" {folder} && chmod 700 {folder}  if you trust its '
+            f"files, then try again."
+        )
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022:
+        raise StoreError(
+            f"Other users can write to the folder {folder}, so no saved token is read or written there: "
+            f"run  chmod 700 {folder}  if you trust its files, or remove it, then try again."
+        )
+
+
+def _write(path: Path, profile: Profile) -> None:
+    """Write a profile to a draft, and replace the file in one step."""
+    for _ in range(MAX_DRAFTS):
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            if _write_draft(draft, profile):
+                with contextlib.suppress(FileNotFoundError):  # removed, see `_lock`
+                    draft.replace(path)
+                    return
+        finally:
+            # Also after an interrupt: no second file with the token remains.
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+    raise OSError("another program removes its drafts")
+
+
+def _write_draft(draft: Path, profile: Profile) -> bool:
+    """Write a draft, unless another process is about to remove it. Return whether it is written."""
+    with open(draft, "x", encoding="utf-8", opener=_open_private) as file:
+        if not _lock(file.fileno()):
+            return False
+        if sys.platform != "win32":
+            os.fchmod(file.fileno(), 0o600)  # the umask may have removed bits
+        file.write(profile.to_json())
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def _remove_draft(draft: Path) -> None:
+    """Remove a draft, unless a process writes it."""
+    if sys.platform == "win32":
+        with contextlib.suppress(PermissionError):  # a process writes it
+            draft.unlink()
+        return
+    try:
+        descriptor = _open_private(draft, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    except OSError:  # a link, for example
+        draft.unlink()
+        return
+    try:
+        if _lock(descriptor):
+            draft.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a draft until it is closed, and return whether no other process has locked it.
+
+    A process locks the draft that it writes, or that it removes. The lock of a killed process ends.
+    """
+    if sys.platform == "win32":
+        return True  # an open file cannot be removed there
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # this file system has no locks: a save whose draft is removed begins again
+    return True
+
+
+def _open_private(path: Path | str, flags: int) -> int:
     """Open a file with the mode 0600, without following a link or waiting for a pipe."""
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
         flags |= getattr(os, name, 0)

@@ -1,10 +1,11 @@
 """The saved accounts by name: each one is in one store, and clearing it removes it from both."""
 
 import sys
-import threading
 import time
 
 import pytest
+from keyring import set_password
+from keyring.backends import fail
 
 from gyazo_nb import Secret, Site, StoreError
 from gyazo_nb.auth import token_store
@@ -54,13 +55,13 @@ def test_saving_in_a_file_removes_the_entry_of_the_keyring(keyring, folder):
 
 def test_a_token_that_a_late_keyring_saved_is_cleared(keyring, folder, monkeypatch):
     """The marker stays after the timeout, so that a logout finds the token."""
-    monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 0.2)
-    kept, gate = keyring.set_password, threading.Event()
-    keyring.set_password = lambda *call: (gate.wait(20), kept(*call))
     profiles = Profiles(folder)
-    with pytest.raises(StoreError, match="did not answer"):
-        profiles.save("keyring", "a", PROFILE)
-    gate.set()
+    keyring.pause()
+    with monkeypatch.context() as short:
+        short.setattr(token_store, "KEYRING_TIMEOUT", 0.2)
+        with pytest.raises(StoreError, match="did not answer"):
+            profiles.save("keyring", "a", PROFILE)
+    keyring.resume()
     while not keyring.passwords:
         time.sleep(0.01)
 
@@ -68,9 +69,9 @@ def test_a_token_that_a_late_keyring_saved_is_cleared(keyring, folder, monkeypat
     assert keyring.passwords == {}
 
 
-def test_on_a_machine_without_a_keyring_no_marker_remains(keyring, folder):
+def test_on_a_machine_without_a_keyring_no_marker_remains(set_keyring, folder):
     """Otherwise every later sign-in would try the keyring again."""
-    type(keyring.backend).__module__ = "keyring.backends.fail"
+    set_keyring(fail.Keyring())
     with pytest.raises(StoreError):
         Profiles(folder).save("keyring", "a", PROFILE)
 
@@ -88,7 +89,7 @@ def test_a_file_and_a_keyring_entry_of_version_0_1_0_are_found(keyring, folder):
     (folder / "work.json").write_text(text)
     (folder / "work.json").chmod(0o600)
     (folder / "home.keyring").touch()
-    keyring.passwords["gyazo_nb", "home"] = text
+    set_password("gyazo_nb", "home", text)
 
     assert Profiles(folder).load("work") == (PROFILE, "a file in your configuration folder")
     assert Profiles(folder).load("home") == (PROFILE, "the system's keyring")

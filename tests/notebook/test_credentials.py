@@ -1,8 +1,9 @@
 """Existing tokens: which one signs in, where it is saved, and which one a sign-out removes."""
 
-import _thread
 import os
+import signal
 import threading
+import time
 
 import pytest
 from IPython.utils.capture import capture_output
@@ -16,6 +17,7 @@ from gyazo_nb import (
     StoreError,
     UnauthorizedError,
 )
+from gyazo_nb.auth import token_store
 from gyazo_nb.sandbox import Account, Sandbox, serve
 
 ONE, TWO = (
@@ -32,10 +34,6 @@ def server():
 
 def saved_files(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def refuse(*_):
-    raise RuntimeError("locked")
 
 
 def test_sign_out_removes_only_the_profile_in_use(run_magic, server, config_folder, user_name):
@@ -180,10 +178,9 @@ def test_sign_out_removes_the_keyring_entry_after_a_failed_save(
     """The second save fails, and the entry of the first one is still known."""
     token = server.sandbox.new_token()
     run_magic("%gyazo_login --save keyring", token)
-    set_password = keyring.set_password
-    keyring.set_password = refuse
+    keyring.lock()
     run_magic("%gyazo_login --save keyring", token)
-    keyring.set_password = set_password
+    keyring.unlock()
 
     run_magic("%gyazo_logout", fresh=False)
 
@@ -197,7 +194,7 @@ def test_save_file_works_while_the_keyring_fails(
     """`--save file` is the next step that the keyring's error names."""
     token = server.sandbox.new_token()
     run_magic("%gyazo_login --save keyring", token)
-    keyring.get_password = refuse
+    keyring.lock()
 
     run_magic("%gyazo_login --save file", token)
 
@@ -212,7 +209,7 @@ def test_sign_out_while_the_keyring_fails_names_the_remaining_token(
     """The session is signed out, and the error says how to remove the keyring's entry."""
     token = server.sandbox.new_token()
     run_magic("%gyazo_login --save keyring", token)
-    keyring.delete_password = refuse
+    keyring.lock()
 
     with pytest.raises(StoreError, match="may still be there.*remove gyazo_nb / default"):
         run_magic("%gyazo_logout", fresh=False)
@@ -226,20 +223,22 @@ def test_interrupt_while_the_keyring_hangs_shows_no_token(
     server, shell, keyring, monkeypatch, user_name
 ):
     """A Verbose traceback prints the local variables. The session is signed in nevertheless."""
-    gate = threading.Event()
 
-    def hang(*_):
-        threading.Timer(0.3, _thread.interrupt_main).start()
-        gate.wait(20)
+    def interrupt():
+        while not any(thread.name == "gyazo_nb keyring" for thread in threading.enumerate()):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    keyring.set_password = hang
+    monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 60.0)
+    keyring.pause()
+    threading.Thread(target=interrupt).start()
     token = server.sandbox.new_token()
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", token)
     shell.run_line_magic("load_ext", "gyazo_nb")
     shell.run_line_magic("xmode", "Verbose")
     with capture_output() as captured:
         result = shell.run_cell("%gyazo_login --save keyring")
-    gate.set()
     shell.run_line_magic("xmode", "Context")
 
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
@@ -311,6 +310,36 @@ def test_sign_out_removes_a_file_that_others_can_read(run_magic, server, config_
     shown = run_magic("%gyazo_logout", fresh=False)
 
     assert "The token saved as" in shown
+    assert saved_files(config_folder) == []
+
+
+def test_sign_out_removes_the_draft_of_a_killed_kernel(run_magic, server, config_folder):
+    """Also where no token was saved completely, and a draft of version 0.1.0."""
+    token = server.sandbox.new_token()
+    run_magic("%gyazo_login --save file", token)
+    (config_folder / "default.json").rename(config_folder / ".default.json.deadbeef")
+    run_magic("%gyazo_login", token)
+
+    run_magic("%gyazo_logout", fresh=False)
+
+    assert saved_files(config_folder) == []
+
+
+@pytest.mark.usefixtures("terminal")
+def test_sign_out_removes_the_token_from_a_folder_that_others_can_write_to(
+    run_magic, server, config_folder
+):
+    """Such a folder is not used, and the sign-in says what to do."""
+    run_magic("%gyazo_login --save file", server.sandbox.new_token(account=TWO))
+    config_folder.chmod(0o777)
+
+    with pytest.raises(NotLoggedInError, match="run  chmod 700"):
+        run_magic("%gyazo_login --mode env --profile default")
+    shown = run_magic("%gyazo_login --save file", server.sandbox.new_token(account=ONE))
+    assert "Signed in as One" in shown
+    assert "run  chmod 700" in shown
+    run_magic("%gyazo_logout", fresh=False)
+
     assert saved_files(config_folder) == []
 
 
