@@ -51,7 +51,7 @@ class WorkerPool(Generic[T]):
         self._size = size
         self._threads: list[threading.Thread] = []
         self._jobs: queue.SimpleQueue[tuple[int, Job[T]] | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[Result[T]] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Result[T] | None] = queue.SimpleQueue()
 
     def put(self, index: int, job: Job[T]) -> None:
         """Run the job of an item in a worker thread."""
@@ -63,13 +63,18 @@ class WorkerPool(Generic[T]):
             thread.start()
 
     def next_result(self, timeout: float | None = None) -> Result[T] | None:
-        """Wait for the next result and return it; None after `timeout` seconds."""
+        """Wait for the next result and return it; None after `timeout` seconds, or after `wake`."""
         try:
             result = self._results.get(timeout=timeout)
         except queue.Empty:
             return None
-        self.in_flight -= 1
+        if result is not None:
+            self.in_flight -= 1
         return result
+
+    def wake(self) -> None:
+        """End the wait in `next_result`. May be called in any thread."""
+        self._results.put(None)
 
     def close(self) -> None:
         """Let each thread end after its current job."""
@@ -158,13 +163,23 @@ class BlockingDriver(InterruptGuard):
     """Drives a batch in the thread of the caller. Used in a `with`."""
 
     retry_call = "gyazo.report.retry()"
+    runs_event_loop = False
 
     def on_result(self) -> None:
         """Do nothing: `next_result` waits at the queue of the pool."""
 
+    def wake(self, pool: WorkerPool[T]) -> None:
+        """End the wait in `next_result`. May be called in any thread."""
+        pool.wake()
+
     async def checkpoint(self) -> None:
         """Raise if the user wants to stop."""
         self.check()
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Call a function that may take long, and return its result."""
+        with self.interruptible():
+            return function()
 
     async def next_result(
         self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
@@ -182,6 +197,7 @@ class AsyncioDriver:
     """Drives a batch in the running event loop, where a Stop is a cancellation. Used in a `with`."""
 
     retry_call = "await gyazo.report.aretry()"
+    runs_event_loop = True
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -208,9 +224,18 @@ class AsyncioDriver:
         with suppress(RuntimeError):  # the loop is closed, and the batch ended with it
             self._loop.call_soon_threadsafe(self._has_result.set)
 
+    def wake(self, pool: WorkerPool[T]) -> None:
+        """End the wait in `next_result`. May be called in any thread."""
+        _ = pool
+        self.on_result()
+
     async def checkpoint(self) -> None:
         """Let the loop run: rendering blocks it."""
         await asyncio.sleep(0)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Call a function that may take long in a thread, and return its result."""
+        return await asyncio.to_thread(function)
 
     async def next_result(
         self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL

@@ -8,6 +8,8 @@ Guarantees:
 - No uploaded image is lost: not if another item fails, not at Ctrl-C (see `Report`), not if the kernel is
   killed (see `Journal`).
 - A retry sends a failed item as it was rendered: a figure or a buffer may have changed since then.
+- A future is waited for when its turn comes, and a Stop ends the wait. Its error is the failure of this
+  item only, of whatever class it is.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gyazo_nb.api.image import Image
@@ -41,7 +44,7 @@ from .drivers import (
 )
 from .journal import Journal
 from .report import Failure, Report
-from .source import ItemSource
+from .source import ItemSource, is_future, needs_event_loop, outcome_of
 from .upload import RenderedItem, Uploader
 
 if TYPE_CHECKING:
@@ -164,10 +167,16 @@ class Batch:
             await self._settle_next(run)
             await run.driver.checkpoint()
         pending = self._pending[index]
+        item = pending.item
+        if pending.rendered is None and is_future(item):
+            item, failed = await self._wait_for(item, run)
+            if failed is not None:
+                self._settle(index, failed, run)
+                return
         try:
             if pending.rendered is None:
                 with run.driver.interruptible():
-                    pending.rendered = self._uploader.render(pending.item)
+                    pending.rendered = self._uploader.render(item)
             job = self._uploader.job(pending.rendered, run.journal)
         except NotLoggedInError:
             raise  # every further item would fail in the same way
@@ -175,6 +184,22 @@ class Batch:
             self._settle(index, error, run)
         else:
             run.pool.put(index, job.run)
+
+    async def _wait_for(self, future: Any, run: _Run) -> tuple[Any, BaseException | None]:
+        """Wait for a future, and return its result and its error. Uploads that end are recorded."""
+        if not future.done():
+            if needs_event_loop(future) and not run.driver.runs_event_loop:
+                return None, ArgumentError(
+                    f"This {type(future).__name__} needs the event loop, which a blocking call stops: "
+                    f"use await gyazo.aupload_all(…), or now await gyazo.report.aretry()."
+                )
+            future.add_done_callback(lambda _: run.driver.wake(run.pool))
+        while not future.done():
+            await self._settle_next(run)
+            await run.driver.checkpoint()
+        outcome = await run.driver.call(partial(outcome_of, future))
+        await run.driver.checkpoint()  # a Stop, and not an error of the future
+        return outcome
 
     async def _settle_next(self, run: _Run, seconds: float = POLL_INTERVAL) -> None:
         """Record the next result, if there is one in time."""

@@ -1,4 +1,4 @@
-"""The source of a batch: any iterable or async iterable of items.
+"""The source of a batch: any iterable or async iterable of items. An item may be a future.
 
 Guarantees: an item is requested when it is needed, one at a time. An interrupt never
 loses a received item. If the source itself was interrupted and cannot continue, an error says so: the
@@ -7,13 +7,15 @@ batch never counts as complete.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import chain, islice
 from typing import Any
 
-from gyazo_nb.errors import ArgumentError
+from gyazo_nb.errors import ArgumentError, PictureError
 
 from .drivers import Driver
 
@@ -112,9 +114,48 @@ def _is_one_picture(items: Any) -> bool:
     """Whether this is one picture. It may be iterable: a string by letters, an array by rows."""
     if isinstance(items, str | bytes | bytearray | memoryview) or hasattr(items, "__fspath__"):
         return True
+    if is_future(items):  # a future of asyncio is iterable
+        return True
     if callable(getattr(items, "read", None)):
         return True
     shape, dtype = getattr(items, "shape", None), str(getattr(items, "dtype", "object"))
     if not isinstance(shape, tuple) or dtype == "object":  # an array of Axes holds figures
         return False
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in {3, 4})  # noqa: PLR2004 -- rows, columns, colors
+
+
+# ── futures ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def is_future(item: Any) -> bool:
+    """Whether an item is a future: of concurrent.futures, asyncio, Dask or a similar library.
+
+    The class is checked, because objects such as Dask's `Delayed` have any attribute.
+    """
+    methods = ("done", "result", "add_done_callback")
+    return all(callable(getattr(type(item), name, None)) for name in methods)
+
+
+def needs_event_loop(future: Any) -> bool:
+    """Whether a future is finished by an event loop, which a blocking call would stop."""
+    client = getattr(future, "client", None)  # of Dask
+    return asyncio.isfuture(future) or getattr(client, "asynchronous", False) is True
+
+
+def outcome_of(future: Any) -> tuple[Any, BaseException | None]:
+    """Return the result of a finished future, and its error: the original one if it has a sentence."""
+    name = type(future).__name__
+    try:
+        return future.result(), None
+    except (CancelledError, asyncio.CancelledError):
+        return None, PictureError(
+            f"This {name} was cancelled, so it has no picture: submit the work again, and upload the new "
+            f"{name}."
+        )
+    except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item
+        return None, error
+    except BaseException as error:  # noqa: BLE001 -- an interrupt of the process that did the work
+        return None, PictureError(
+            f"The work of this {name} was stopped by a {type(error).__name__}: submit it again, and "
+            f"upload the new {name}."
+        )

@@ -1,7 +1,7 @@
 """One upload of a batch: from an item to its `Image`.
 
 Guarantees: rendering happens in the caller's thread; download and upload happen in a worker thread. Each
-field is a value, or a function of the item.
+field is a value, or a function of the item. For a future, the item is its result.
 """
 
 from __future__ import annotations

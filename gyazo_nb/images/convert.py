@@ -214,6 +214,11 @@ def _is_text(head: bytes) -> bool:
 
 
 def _not_a_picture(item: Any) -> PictureError:
+    if hasattr(type(item), "add_done_callback"):
+        return PictureError(
+            f"This {type(item).__name__} has no picture yet: pass future.result(), or a list of futures "
+            f"to upload_all."
+        )
     return PictureError(f"This {type(item).__name__} is not a picture: pass {SUPPORTED}.")
 
 
