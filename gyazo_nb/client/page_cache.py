@@ -135,17 +135,22 @@ class PageCache:
     def _learn_page_size(self, first: Page) -> None:
         if 0 < first.per_page < PAGE_SIZE:
             self._page_size = first.per_page  # the server reports a smaller page size
-        if 0 < len(first) < self._page_size and (first.total or 0) > len(first):
+        if 0 < len(first) < self._page_size and (_total(first) or 0) > len(first):
             self._page_size = len(first)  # the server uses one without a report
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
-        if page.total is not None and page.total < UNKNOWN and not self._total_unreliable:
+        if (total := _total(page)) is not None and not self._total_unreliable:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.
-            self._reported_total = max(page.total, self._reported_total or 0)
+            self._reported_total = max(total, self._reported_total or 0)
         if page:
             self._seen = max(self._seen, before + len(page))
         if self._reported_total is not None and self._reported_total < self._seen:
             self._reported_total, self._total_unreliable = None, True
         if not page or (self._reported_total is None and len(page) < self._page_size):
             self._upper_bound = min(self._upper_bound, before + len(page))
+
+
+def _total(page: Page) -> int | None:
+    """The number of images that a page reports. None for one that no account can have."""
+    return page.total if page.total is not None and page.total < UNKNOWN else None

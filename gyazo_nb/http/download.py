@@ -19,7 +19,7 @@ from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
 
 from . import failures
-from .addresses import is_public
+from .addresses import is_local, is_public
 from .connection_pool import (
     Deadline,
     PrivateAddressError,
@@ -108,6 +108,8 @@ def _check_public(url: httpx.URL) -> None:
 
     Without a proxy the socket checks again which address it reaches, see `connection_pool.public_only`.
     """
+    if is_local(url.host):
+        raise PrivateAddressError(url.host)
     addresses: list[str] = []
     # The proxy may know a name that is unknown here.
     with contextlib.suppress(OSError, UnicodeError):
@@ -123,7 +125,7 @@ def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> s
     named = _host(url)
     if failures.has_cause(error, PrivateAddressError):
         return (
-            f"{named} redirects to a private address, which is not fetched: give that address itself, or "
+            f"{named} redirects to a private address, which is not fetched: pass that address itself, or "
             f"save the picture and upload the file."
         )
     failed = fetch.url.copy_with(path="/", query=None, fragment=None) if fetch.url.host else None
@@ -136,7 +138,7 @@ def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> s
 def _status_message(url: httpx.URL, status: int) -> str:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return (
-            f"{url.host} returned {status}: it gives this picture to browsers only. Save the picture, and "
+            f"{url.host} returned {status}: it sends this picture to browsers only. Save the picture, and "
             f"upload the file."
         )
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:

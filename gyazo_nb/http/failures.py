@@ -76,6 +76,8 @@ def to_no_reply(
 ) -> NoReply:
     """Say what happened, what to do, and whether the server may have processed the request."""
     delivery, what, advice = _explain(request, error, timeouts, deadline)
+    if request.accept != JSON:  # a file, which may be anywhere
+        advice = advice.replace("the URL in the settings", "the address")
     return NoReply(ConnectionFailedError(f"{describe(request)} {what}: {advice}."), delivery)
 
 
@@ -130,6 +132,8 @@ def _unusable_reply(request: Request, error: httpx.HTTPError | ReplyTooLargeErro
         is_file = request.accept != JSON
         return "permanent", what, _RAISE_LIMIT if is_file else "check the URL in the settings"
     kind = type(error).__name__
+    if "location header" in str(error):
+        return "permanent", "redirects to an address that is not valid", _CHECK_URL
     is_closed = re.search("disconnected|closed", str(error))
     if isinstance(error, httpx.RemoteProtocolError) and not is_closed:
         return "unknown", f"sent a reply that is not HTTP ({kind})", _CHECK_URL
@@ -167,7 +171,7 @@ def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     if (variable := _certificate_variable()) is not None:
         return "permanent", what, f"check the certificates in {variable}, or unset it"
     advice = (
-        "check the URL in the settings; if your network uses a certificate authority of its own, set "
+        "check the URL in the settings; if your network uses its own certificate authority, set "
         "SSL_CERT_FILE to the file with its certificates"
     )
     return "permanent", what, advice

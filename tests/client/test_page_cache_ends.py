@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import threading
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,6 +11,19 @@ from support.scripted_server import scripted_session
 
 from gyazo_nb import UnreadableReplyError
 from gyazo_nb.client import page_cache
+
+
+@contextmanager
+def session(reply):
+    """A session. At its end, the threads that fetch pages in advance have ended, too."""
+    with scripted_session(reply) as (gyazo, received):
+        try:
+            yield gyazo, received
+        finally:
+            for thread in threading.enumerate():
+                if thread.name == "gyazo-list":
+                    thread.join(10)
+
 
 SAME = [{"image_id": f"{n:032x}"} for n in range(100)]
 REPEATED = "returned the same images on several pages"
@@ -52,7 +67,7 @@ WAYS = list(read_all(None))
 def test_server_that_ignores_the_page_number_causes_an_error(way, total):
     """It sends one page again and again, with any total."""
     headers = {} if total is None else {"X-Total-Count": total}
-    with scripted_session(lambda *_: (200, headers, SAME)) as (gyazo, received):
+    with session(lambda *_: (200, headers, SAME)) as (gyazo, received):
         with pytest.raises(UnreadableReplyError, match=REPEATED):
             read_all(gyazo)[way]()
 
@@ -71,7 +86,7 @@ def test_pages_in_a_circle_cause_an_error(way, length, cycle):
         return 200, {"X-Per-Page": str(length)}, page
 
     with (
-        scripted_session(reply) as (gyazo, received),
+        session(reply) as (gyazo, received),
         pytest.raises(UnreadableReplyError, match=REPEATED),
     ):
         read_all(gyazo)[way]()
@@ -91,7 +106,7 @@ def test_pages_without_an_end_cause_an_error(way, locked, total, monkeypatch):
         page = [{"image_id": "" if locked else f"{next(numbers):032x}"} for _ in range(100)]
         return 200, {} if total is None else {"X-Total-Count": total}, page
 
-    with scripted_session(reply) as (gyazo, received):
+    with session(reply) as (gyazo, received):
         with pytest.raises(UnreadableReplyError, match="more than 20 pages"):
             read_all(gyazo)[way]()
 
@@ -107,8 +122,8 @@ def test_index_far_outside_of_the_list_is_an_index_error(total):
         images = [{"image_id": f"{n:032x}"} for n in range(250)][(page - 1) * 100 : page * 100]
         return 200, {} if total is None else {"X-Total-Count": total}, images
 
-    with scripted_session(reply) as (gyazo, received):
-        for index in (10**6, 10**9, 10**18):
+    with session(reply) as (gyazo, received):
+        for index in (10**6 + 1, 10**9, 10**18):
             with pytest.raises(IndexError):
                 gyazo.images()[index]
         assert len(received) <= 6
@@ -116,7 +131,11 @@ def test_index_far_outside_of_the_list_is_an_index_error(total):
 
 def test_total_that_no_account_can_have_is_not_believed():
     """`list` would reserve memory for that many images."""
-    with scripted_session(lambda *_: (200, {"X-Total-Count": "9" * 9}, SAME[:10])) as (gyazo, _):
+
+    def reply(_, path):
+        return 200, {"X-Total-Count": "9" * 9}, SAME[:10] if "page=1&" in path else []
+
+    with session(reply) as (gyazo, _):
         images = gyazo.images()
         assert (len(images), len(list(images)), repr(images)) == (
             10,
@@ -130,9 +149,10 @@ def test_one_repeated_page_is_no_error():
     pages = [SAME, SAME, [{"image_id": f"{n:032x}"} for n in range(100, 150)]]
 
     def reply(_, path):
-        return 200, {}, pages[int(parse_qs(urlsplit(path).query)["page"][0]) - 1]
+        number = int(parse_qs(urlsplit(path).query)["page"][0])
+        return 200, {}, pages[number - 1] if number <= 3 else []
 
-    with scripted_session(reply) as (gyazo, _):
+    with session(reply) as (gyazo, _):
         assert [image.image_id for image in gyazo.images()] == [f"{n:032x}" for n in range(150)]
 
 
@@ -141,8 +161,8 @@ def test_full_pages_of_locked_images_are_no_repetition():
 
     def reply(_, path):
         number = int(parse_qs(urlsplit(path).query)["page"][0])
-        return 200, {}, [{"image_id": ""}] * (100 if number < 8 else 50)
+        return 200, {}, [{"image_id": ""}] * {8: 50}.get(number, 100 * (number < 8))
 
-    with scripted_session(reply) as (gyazo, _):
+    with session(reply) as (gyazo, _):
         assert len(gyazo.images()) == 750
         assert sum(image.locked for image in gyazo.images()) == 750
