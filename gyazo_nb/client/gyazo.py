@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
 from urllib.parse import urlsplit
@@ -46,17 +47,28 @@ DEFAULT_REFERER = "http://localhost/"
 
 def same_parameters(
     method: Callable[P, object],
-) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Give an async method the parameters of its blocking method.
+) -> Callable[[Callable[..., Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
+    """Give an async method the parameters and the defaults of its blocking method.
 
     Long signatures are written once. Shift-Tab, completion and type checkers show and check them all.
     """
+    signature = inspect.signature(method)
 
-    def apply(async_method: Callable[..., R]) -> Callable[P, R]:
-        signature = inspect.signature(method)
+    def apply(
+        async_method: Callable[..., Coroutine[Any, Any, R]],
+    ) -> Callable[P, Coroutine[Any, Any, R]]:
+        @wraps(async_method)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{async_method.__qualname__}() {error}") from None
+            bound.apply_defaults()
+            return await async_method(*bound.args, **bound.kwargs)
+
         returns = inspect.signature(async_method).return_annotation
-        async_method.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
-        return async_method
+        call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
+        return call
 
     return apply
 
@@ -416,11 +428,10 @@ class Gyazo:
 
     @same_parameters(easy_upload)
     async def aeasy_upload(
-        self, picture: Any, *, client_id: str | None = None, **fields: Any
+        self, picture: Any, *, client_id: str | None, **fields: Any
     ) -> EasyUpload:
         """Same as `easy_upload`, async."""
         connection = self._connection
-        fields = {"referer_url": DEFAULT_REFERER} | fields
         part = await connection.afile_part(picture)
         return await connection.asend(connection.easy_upload(part, client_id, fields))
 
