@@ -10,7 +10,7 @@ NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 UPLOADS = {
     "02_share_figures": 5,
     "03_your_images": 2,
-    "04_batches": 45,
+    "04_batches": 57,
     "05_without_login": 1,
     "06_async": 85,
 }
