@@ -28,7 +28,7 @@ from gyazo_nb.auth import callback_server
 from gyazo_nb.auth.login import Login
 from gyazo_nb.auth.oauth import LIFETIME
 from gyazo_nb.errors import GyazoError
-from gyazo_nb.secret import Secret
+from gyazo_nb.secret import Secret, hides_frames
 
 from . import log_filter, messages
 
@@ -120,6 +120,10 @@ class Panel:
         self._log_filter.start()
         self._listen()
         self._show_link()
+        self._display()
+
+    @hides_frames
+    def _display(self) -> None:
         display(
             {
                 "application/vnd.jupyter.widget-view+json": {
@@ -279,6 +283,7 @@ class Panel:
 
     # ── what the user sees ───────────────────────────────────────────────────────────────────────
 
+    @hides_frames  # the link contains the `state`
     def _show_link(self) -> None:
         self._head.value = messages.panel_steps(
             self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening

@@ -18,6 +18,7 @@ def scripted_server(reply, tls=None):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # otherwise the body waits 40 ms for the headers
 
         def handle_request(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
