@@ -51,14 +51,12 @@ class Connection:
     def __init__(
         self,
         settings: Settings,
-        *,
-        open_logins: OpenLogins,
         timeout: float | Timeouts | None = None,
         retries: int | Retry | None = None,
     ) -> None:
         self.settings = settings
         self.current = CurrentAccount(settings)
-        self.open_logins = open_logins
+        self.open_logins = OpenLogins()
         self.uploaded_ids: set[str] = set()  # a second upload returns one of these again
         self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._transport: Transport | None = None

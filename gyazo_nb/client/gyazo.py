@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, SupportsIndex,
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
-from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.errors import NotLoggedInError
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site, TokenIn, access_token
@@ -99,7 +98,6 @@ class Gyazo:
         timeout: float | Timeouts | None = None,
         retries: int | Retry | None = None,
         settings: Settings | None = None,
-        open_logins: OpenLogins | None = None,
     ) -> None:
         # First, before an error can occur: a traceback shows arguments.
         token = None if token is None else Secret.or_none(token) or Secret("")
@@ -110,7 +108,6 @@ class Gyazo:
             "token_in": token_in,
         }
         self._settings = (settings or Settings()).with_override(arguments.get)
-        self._open_logins = open_logins or OpenLogins()
         self._timeout, self._retries = timeout, retries
         self._lock = threading.Lock()
         self._opened: Connection | None = None
@@ -131,12 +128,7 @@ class Gyazo:
 
         with self._lock:  # two threads must not create two
             if self._opened is None:
-                self._opened = Connection(
-                    self._settings,
-                    timeout=self._timeout,
-                    retries=self._retries,
-                    open_logins=self._open_logins,
-                )
+                self._opened = Connection(self._settings, self._timeout, self._retries)
             return self._opened
 
     # ── uploads ──────────────────────────────────────────────────────────────────────────────────
@@ -509,7 +501,7 @@ class Gyazo:
         Raises `NotLoggedInError` if no sign-in is open, or none is finished in time.
         """
         deadline = time.monotonic() + seconds
-        open_logins = self._open_logins
+        open_logins = self._connection.open_logins
         open_logins.awaiting_cells += 1
         try:
             while (account := self.account) is None:

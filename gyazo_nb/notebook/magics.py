@@ -18,7 +18,6 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback, setting_names
@@ -58,8 +57,7 @@ class GyazoMagics(GyazoTraits, Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
-        self.open_logins = OpenLogins()
-        self.session = Gyazo(settings=self.settings, open_logins=self.open_logins)
+        self.session = Gyazo(settings=self.settings)
         self.variable = ""  # the variable that holds the session
         self._sign_in_flow: SignInFlow | None = None
 
@@ -69,9 +67,7 @@ class GyazoMagics(GyazoTraits, Magics):
         if self._sign_in_flow is None:
             from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
 
-            self._sign_in_flow = SignInFlow(
-                self.shell, self.session, self.settings, self.open_logins
-            )
+            self._sign_in_flow = SignInFlow(self.shell, self.session, self.settings)
         return self._sign_in_flow
 
     @property

@@ -16,7 +16,6 @@ from IPython.display import display
 
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.account import check_same_site
-from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, NotLoggedInError, WaitInterruptedError
 from gyazo_nb.secret import hides_frames
@@ -48,12 +47,10 @@ class Target:
 class SignInFlow:
     """Signs in with a token, a panel or a prompt. One for each loaded extension."""
 
-    def __init__(
-        self, shell: Any, session: Gyazo, settings: Settings, open_logins: OpenLogins
-    ) -> None:
+    def __init__(self, shell: Any, session: Gyazo, settings: Settings) -> None:
         self._shell, self._session, self._settings = shell, session, settings
-        self._open_logins = open_logins
-        open_logins.check_can_await = self._check_can_await
+        self._open_logins = session._connection.open_logins  # noqa: SLF001 -- not for users
+        self._open_logins.check_can_await = self._check_can_await
         self.credentials = CredentialResolver(session, settings)
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None

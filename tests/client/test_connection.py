@@ -7,7 +7,6 @@ import pytest
 
 from gyazo_nb import Account, OtherAccountError, Secret, User
 from gyazo_nb.api import endpoints
-from gyazo_nb.auth.open_logins import OpenLogins
 from gyazo_nb.client.connection import Connection
 from gyazo_nb.sandbox import Fault
 from gyazo_nb.settings import Settings
@@ -15,7 +14,7 @@ from gyazo_nb.settings import Settings
 
 @pytest.fixture
 def connection(urls):
-    connection = Connection(Settings(urls.get), open_logins=OpenLogins())
+    connection = Connection(Settings(urls.get))
     yield connection
     connection.close()
 
