@@ -23,7 +23,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .api.image import Deleted, Image, Page
+from .api.models import Annotation, EasyUpload, Embed, Location, Metadata, Ocr, User
+from .api.retry import Retry, Timeouts
 from .client.gyazo import Gyazo
+from .client.image_list import AsyncImages, Images
 from .errors import (
     ArgumentError,
     BatchError,
@@ -62,13 +66,9 @@ from .settings import App, Site
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api.image import Deleted, Image, Page
-    from .api.models import Annotation, EasyUpload, Embed, Location, Metadata, Ocr, User
-    from .api.retry import Retry, Timeouts
     from .auth.account import Account
     from .auth.login import Login
     from .batch.report import Failure, Report
-    from .client.image_list import AsyncImages, Images
 
 __version__ = "0.1.0"
 
@@ -132,13 +132,9 @@ __all__ = [
 
 # Classes that calls take and return. They are imported at the first use, so that %load_ext is fast.
 _IMPORTED_LATER = {
-    "api.image": ("Deleted", "Image", "Page"),
-    "api.models": ("Annotation", "EasyUpload", "Embed", "Location", "Metadata", "Ocr", "User"),
-    "api.retry": ("Retry", "Timeouts"),
     "auth.account": ("Account",),
     "auth.login": ("Login",),
     "batch.report": ("Failure", "Report"),
-    "client.image_list": ("AsyncImages", "Images"),
 }
 
 

@@ -16,10 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from gyazo_nb.api import custom_request, endpoints
-from gyazo_nb.api.endpoints import UploadFields
-from gyazo_nb.api.image import Deleted, Image, Page
-from gyazo_nb.api.models import EasyUpload, Embed, User
+from gyazo_nb.api import endpoints
+from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
 from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
@@ -33,9 +31,6 @@ from gyazo_nb.images import convert
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site
 
-from .image_list import AsyncImages, Images
-from .page_cache import PageCache
-
 if TYPE_CHECKING:
     from gyazo_nb.http.transport import Transport
 
@@ -48,17 +43,12 @@ class Connection:
     It can be used from several threads and event loops, and after a fork.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        timeout: float | Timeouts | None = None,
-        retries: int | Retry | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, timeouts: Timeouts, retry: Retry) -> None:
         self.settings = settings
         self.current = CurrentAccount(settings)
         self.open_logins = OpenLogins()
         self.uploaded_ids: set[str] = set()  # a second upload returns one of these again
-        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
+        self._timeouts, self._retry = timeouts, retry
         self._transport: Transport | None = None
         self._lock = threading.Lock()
 
@@ -193,59 +183,7 @@ class Connection:
             return None
         return endpoints.me(account.site, account.token)
 
-    # ── operations for the current account: pass one to `send` or `asend` ───────────────────────
-
-    def upload(self, part: FilePart, fields: Mapping[str, Any]) -> Operation[Image]:
-        """Upload a picture. `fields` are those of `UploadFields`."""
-        site, token = self.signed_in()
-        return endpoints.upload(site, token, part, UploadFields(**fields), self.uploaded_ids)
-
-    def easy_upload(
-        self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]
-    ) -> Operation[EasyUpload]:
-        """Upload a picture without the token."""
-        client_id = client_id or self.settings.app().client_id
-        return endpoints.easy_upload(self.site(), client_id, convert.data_url(part), **fields)
-
-    def images(self, page: int | None, per_page: int | None) -> Operation[Page]:
-        """Fetch one page of the images."""
-        site, token = self.signed_in()
-        page = 1 if page is None else page
-        per_page = 20 if per_page is None else per_page
-        return endpoints.images(site, token, page=page, per_page=per_page)
-
-    def image(self, image_id: str | Image) -> Operation[Image]:
-        """Fetch one image."""
-        return endpoints.image(*self.signed_in(), image_id)
-
-    def search(self, query: str, *, page: int, per: int) -> Operation[Page]:
-        """Search the images."""
-        site, token = self.signed_in()
-        return endpoints.search(site, token, query, page=page, per=per)
-
-    def update(self, image: str | Image, **texts: str | None) -> Operation[Image]:
-        """Change the texts of an image."""
-        site, token = self.signed_in()
-        return endpoints.update(site, token, image, **texts)
-
-    def delete(self, image: str | Image) -> Operation[Deleted]:
-        """Delete an image."""
-        return endpoints.delete(*self.signed_in(), image)
-
-    def me(self) -> Operation[User]:
-        """Ask for the user."""
-        return endpoints.me(*self.signed_in())
-
-    def oembed(self, url: str | Image) -> Operation[Embed]:
-        """Ask how to embed an image, without the token."""
-        return endpoints.oembed(self.site(), url)
-
-    def request(self, method: str, path: str, **content: Any) -> Operation[Any]:
-        """Send any other request."""
-        site, token = self.signed_in()
-        return custom_request.request(site, token, method, path, **content)
-
-    # ── batches, sign-ins and lists ──────────────────────────────────────────────────────────────
+    # ── batches and sign-ins ──────────────────────────────────────────────────────────────────────
 
     def batch(
         self,
@@ -260,14 +198,6 @@ class Connection:
         """Prepare the upload of many items. `on_start` gets the report when the batch starts."""
         uploader = Uploader(self, fields, resume)
         return Batch(items, uploader, concurrency=concurrency, progress=progress, on_start=on_start)
-
-    def image_list(self) -> Images:
-        """All images, as a sequence."""
-        return Images(PageCache(self))
-
-    def async_image_list(self) -> AsyncImages:
-        """Same as `image_list`, async."""
-        return AsyncImages(PageCache(self))
 
     def login(self, app: App | None, site: Site | None, *, switch: bool) -> Login:
         """Begin a sign-in."""
@@ -294,6 +224,13 @@ class Connection:
         if url is None:
             return convert.file_part(picture)
         return await asyncio.to_thread(self._downloaded, url)
+
+    def easy_upload(
+        self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]
+    ) -> Operation[EasyUpload]:
+        """Upload a picture without the token."""
+        client_id = client_id or self.settings.app().client_id
+        return endpoints.easy_upload(self.site(), client_id, convert.data_url(part), **fields)
 
     def _downloaded(self, url: str) -> FilePart:
         return convert.from_bytes(self.download(url), "The content of this address")

@@ -19,15 +19,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, SupportsIndex,
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
+from gyazo_nb.api import custom_request, endpoints
+from gyazo_nb.api.endpoints import AccessPolicy, UploadFields
+from gyazo_nb.api.image import Deleted, Image, Page
+from gyazo_nb.api.models import EasyUpload, Embed, User
+from gyazo_nb.api.operation import Operation
+from gyazo_nb.api.retry import Retry, Timeouts
 from gyazo_nb.errors import NotLoggedInError
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site, TokenIn, access_token
 
+from .image_list import AsyncImages, Images
+from .page_cache import PageCache
+
 if TYPE_CHECKING:  # imported by the first call, see `_connection`
-    from gyazo_nb.api.endpoints import AccessPolicy
-    from gyazo_nb.api.image import Deleted, Image, Page
-    from gyazo_nb.api.models import EasyUpload, Embed, User
-    from gyazo_nb.api.retry import Retry, Timeouts
     from gyazo_nb.auth.account import Account
     from gyazo_nb.auth.login import Login
     from gyazo_nb.batch.report import Report
@@ -35,7 +40,6 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.batch.upload import PerItem
 
     from .connection import Connection
-    from .image_list import AsyncImages, Images
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,18 +112,16 @@ class Gyazo:
             "token_in": token_in,
         }
         self._settings = (settings or Settings()).with_override(arguments.get)
-        self._timeout, self._retries = timeout, retries
+        self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._lock = threading.Lock()
         self._opened: Connection | None = None
         self._report: Report | None = None
-        if timeout is not None or retries is not None:
-            _ = self._connection  # checks both
         if token is not None:
             self._connection.use_unverified_token(access_token(token))
 
     @property
     def _connection(self) -> Connection:
-        """The connection. The first call creates it, and imports the modules below this one.
+        """The connection. The first call creates it, and imports `auth`, `batch` and `images`.
 
         This keeps `%load_ext` fast. No other module of this package delays its imports, except for the
         third-party libraries httpx, ipywidgets and tqdm.
@@ -128,8 +130,11 @@ class Gyazo:
 
         with self._lock:  # two threads must not create two
             if self._opened is None:
-                self._opened = Connection(self._settings, self._timeout, self._retries)
+                self._opened = Connection(self._settings, self._timeouts, self._retry)
             return self._opened
+
+    def _signed_in(self) -> tuple[Site, Secret]:
+        return self._connection.signed_in()
 
     # ── uploads ──────────────────────────────────────────────────────────────────────────────────
 
@@ -159,27 +164,27 @@ class Gyazo:
         `PictureError` if the object cannot become a picture, `NotLoggedInError` before the sign-in.
         Source: https://gyazo.com/api/docs/image#upload
         """
-        connection = self._connection
-        connection.signed_in()  # before rendering, which may take long
-        fields = {
-            "title": title,
-            "desc": desc,
-            "access_policy": access_policy,
-            "metadata_is_public": metadata_is_public,
-            "referer_url": referer_url,
-            "app": app,
-            "created_at": created_at,
-            "collection_id": collection_id,
-        }
-        return connection.send(connection.upload(connection.file_part(picture), fields))
+        site, token = self._signed_in()  # before rendering, which may take long
+        fields = UploadFields(
+            title=title,
+            desc=desc,
+            access_policy=access_policy,
+            metadata_is_public=metadata_is_public,
+            referer_url=referer_url,
+            app=app,
+            created_at=created_at,
+            collection_id=collection_id,
+        )
+        part, seen = self._connection.file_part(picture), self._connection.uploaded_ids
+        return self._connection.send(endpoints.upload(site, token, part, fields, seen))
 
     @same_parameters(upload)
     async def aupload(self, picture: Any, **fields: Any) -> Image:
         """Same as `upload`, async."""
-        connection = self._connection
-        connection.signed_in()
-        part = await connection.afile_part(picture)
-        return await connection.asend(connection.upload(part, fields))
+        site, token = self._signed_in()
+        part, seen = await self._connection.afile_part(picture), self._connection.uploaded_ids
+        operation = endpoints.upload(site, token, part, UploadFields(**fields), seen)
+        return await self._connection.asend(operation)
 
     def upload_all(
         self,
@@ -278,8 +283,8 @@ class Gyazo:
         Source: https://gyazo.com/api/docs/image#list
         """
         if page is None and per_page is None:
-            return self._connection.image_list()
-        return self._connection.send(self._connection.images(page, per_page))
+            return Images(PageCache(self._connection))
+        return self._connection.send(self._page(page, per_page))
 
     @overload
     def aimages(self, *, page: None = None, per_page: None = None) -> AsyncImages: ...
@@ -300,8 +305,13 @@ class Gyazo:
         >>> await gyazo.aimages(page=2, per_page=10)                # doctest: +SKIP
         """
         if page is None and per_page is None:
-            return self._connection.async_image_list()
-        return self._connection.asend(self._connection.images(page, per_page))
+            return AsyncImages(PageCache(self._connection))
+        return self._connection.asend(self._page(page, per_page))
+
+    def _page(self, page: int | None, per_page: int | None) -> Operation[Page]:
+        page = 1 if page is None else page
+        per_page = 20 if per_page is None else per_page
+        return endpoints.images(*self._signed_in(), page=page, per_page=per_page)
 
     def image(self, image_id: str | Image) -> Image:
         """One image, by its id or the address of its page or picture.
@@ -311,11 +321,11 @@ class Gyazo:
         An `Image` is fetched again. Raises `NotFoundError` if the image does not exist.
         Source: https://gyazo.com/api/docs/image#image
         """
-        return self._connection.send(self._connection.image(image_id))
+        return self._connection.send(endpoints.image(*self._signed_in(), image_id))
 
     async def aimage(self, image_id: str | Image) -> Image:
         """Same as `image`, async."""
-        return await self._connection.asend(self._connection.image(image_id))
+        return await self._connection.asend(endpoints.image(*self._signed_in(), image_id))
 
     def search(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Your images that match a query, as a `Page`. Needs a paid plan.
@@ -326,11 +336,14 @@ class Gyazo:
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
         minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
         """
-        return self._connection.send(self._connection.search(query, page=page, per=per))
+        return self._connection.send(
+            endpoints.search(*self._signed_in(), query, page=page, per=per)
+        )
 
     async def asearch(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Same as `search`, async."""
-        return await self._connection.asend(self._connection.search(query, page=page, per=per))
+        operation = endpoints.search(*self._signed_in(), query, page=page, per=per)
+        return await self._connection.asend(operation)
 
     def update(
         self, image: str | Image, *, desc: str | None = None, alt_text: str | None = None
@@ -343,12 +356,13 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. None leaves a text as it is. Raises
         `NotFoundError` or `ForbiddenError`. Source: https://github.com/nota/n8n-nodes-gyazo
         """
-        return self._connection.send(self._connection.update(image, desc=desc, alt_text=alt_text))
+        operation = endpoints.update(*self._signed_in(), image, desc=desc, alt_text=alt_text)
+        return self._connection.send(operation)
 
     @same_parameters(update)
     async def aupdate(self, image: str | Image, **texts: Any) -> Image:
         """Same as `update`, async."""
-        return await self._connection.asend(self._connection.update(image, **texts))
+        return await self._connection.asend(endpoints.update(*self._signed_in(), image, **texts))
 
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. This cannot be undone.
@@ -358,11 +372,11 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
         """
-        return self._connection.send(self._connection.delete(image))
+        return self._connection.send(endpoints.delete(*self._signed_in(), image))
 
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, async."""
-        return await self._connection.asend(self._connection.delete(image))
+        return await self._connection.asend(endpoints.delete(*self._signed_in(), image))
 
     # ── other calls ──────────────────────────────────────────────────────────────────────────────
 
@@ -374,11 +388,11 @@ class Gyazo:
 
         Source: https://gyazo.com/api/docs/user
         """
-        return self._connection.send(self._connection.me())
+        return self._connection.send(endpoints.me(*self._signed_in()))
 
     async def ame(self) -> User:
         """Same as `me`, async."""
-        return await self._connection.asend(self._connection.me())
+        return await self._connection.asend(endpoints.me(*self._signed_in()))
 
     def oembed(self, url: str | Image) -> Embed:
         """The data to embed an image in a web page: the picture's address and its size in pixels.
@@ -389,11 +403,11 @@ class Gyazo:
         `NotFoundError` for an image that is not public.
         Source: https://gyazo.com/api/docs/image#oembed
         """
-        return self._connection.send(self._connection.oembed(url))
+        return self._connection.send(endpoints.oembed(self._connection.site(), url))
 
     async def aoembed(self, url: str | Image) -> Embed:
         """Same as `oembed`, async."""
-        return await self._connection.asend(self._connection.oembed(url))
+        return await self._connection.asend(endpoints.oembed(self._connection.site(), url))
 
     def easy_upload(
         self,
@@ -446,14 +460,16 @@ class Gyazo:
         something each time (POST, PATCH) is retried only where it was certainly not processed.
         Source: https://gyazo.com/api/docs
         """
-        return self._connection.send(
-            self._connection.request(method, path, params=params, form=form, json=json)
+        operation = custom_request.request(
+            *self._signed_in(), method, path, params=params, form=form, json=json
         )
+        return self._connection.send(operation)
 
     @same_parameters(request)
     async def arequest(self, method: str, path: str, **content: Any) -> Any:
         """Same as `request`, async."""
-        return await self._connection.asend(self._connection.request(method, path, **content))
+        operation = custom_request.request(*self._signed_in(), method, path, **content)
+        return await self._connection.asend(operation)
 
     # ── signing in ───────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gyazo_nb import Account, OtherAccountError, Secret, User
+from gyazo_nb import Account, OtherAccountError, Retry, Secret, Timeouts, User
 from gyazo_nb.api import endpoints
 from gyazo_nb.client.connection import Connection
 from gyazo_nb.sandbox import Fault
@@ -14,7 +14,7 @@ from gyazo_nb.settings import Settings
 
 @pytest.fixture
 def connection(urls):
-    connection = Connection(Settings(urls.get))
+    connection = Connection(Settings(urls.get), Timeouts(), Retry())
     yield connection
     connection.close()
 

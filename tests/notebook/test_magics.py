@@ -182,7 +182,7 @@ def test_load_ext_imports_no_slow_module():
         "matplotlib",
         "PIL",
         "nest_asyncio2",
-        "gyazo_nb.api.image",
+        "gyazo_nb.client.connection",
         "gyazo_nb.batch.runner",
         "gyazo_nb.notebook.sign_in",
     }
@@ -199,7 +199,7 @@ print(sorted(set(sys.modules) & {slow!r}), shell.user_ns["gyazo"])
 
 def test_names_of_slow_modules_are_right():
     """Else the test above would pass with a module that was renamed."""
-    for name in ("gyazo_nb.api.image", "gyazo_nb.batch.runner", "gyazo_nb.notebook.sign_in"):
+    for name in ("gyazo_nb.client.connection", "gyazo_nb.batch.runner", "gyazo_nb.notebook.sign_in"):
         assert importlib.util.find_spec(name) is not None
 
 
