@@ -1,23 +1,25 @@
-"""Encodes a PIL image without loss: in its own format where that is lossless, else as PNG.
+"""Encodes a PIL image without loss: as the file that it was opened from, or as PNG.
 
-Guarantees: pixels, frames and the color profile are kept; the image object stays unchanged. Of the EXIF
-data only the orientation is sent. An image with too many pixels is refused before it is decoded.
+Guarantees: pixels, frames, durations and the color profile are kept; the image object stays unchanged.
+Of the EXIF data only the orientation is sent. An image with too many pixels is refused before it is
+decoded.
 Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
 
-import importlib
 import io
 from contextlib import suppress
 from typing import Any
 
 from gyazo_nb.errors import PictureError
 
+from .animation import Animation, duration_of, plays_of
 from .limits import check_pixels
+from .original_file import OriginalFile, original_file
 
 # The frames of a TIFF are pages, and those of an MPO are views: there, only the current one is sent.
-_ANIMATED_FORMATS = {"GIF", "PNG", "WEBP"}
+_MOVING_FORMATS = {"GIF", "PNG", "WEBP", "AVIF", "FLI"}
 _ORIENTATION = 0x0112  # an EXIF tag
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # modes that PNG can store
 _EQUIVALENT_MODES = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
@@ -25,53 +27,85 @@ _NUMBER_MODES = {"I": "I;16", "F": "L"}  # lossless only if the values fit
 
 
 def encode(image: Any) -> bytes:
-    """Encode an image in its own format if that is lossless, as PNG otherwise.
+    """Return the file of an unchanged JPEG or animation, or encode the image without loss.
 
     >>> encode(PIL.Image.open("animation.gif"))[:6]      # doctest: +SKIP
     b'GIF89a'
 
     An animation at its first frame is encoded completely; at a later frame, only that frame is.
     """
-    animated = (
-        image.format in _ANIMATED_FORMATS
-        and getattr(image, "is_animated", False)
+    file = original_file(image)
+    source = _opened(file) or image
+    moving = (
+        image.format in _MOVING_FORMATS
         and image.tell() == 0
+        and getattr(source, "is_animated", False)
+        and source.size == image.size
     )
     width, height = image.size
-    check_pixels(width, height, "image", frames=image.n_frames if animated else 1)
+    check_pixels(width, height, "image", frames=source.n_frames if moving else 1)
+    image.load()
+    exif = _orientation(image)
+    if (
+        file is not None
+        and (moving or image.format in {"JPEG", "MPO"})
+        and (data := file.unchanged(image, exif))
+    ):
+        return data
+    # Only Pillow's decoder of WebP still reads a closed image.
+    if moving and (file is None or not file.by_name or image.format == "WEBP"):
+        animation = _read_frames(image, image if image.format == "WEBP" else source)
+        return animation.encode(_png_options(image, exif), prefer_gif=image.format == "GIF")
     out = io.BytesIO()
-    try:
-        if image.format == "GIF" and image.mode in {"1", "L", "P"}:
-            image.save(out, "GIF", save_all=animated)
-        elif image.format in {"JPEG", "MPO"} and image.mode in {"L", "RGB", "CMYK"}:
-            image.save(out, "JPEG", **_original_jpeg_options(image), **_orientation(image))
-        else:
-            _to_png_mode(image).save(out, "PNG", save_all=animated, **_orientation(image))
-    finally:
-        if animated:
-            image.seek(0)
+    if image.format == "GIF" and image.mode in {"1", "L", "P"}:
+        image.save(out, "GIF")
+    else:
+        _to_png_mode(image).save(out, "PNG", **({"exif": exif} if exif else {}))
     return out.getvalue()
 
 
-def _original_jpeg_options(image: Any) -> dict[str, Any]:
-    """The options that the JPEG was written with: they add the least loss."""
-    plugin = importlib.import_module("PIL.JpegImagePlugin")
-    return {
-        "qtables": image.quantization,
-        "subsampling": plugin.get_sampling(image),
-        "icc_profile": image.info.get("icc_profile"),
-    }
+def _opened(file: OriginalFile | None) -> Any:
+    if file is not None:
+        with suppress(Exception):  # a damaged file; the image itself raises the error
+            return file.open()
+    return None
 
 
-def _orientation(image: Any) -> dict[str, Any]:
+def _read_frames(image: Any, source: Any) -> Animation:
+    """Read the first frame of an animation as it stands, and the others from `source`."""
+    first = image.copy()
+    animation = Animation(
+        plays=plays_of(image), has_default_image=bool(image.info.get("default_image"))
+    )
+    animation.add(first, duration_of(image))
+    try:
+        for index in range(1, source.n_frames):
+            source.seek(index)
+            source.load()
+            animation.add(source, duration_of(source))
+    finally:
+        if source is image:
+            image.seek(0)
+            image.load()
+            if image.tobytes() != first.tobytes():  # the user edited the frame
+                image.paste(first)
+    return animation
+
+
+def _png_options(image: Any, exif: Any) -> dict[str, Any]:
+    options = {"exif": exif, "icc_profile": image.info.get("icc_profile")}
+    return {name: value for name, value in options.items() if value}
+
+
+def _orientation(image: Any) -> Any:
     """The orientation and no other EXIF data, which may contain the location of the camera."""
     with suppress(Exception):  # unreadable EXIF data cannot rotate the image
         exif = image.getexif()
         if exif.get(_ORIENTATION, 1) != 1:
             orientation = type(exif)()
             orientation[_ORIENTATION] = exif[_ORIENTATION]
-            return {"exif": orientation}
-    return {}
+            return orientation
+    return None
 
 
 def _to_png_mode(image: Any) -> Any:

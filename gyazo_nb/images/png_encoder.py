@@ -21,6 +21,7 @@ from .limits import check_pixels
 # The number of channels -> the color type of PNG: gray, gray with alpha, RGB, RGBA.
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _TOLERANCE = 1e-6  # allowed excess over the range from 0 to 1, for rounding errors
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BLOCK_SIZE = 2**17  # values that are converted at a time
 
 
@@ -122,13 +123,14 @@ def _encode_without_pillow(pixels: Any) -> bytes:
     data = [compressor.compress(b"\0" + row.tobytes()) for row in pixels]
     return b"".join(
         (
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", header),
-            _chunk(b"IDAT", b"".join((*data, compressor.flush()))),
-            _chunk(b"IEND", b""),
+            PNG_SIGNATURE,
+            png_chunk(b"IHDR", header),
+            png_chunk(b"IDAT", b"".join((*data, compressor.flush()))),
+            png_chunk(b"IEND", b""),
         )
     )
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    """Return one chunk of a PNG file."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -84,7 +84,7 @@ def test_palette_with_alpha_keeps_its_alpha():
 
 
 @pytest.mark.parametrize(
-    ("file_format", "sent_as"), [("GIF", "GIF"), ("PNG", "PNG"), ("WEBP", "PNG")]
+    ("file_format", "sent_as"), [("GIF", "GIF"), ("PNG", "PNG"), ("WEBP", "WEBP")]
 )
 def test_animation_keeps_all_frames(file_format, sent_as):
     """And the image object stays at its first frame."""

@@ -1,0 +1,202 @@
+"""Encodes frames as a moving picture: as a GIF if it keeps every frame, else as an animated PNG.
+
+Guarantees: the file is decoded again and compared. It shows the same pixels in each frame, for the same
+duration, and repeats as often; otherwise an error says so. A pixel that is fully transparent has no color.
+Importing this module does not import Pillow.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from gyazo_nb.errors import PictureError
+
+from .png_encoder import PNG_SIGNATURE, png_chunk
+
+_FRAME_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}
+_OPAQUE = 255
+_GIF_COLORS = 255  # beside one transparent color
+_MAX_DELAY = 65_535  # numerator and denominator of APNG
+_TOLERANCE = 0.01  # milliseconds, for rounding errors
+
+
+@dataclass(slots=True)
+class Animation:
+    """Complete frames (RGBA), and how long each is shown, in milliseconds.
+
+    `plays` is the number of times that the animation runs, or 0 for an endless one. With
+    `has_default_image`, the first frame is shown only where animated PNGs are not supported.
+    """
+
+    frames: list[Any] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    plays: int = 0
+    has_default_image: bool = False
+
+    def add(self, frame: Any, duration: float) -> None:
+        """Add a frame of any mode that RGBA can store."""
+        if frame.mode not in _FRAME_MODES:
+            raise PictureError(
+                f"The frames of this animation have the mode {frame.mode}, which no moving picture keeps: "
+                f"save it as a file, and upload the file."
+            )
+        self.frames.append(frame.convert("RGBA"))
+        self.durations.append(duration)
+
+    def encode(self, options: Mapping[str, Any], *, prefer_gif: bool) -> bytes:
+        """Encode the frames. `options` are those of Pillow for each PNG, such as a color profile."""
+        if prefer_gif and not self.has_default_image and not options:
+            data = self._gif()
+            if data and self._is_kept(data):
+                return data
+        data = self._apng(options)
+        if not self._is_kept(data):
+            raise PictureError(
+                "This animation would lose frames or durations: save it as a file, and upload the file."
+            )
+        return data
+
+    def _gif(self) -> bytes | None:
+        """Encode as GIF, or return None if a frame has too many colors or half transparent pixels."""
+        frames = []
+        for frame in self.frames:
+            converted = _to_gif_frame(frame)
+            if converted is None:
+                return None
+            frames.append(converted)
+        options: dict[str, Any] = {"duration": self.durations, "optimize": False}
+        if self.plays != 1:
+            options["loop"] = max(self.plays - 1, 0)
+        if any("transparency" in frame.info for frame in frames):
+            options["disposal"] = 2
+        out = io.BytesIO()
+        with suppress(OverflowError, struct.error, ValueError):  # a duration that GIF cannot store
+            frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], **options)
+            return out.getvalue()
+        return None
+
+    def _apng(self, options: Mapping[str, Any]) -> bytes:
+        """Encode each frame as a PNG, and join them. Pillow would join equal frames to one."""
+        opaque = all(frame.getextrema()[3][0] == _OPAQUE for frame in self.frames)
+        parts = [PNG_SIGNATURE]
+        number = 0  # of the chunks of the animation
+        for index, (frame, duration) in enumerate(zip(self.frames, self.durations, strict=True)):
+            control = b""
+            if index or not self.has_default_image:
+                delay = _delay(duration)
+                control = struct.pack(
+                    ">IIIIIHHBB",
+                    number,
+                    *frame.size,
+                    0,
+                    0,
+                    delay.numerator,
+                    delay.denominator,
+                    0,
+                    0,
+                )
+                number += 1
+            for name, body in _png_chunks(frame.convert("RGB") if opaque else frame, options):
+                if name == b"IDAT":
+                    if control:
+                        parts.append(png_chunk(b"fcTL", control))
+                        control = b""
+                    if index:
+                        parts.append(png_chunk(b"fdAT", struct.pack(">I", number) + body))
+                        number += 1
+                    else:
+                        parts.append(png_chunk(name, body))
+                elif not index and name != b"IEND":
+                    parts.append(png_chunk(name, body))
+                    if name == b"IHDR":
+                        count = len(self.frames) - self.has_default_image
+                        parts.append(png_chunk(b"acTL", struct.pack(">II", count, self.plays)))
+        parts.append(png_chunk(b"IEND", b""))
+        return b"".join(parts)
+
+    def _is_kept(self, data: bytes) -> bool:
+        """Whether a file shows this animation."""
+        with importlib.import_module("PIL.Image").open(io.BytesIO(data)) as image:
+            if getattr(image, "n_frames", 1) != len(self.frames):
+                return False
+            if len(self.frames) > 1 and plays_of(image) != self.plays:
+                return False
+            for index, (frame, duration) in enumerate(
+                zip(self.frames, self.durations, strict=True)
+            ):
+                image.seek(index)
+                image.load()
+                kept = duration_of(image)
+                if _visible(image.convert("RGBA")).tobytes() != _visible(frame).tobytes():
+                    return False
+                is_timed = len(self.frames) > 1 and (index or not self.has_default_image)
+                if is_timed and abs(kept - duration) > _TOLERANCE:
+                    return False
+        return True
+
+
+def duration_of(image: Any) -> float:
+    """Return the duration of the loaded frame in milliseconds. A frame without one has 0."""
+    return float(image.info.get("duration") or 0)
+
+
+def plays_of(image: Any) -> int:
+    """Return how many times an opened animation runs, or 0 for an endless one."""
+    loop = image.info.get("loop")
+    if image.format == "GIF":  # it stores the number of repetitions
+        return 1 if loop is None else loop + 1 if loop else 0
+    return int(loop or 0)
+
+
+def _visible(frame: Any) -> Any:
+    """Remove the color of the transparent pixels of an RGBA image."""
+    if frame.getextrema()[3][0]:
+        return frame
+    visible = importlib.import_module("PIL.Image").new("RGBA", frame.size)
+    visible.paste(frame, mask=frame.getchannel("A").point([0] + [_OPAQUE] * 255))
+    return visible
+
+
+def _to_gif_frame(frame: Any) -> Any:
+    """Convert an RGBA image to a palette with the same colors, or return None."""
+    alpha = frame.getchannel("A")
+    if {value for _, value in alpha.getcolors()} - {0, _OPAQUE}:
+        return None
+    colors = _visible(frame).convert("RGB")
+    if colors.getcolors(_GIF_COLORS) is None:
+        return None
+    converted = colors.quantize(_GIF_COLORS, dither=0)
+    if alpha.getextrema()[0] < _OPAQUE:
+        converted.paste(_GIF_COLORS, mask=alpha.point([_OPAQUE] + [0] * 255))
+        converted.info["transparency"] = _GIF_COLORS
+    return converted
+
+
+def _delay(duration: float) -> Fraction:
+    """Return the duration in seconds as APNG stores it."""
+    limit = _MAX_DELAY
+    while (delay := Fraction(duration / 1000).limit_denominator(limit)).numerator > _MAX_DELAY:
+        limit //= 2
+        if not limit:
+            raise PictureError(
+                f"A frame of this animation is shown for {duration / 1000:,.0f} seconds, which no moving "
+                f"picture keeps: pass a shorter duration."
+            )
+    return delay
+
+
+def _png_chunks(frame: Any, options: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+    out = io.BytesIO()
+    frame.save(out, "PNG", **options)
+    data, position = out.getvalue(), len(PNG_SIGNATURE)
+    while position < len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        yield name, data[position + 8 : position + 8 + length]
+        position += 12 + length
