@@ -27,7 +27,7 @@ _NUMBER_MODES = {"I": "I;16", "F": "L"}  # lossless only if the values fit
 
 
 def encode(image: Any) -> bytes:
-    """Return the file of an unchanged JPEG or animation, or encode the image without loss.
+    """Return the file of an unchanged JPEG, GIF or animation, or encode the image without loss.
 
     >>> encode(PIL.Image.open("animation.gif"))[:6]      # doctest: +SKIP
     b'GIF89a'
@@ -36,9 +36,10 @@ def encode(image: Any) -> bytes:
     """
     file = original_file(image)
     source = _opened(file) or image
+    at_start = image.format not in _MOVING_FORMATS or image.tell() == 0
     moving = (
         image.format in _MOVING_FORMATS
-        and image.tell() == 0
+        and at_start
         and getattr(source, "is_animated", False)
         and source.size == image.size
     )
@@ -48,7 +49,8 @@ def encode(image: Any) -> bytes:
     exif = _orientation(image)
     if (
         file is not None
-        and (moving or image.format in {"JPEG", "MPO"})
+        and at_start
+        and (moving or image.format in {"JPEG", "MPO", "GIF"})
         and (data := file.unchanged(image, exif))
     ):
         return data
@@ -57,10 +59,7 @@ def encode(image: Any) -> bytes:
         animation = _read_frames(image, image if image.format == "WEBP" else source)
         return animation.encode(_png_options(image, exif), prefer_gif=image.format == "GIF")
     out = io.BytesIO()
-    if image.format == "GIF" and image.mode in {"1", "L", "P"}:
-        image.save(out, "GIF")
-    else:
-        _to_png_mode(image).save(out, "PNG", **({"exif": exif} if exif else {}))
+    _to_png_mode(image).save(out, "PNG", **({"exif": exif} if exif else {}))
     return out.getvalue()
 
 
