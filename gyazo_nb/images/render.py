@@ -22,6 +22,7 @@ from typing import Any
 from gyazo_nb.errors import PictureError
 
 from .limits import check_pixels, to_bytes
+from .matplotlib_animation import is_animation, render_animation
 from .pil_images import encode
 from .png_encoder import encode_array
 from .svg import render_svg
@@ -79,7 +80,7 @@ def figures_of(item: Any) -> list[Any]:
 
 def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
     """Add the figures of an item to `found`, by their `id`: a figure may not be hashable."""
-    if not depth:
+    if not depth or is_animation(item):
         return
     if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
         if item.size > _MAX_AXES:
@@ -119,6 +120,7 @@ def render(item: Any) -> bytes | None:
     if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
     for renderer in (
+        _render_animation,
         _render_figure,
         _encode_pil_image,
         _encode_array,
@@ -135,6 +137,10 @@ def render(item: Any) -> bytes | None:
 def render_chart(item: Any) -> bytes | None:
     """Render a Plotly or Altair chart, which may display only a script; return None for other items."""
     return _render_plotly(item) or _render_altair(item)
+
+
+def _render_animation(item: Any) -> bytes | None:
+    return render_animation(item) if is_animation(item) else None
 
 
 def _render_figure(item: Any) -> bytes | None:
