@@ -20,7 +20,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from gyazo_nb.api.operation import Operation
@@ -141,12 +141,7 @@ class InterruptGuard:
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._former_handler is not None:
             signal.signal(signal.SIGINT, self._former_handler)
             self._former_handler = None
@@ -207,12 +202,7 @@ class AsyncioDriver:
         self._wake_loop()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
     def interruptible(self) -> AbstractContextManager[None]:

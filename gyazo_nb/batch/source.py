@@ -132,8 +132,8 @@ def is_future(item: Any) -> bool:
 
     The class is checked, because objects such as Dask's `Delayed` have any attribute.
     """
-    methods = ("done", "result", "add_done_callback")
-    return all(callable(getattr(type(item), name, None)) for name in methods)
+    kind = type(item)
+    return hasattr(kind, "done") and hasattr(kind, "result") and hasattr(kind, "add_done_callback")
 
 
 def needs_event_loop(future: Any) -> bool:
