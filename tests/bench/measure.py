@@ -34,6 +34,47 @@ def upload_all(url, folder):
     assert report.ok, report
 
 
+def make_figure(seed):
+    """A figure of 2,000 points, as a notebook shows it by default."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4))
+    figure.subplots().plot(np.random.default_rng(seed).normal(size=2000).cumsum())
+    return figure
+
+
+def render_figure(seed):
+    """The figure as PNG, for other processes: by `savefig`, as users write it.
+
+    A notebook, and so an upload from the kernel, crops the margins too, which takes 1.3 times as long.
+    """
+    import io
+
+    out = io.BytesIO()
+    make_figure(seed).savefig(out, format="png")
+    return out.getvalue()
+
+
+def figures(url, folder, number):
+    """Figures rendered by two other processes, and in this one. Prints seconds for both."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    gyazo = warm_session(url, folder)
+    seeds = range(int(number))
+    render_figure(0)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(render_figure, range(4)))  # starts the processes
+        start = time.perf_counter()
+        futures = [pool.submit(render_figure, seed) for seed in seeds]
+        assert gyazo.upload_all(futures, progress=False).ok
+        print(time.perf_counter() - start)
+    start = time.perf_counter()
+    assert gyazo.upload_all(map(make_figure, seeds), progress=False).ok
+    print(time.perf_counter() - start)
+
+
 def python_gyazo(url, folder):
     from gyazo import Api
 

@@ -136,6 +136,21 @@ def batches():
         )
 
 
+def figures():
+    with run_server(0.05) as url, files(1, 1000) as folder:
+        rounds = [measure("figures", url, folder, 120) for _ in range(ROUNDS)]
+    ours, peer = (median(numbers) for numbers in zip(*rounds, strict=True))
+    speed = median([b / a for a, b in rounds])
+    row(
+        "120 figures as futures, rendered by 2 processes",
+        f"{ours:.2f} s",
+        f"rendered in the kernel {peer:.2f} s",
+        f"{speed:.2f}",
+        ">= 2",
+        speed >= 2,
+    )
+
+
 def single():
     with run_server(0) as url:
         for size, name in ((100 * KB, "100 KB"), (1000 * KB, "1 MB")):
@@ -229,7 +244,7 @@ def main():
     print(f"Python {platform.python_version()}, {' '.join(version.stdout.split()[:2])}")
     row("benchmark", "gyazo_nb", "compared with", "ratio", "goal", reached=True)
     selected = sys.argv[1:]
-    for part in (batches, single, images, loading, panel, memory):
+    for part in (batches, figures, single, images, loading, panel, memory):
         if not selected or part.__name__ in selected:
             part()
 
