@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 import httpx
 
+from gyazo_nb import __version__
 from gyazo_nb.api.operation import Request
 from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
@@ -31,7 +32,8 @@ from .log_masking import current_request
 from .proxies import ProxySettingError, proxy_for
 from .transport import MAX_REDIRECTS, ReplyBody
 
-USER_AGENT = "gyazo_nb (Jupyter extension for https://gyazo.com)"
+# Sites such as Wikimedia refuse the User-Agent of a library: it must name the program.
+USER_AGENT = f"gyazo_nb/{__version__} (Jupyter extension for https://gyazo.com)"
 
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 

@@ -9,7 +9,7 @@ from support.helpers import PNG
 from support.raw_server import http_proxy
 from support.scripted_server import scripted_server
 
-from gyazo_nb import Gyazo, Image, PictureError
+from gyazo_nb import Gyazo, Image, PictureError, __version__
 from gyazo_nb.http.addresses import is_public
 
 
@@ -232,7 +232,7 @@ def test_request_names_the_program_and_its_project(call, gyazo):
         call(gyazo, "upload", f"{url}/x.png")
 
     headers = received[0][2]
-    assert headers["User-Agent"].startswith("gyazo_nb")
+    assert headers["User-Agent"].startswith(f"gyazo_nb/{__version__} (")
     assert "https://" in headers["User-Agent"]
     assert headers["Accept-Encoding"] == "gzip"
     assert not {"Authorization", "Cookie"} & set(headers)
