@@ -148,6 +148,11 @@ def _render_figure(item: Any) -> bytes | None:
     figure = figure_of(item)
     if figure is None:
         return None
+    if _is_empty(figure):
+        raise PictureError(
+            "This figure is empty: the notebook closes a figure after showing it. Upload it in the cell "
+            "that draws it, or keep it there in a variable:  fig = plt.gcf()"
+        )
     out = io.BytesIO()
     with _picture_errors("figure"):
         if hasattr(figure, "get_size_inches"):
@@ -155,6 +160,38 @@ def _render_figure(item: Any) -> bytes | None:
             check_pixels(width, height, "figure")
         figure.savefig(out, format="png", bbox_inches="tight")
     return out.getvalue()
+
+
+def _is_empty(figure: Any) -> bool:
+    """Whether a Matplotlib figure shows nothing, or only the Axes that `plt.gca()` creates."""
+    if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
+        return not figure.get_fignums() or _is_empty(figure.gcf())
+    if not hasattr(figure, "get_size_inches") or not callable(getattr(figure, "get_axes", None)):
+        return False
+    axes = figure.get_axes()
+    # The user creates several Axes, or those of a subfigure, on purpose.
+    if len(axes) > 1 or (axes and axes[0].figure is not figure):
+        return False
+    return all(_is_blank(artist) for artist in figure.get_children() if artist is not figure.patch)
+
+
+def _is_blank(artist: Any) -> bool:
+    """Whether an Artist of a figure shows no content."""
+    if callable(getattr(artist, "get_text", None)):
+        return not artist.get_text() and getattr(artist, "arrow_patch", None) is None
+    if callable(getattr(artist, "add_subplot", None)):  # a subfigure
+        return all(_is_blank(child) for child in artist.get_children() if child is not artist.patch)
+    if not hasattr(artist, "spines"):
+        return False
+    # Untouched Axes: the user chose everything else.
+    frame = {artist.patch, artist.xaxis, artist.yaxis, *artist.spines.values()}
+    return (
+        artist.axison
+        and artist.get_xlim() == artist.get_ylim() == (0, 1)
+        and not artist.get_xlabel()
+        and not artist.get_ylabel()
+        and all(_is_blank(child) for child in artist.get_children() if child not in frame)
+    )
 
 
 def _encode_pil_image(item: Any) -> bytes | None:
