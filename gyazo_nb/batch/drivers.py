@@ -21,15 +21,17 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 from gyazo_nb.api.operation import Operation
 
+if TYPE_CHECKING:  # upload.py imports this module
+    from .upload import UploadConnection
+
 T = TypeVar("T")
 Job = Callable[[], T]
-Result: TypeAlias = (
-    "tuple[int, T | BaseException]"  # the index of the item, and the outcome of its job
-)
+# The index of an item, and the outcome of its job.
+Result: TypeAlias = "tuple[int, T | BaseException]"
 
 POLL_INTERVAL = 0.1  # seconds between two checks whether the user wants to stop
 
@@ -95,16 +97,6 @@ class WorkerPool(Generic[T]):
 
 
 # ── drivers ────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Sender(Protocol):
-    """Sends operations, blocking and async."""
-
-    def send(self, operation: Operation[T]) -> T:
-        """Send, wait, and return the result."""
-
-    async def asend(self, operation: Operation[T]) -> T:
-        """Same as `send`, async."""
 
 
 class InterruptGuard:
@@ -176,16 +168,14 @@ class BlockingDriver(InterruptGuard):
         with self.interruptible():
             return function()
 
-    async def next_result(
-        self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> Result[T] | None:
+    async def next_result(self, pool: WorkerPool[T], seconds: float) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         return pool.next_result(seconds)
 
-    async def request(self, sender: Sender, operation: Operation[T]) -> T:
+    async def request(self, connection: UploadConnection, operation: Operation[T]) -> T:
         """Send an operation and return its result."""
         with self.interruptible():
-            return sender.send(operation)
+            return connection.send(operation)
 
 
 class AsyncioDriver:
@@ -227,9 +217,7 @@ class AsyncioDriver:
         """Call a function that may take long in a thread, and return its result."""
         return await asyncio.to_thread(function)
 
-    async def next_result(
-        self, pool: WorkerPool[T], seconds: float = POLL_INTERVAL
-    ) -> Result[T] | None:
+    async def next_result(self, pool: WorkerPool[T], seconds: float) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         self._has_result.clear()
         result = pool.next_result(0)
@@ -240,9 +228,9 @@ class AsyncioDriver:
             result = pool.next_result(0)
         return result
 
-    async def request(self, sender: Sender, operation: Operation[T]) -> T:
+    async def request(self, connection: UploadConnection, operation: Operation[T]) -> T:
         """Send an operation and return its result."""
-        return await sender.asend(operation)
+        return await connection.asend(operation)
 
     def _wake_loop(self) -> None:
         """Wake the loop regularly: a sleeping loop does not notice that the kernel is interrupted."""

@@ -110,10 +110,7 @@ class Journal:
         self._file = os.fdopen(number, "rb")
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode):  # a pipe or a device: reading it may never end
-            raise JournalError(
-                f"The resume file {str(self._path)!r} cannot be used (not a regular file): pass "
-                f"the path of a writable file as resume=."
-            )
+            raise ValueError("not a regular file")  # see __enter__
         if hasattr(os, "fchmod") and found.st_mode & 0o077:
             with suppress(OSError):  # the file of another user, or a file system without modes
                 os.fchmod(number, 0o600)  # it holds links to private images

@@ -1,21 +1,25 @@
 """The results of a batch: `Report`, with the uploaded images and the failed items.
 
-Guarantees: a report holds images and failed items, in the order of the items, and no token. The printed
-name of an item is short. Of a web address it shows host and path only: the query may contain an access key.
+Guarantees: a report holds images and failed items, in the order of the items, and no token. It can
+always be pickled, whatever its items are. The printed name of an item is short. Of a web address it shows host and path only: the query may contain an access key.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
 from gyazo_nb.api.image import Image
-from gyazo_nb.errors import BatchError
+from gyazo_nb.errors import ArgumentError, BatchError, GyazoError
+
+if TYPE_CHECKING:  # runner.py imports this module
+    from .runner import Batch
 
 _MAX_THUMBNAILS = 60
 _MAX_FAILURE_LINES = 20
@@ -39,14 +43,17 @@ class Failure:
         return f"{self.index}: {_name_of(self.item)}: {self.error}"
 
 
-class Retryable(Protocol):
-    """The part of a batch that its report uses."""
+class _NoBatch:
+    """Stands for the batch of an unpickled report."""
 
     def run(self) -> None:
-        """Upload the items that are not uploaded yet."""
+        raise ArgumentError(
+            "This report came from a pickle, without its items: call upload_all again. With resume= it "
+            "skips the items that are already uploaded."
+        )
 
     async def arun(self) -> None:
-        """Same as `run`, async."""
+        self.run()
 
 
 class Report(Sequence[Image]):
@@ -58,12 +65,12 @@ class Report(Sequence[Image]):
     >>> report.retry()                                 # doctest: +SKIP
 
     As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
-    for each item. `failures` holds the failed items and their errors. `interrupted` is True if the batch
+    for each item. A pickle holds the results, and only the names of the failed items. `failures` holds the failed items and their errors. `interrupted` is True if the batch
     was stopped before its end, `running` while it runs. `retry()` repeats the failed items, continues with
     the items that were not reached, and returns this report.
     """
 
-    def __init__(self, batch: Retryable) -> None:
+    def __init__(self, batch: Batch) -> None:
         self.results: list[Image | Failure | None] = []
         self.interrupted = False
         self.running = False
@@ -131,6 +138,17 @@ class Report(Sequence[Image]):
         lines = [f"<{self._caption()}>", *self._failed_lines()]
         return "\n".join(lines)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        results = [_without_item(one) if isinstance(one, Failure) else one for one in self.results]
+        stopped = self.interrupted or self.running
+        return Report, (_NoBatch(),), {"results": results, "interrupted": stopped}
+
+    def __copy__(self) -> Report:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Report:
+        return self
+
     def _repr_html_(self) -> str:
         images = self.images
         entries = [
@@ -164,6 +182,16 @@ class Report(Sequence[Image]):
         ]
 
 
+def _without_item(failure: Failure) -> Failure:
+    """A failure that can be pickled: with a path or the name of the item, and an error of this package."""
+    item, error = failure.item, failure.error
+    if not isinstance(item, os.PathLike):
+        item = _name_of(item)
+    if not isinstance(error, GyazoError):
+        error = GyazoError(f"{type(error).__name__}: {error}")
+    return Failure(failure.index, item, error)
+
+
 def _name_of(item: Any) -> str:
     """Name a path or an address by its text, any other item by its class: its repr may be long."""
     path = getattr(item, "__fspath__", None)
@@ -175,8 +203,5 @@ def _name_of(item: Any) -> str:
         with suppress(ValueError):
             parts = urlsplit(name)
             name = f"{parts.hostname or ''}{parts.path}"
-    return (
-        name
-        if len(name) <= _MAX_NAME_LENGTH
-        else f"{name[: _MAX_NAME_LENGTH // 2]}…{name[-_MAX_NAME_LENGTH // 2 + 1 :]}"
-    )
+    half = _MAX_NAME_LENGTH // 2
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:half]}…{name[1 - half :]}"
