@@ -34,9 +34,7 @@ _MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
 # https://gyazo.com/api/docs/user
 def me(site: Site, token: Secret) -> Operation[User]:
     """The user of a token."""
-    url = f"{site.api_url}/api/users/me"
-    request = Request("GET", url, token=token, token_in=site.token_in)
-    return Operation(request, _user)
+    return Operation(_request(site, token, "GET", "users/me"), _user)
 
 
 # https://gyazo.com/api/docs/image#list
@@ -45,16 +43,14 @@ def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> O
     check_range("page", page, 1, None)
     check_range("per_page", per_page, 1, 100)
     params = {"page": str(page), "per_page": str(per_page)}
-    url = f"{site.api_url}/api/images"
-    request = Request("GET", url, params=params, token=token, token_in=site.token_in)
+    request = _request(site, token, "GET", "images", params=params)
     return Operation(request, partial(_page, page, per_page))
 
 
 # https://gyazo.com/api/docs/image#image
 def image(site: Site, token: Secret, image_id: str | Image) -> Operation[Image]:
     """One image by its id, or by the address of its page."""
-    url = f"{site.api_url}/api/images/{image_id_of(image_id)}"
-    return Operation(Request("GET", url, token=token, token_in=site.token_in), _image)
+    return Operation(_request(site, token, "GET", f"images/{image_id_of(image_id)}"), _image)
 
 
 # Not documented by Gyazo; Gyazo's own n8n node uses it: https://github.com/nota/n8n-nodes-gyazo
@@ -67,20 +63,12 @@ def update(
     alt_text: str | None = None,
 ) -> Operation[Image]:
     """Change the description or the alternative text of an image."""
-    fields = {"desc": desc, "alt_text": alt_text}
-    body = {name: value for name, value in fields.items() if value is not None}
-    for name, value in body.items():
-        check_text(name, value)
+    body = _form({"desc": desc, "alt_text": alt_text})
     if not body:
         raise ArgumentError("There is nothing to change: pass desc or alt_text.")
-    request = Request(
-        "PATCH",
-        f"{site.api_url}/api/images/{image_id_of(image_id)}",
-        body=body,
-        token=token,
-        token_in=site.token_in,
-        retry="always",  # idempotent: it sets texts to given values
-    )
+    path = f"images/{image_id_of(image_id)}"
+    # Idempotent: it sets texts to given values.
+    request = _request(site, token, "PATCH", path, body=body, retry="always")
     return Operation(request, _image)
 
 
@@ -88,11 +76,9 @@ def update(
 def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Deleted]:
     """Delete one of the account's own images."""
     known = image_id_of(image_id)
-    url = f"{site.api_url}/api/images/{known}"
-    request = Request("DELETE", url, token=token, token_in=site.token_in)
-    return Operation(
-        request, partial(_deleted, known), success_on_retry=partial(_already_deleted, known)
-    )
+    request = _request(site, token, "DELETE", f"images/{known}")
+    already_deleted = partial(_already_deleted, known)
+    return Operation(request, partial(_deleted, known), success_on_retry=already_deleted)
 
 
 # https://gyazo.com/api/docs/search
@@ -106,8 +92,7 @@ def search(
     check_range("page", page, 1, None)
     check_range("per", per, 1, 100)
     params = {"query": query, "page": str(page), "per": str(per)}
-    url = f"{site.api_url}/api/search"
-    request = Request("GET", url, params=params, token=token, token_in=site.token_in)
+    request = _request(site, token, "GET", "search", params=params)
     return Operation(request, partial(_page, page, per), partial(_search_not_in_plan, request))
 
 
@@ -144,23 +129,12 @@ class UploadFields:
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )
-        public, created_at = self.metadata_is_public, self.created_at
-        fields = {
-            "access_policy": self.access_policy,
-            "metadata_is_public": None if public is None else bool_param(public),
-            "referer_url": self.referer_url,
-            "app": self.app,
-            "title": self.title,
-            "desc": self.desc,
-            "created_at": None if created_at is None else timestamp_param(created_at),
-            "collection_id": self.collection_id,
-        }
-        form: dict[str, str] = {}
-        for name, value in fields.items():
-            check_text(name, value)
-            if value is not None:
-                form[name] = value
-        return form
+        form = {name: getattr(self, name) for name in self.__slots__}
+        if self.metadata_is_public is not None:
+            form["metadata_is_public"] = bool_param(self.metadata_is_public)
+        if self.created_at is not None:
+            form["created_at"] = timestamp_param(self.created_at)
+        return _form(form)
 
 
 # https://gyazo.com/api/docs/image#upload
@@ -191,8 +165,7 @@ def easy_upload(
     desc: str | None = None,
 ) -> Operation[EasyUpload]:
     """Upload a picture without a token. The first browser that opens the link becomes its owner."""
-    fields = {"referer_url": referer_url, "title": title, "desc": desc}
-    form = {name: value for name, value in fields.items() if value is not None}
+    form = _form({"referer_url": referer_url, "title": title, "desc": desc})
     request = Request(
         "POST",
         f"{site.upload_url}/api/upload/easy_auth",
@@ -200,9 +173,20 @@ def easy_upload(
         multipart=True,
         retry="always",  # a link that is not used expires
     )
-    for name, value in form.items():
-        check_text(name, value)
     return Operation(request, _easy_upload, partial(_unknown_client, request))
+
+
+def _request(site: Site, token: Secret, method: str, path: str, **content: Any) -> Request:
+    """A request to the API with the token."""
+    url = f"{site.api_url}/api/{path}"
+    return Request(method, url, token=token, token_in=site.token_in, **content)
+
+
+def _form(fields: dict[str, Any]) -> dict[str, str]:
+    """Leave out the fields that are None, and check that the others are texts."""
+    for name, value in fields.items():
+        check_text(name, value)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None:
@@ -349,15 +333,10 @@ def timestamp_param(moment: Any) -> str:
 
 def check_range(name: str, value: Any, low: int, high: int | None) -> None:
     """Raise `ArgumentError` unless `value` is a whole number in the range that the API accepts."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or value < low
-        or (high and value > high)
-    ):
-        raise ArgumentError(
-            f"{name} must be a whole number from {low}{f' to {high}' if high else ''}."
-        )
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or value < low or (high and value > high):
+        limits = f"{low} to {high}" if high else low
+        raise ArgumentError(f"{name} must be a whole number from {limits}.")
 
 
 def check_text(name: str, value: Any, *, required: bool = False) -> None:
