@@ -98,7 +98,8 @@ class PictureError(GyazoError):
 class BatchError(GyazoError):
     """Some items of a batch were not uploaded. `report` lists them with reasons, and can retry them."""
 
-    def __init__(self, sentence: str, report: Any) -> None:
+    # The default is for pickling, as below.
+    def __init__(self, sentence: str, report: Any = None) -> None:
         super().__init__(sentence)
         self.report = report
 
@@ -125,7 +126,8 @@ class WaitInterruptedError(StoppedError):
 class BatchInterruptedError(StoppedError):
     """A batch was interrupted. `report` has the finished uploads, and can upload the rest."""
 
-    def __init__(self, sentence: str, report: Any) -> None:
+    # The default is for pickling, as below.
+    def __init__(self, sentence: str, report: Any = None) -> None:
         super().__init__(sentence)
         self.report = report
 

@@ -1,16 +1,17 @@
 """The results of a batch: `Report`, with the uploaded images and the failed items.
 
 Guarantees: a report holds images and failed items, in the order of the items, and no token. It can
-always be pickled, whatever its items are. The printed name of an item is short. Of a web address it shows host and path only: the query may contain an access key.
+always be pickled, whatever its items are. The printed name of an item is short. Of a web address it shows
+host and path only: the query may contain an access key.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
@@ -185,7 +186,7 @@ class Report(Sequence[Image]):
 def _without_item(failure: Failure) -> Failure:
     """A failure that can be pickled: with a path or the name of the item, and an error of this package."""
     item, error = failure.item, failure.error
-    if not isinstance(item, os.PathLike):
+    if not isinstance(item, PurePath):
         item = _name_of(item)
     if not isinstance(error, GyazoError):
         error = GyazoError(f"{type(error).__name__}: {error}")

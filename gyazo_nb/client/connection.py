@@ -43,6 +43,9 @@ class Connection:
     It can be used from several threads and event loops, and after a fork.
     """
 
+    is_unpickled = False
+    """Whether the session came from a pickle, without its token."""
+
     def __init__(self, settings: Settings, timeouts: Timeouts, retry: Retry) -> None:
         self.settings = settings
         self.current = CurrentAccount(settings)
@@ -79,6 +82,12 @@ class Connection:
         try:
             account = self.current.require()
         except NotLoggedInError:
+            if self.is_unpickled:
+                raise NotLoggedInError(
+                    "This session came from a pickle, which holds no token. In another process, return "
+                    "the picture, and upload it from the notebook: gyazo.upload_all(futures). In a "
+                    "notebook, run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
+                ) from None
             if not self.open_logins.has_open:
                 raise
             raise NotLoggedInError(

@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, SupportsIndex, TypeVar, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
@@ -88,7 +88,12 @@ class Gyazo:
     where that is safe; see `Timeouts` and `Retry`. Calls raise a `GyazoError` that says what to do. The
     token is sent in a header, or with `token_in="parameter"` as `access_token`. A session can be used
     from several threads and event loops.
+
+    A pickle of a session holds no token: in another process it becomes `Gyazo()` with the same arguments,
+    and with the settings of that process. A copy (`copy.copy`, `copy.deepcopy`) is the same object.
     """
+
+    _is_unpickled = False
 
     def __init__(
         self,
@@ -111,6 +116,8 @@ class Gyazo:
             "token_in": token_in,
         }
         self._settings = (settings or Settings()).with_override(arguments.get)
+        # What a pickle holds: no token.
+        self._arguments: dict[str, Any] = {**arguments, "timeout": timeout, "retries": retries}
         self._timeouts, self._retry = Timeouts.of(timeout), Retry.of(retries)
         self._lock = threading.Lock()
         self._opened: Connection | None = None
@@ -130,6 +137,7 @@ class Gyazo:
         with self._lock:  # two threads must not create two
             if self._opened is None:
                 self._opened = Connection(self._settings, self._timeouts, self._retry)
+                self._opened.is_unpickled = self._is_unpickled
             return self._opened
 
     def _signed_in(self) -> tuple[Site, Secret]:
@@ -597,8 +605,14 @@ class Gyazo:
             f"Signed in to Gyazo as {account.user.called} at {server}, by {account.source}."
         )
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("a Gyazo session cannot be pickled: it holds your access token")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return partial(type(self), **self._arguments), (), {"_is_unpickled": True}
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
 
 
 def _unverified(account: Account) -> str:

@@ -525,10 +525,7 @@ def test_token_is_not_shown_anywhere(gyazo, caplog):
     token = gyazo.account.token.reveal()
     gyazo.upload(PNG)
     texts = [repr(gyazo), str(gyazo), repr(vars(gyazo)), repr(gyazo.account), caplog.text]
-    for attempt in (pickle.dumps, copy.deepcopy, copy.copy):
-        with pytest.raises(TypeError, match="cannot be pickled") as caught:
-            attempt(gyazo)
-        texts.append(str(caught.value))
+    texts += [repr(pickle.dumps(gyazo)), repr(copy.deepcopy(gyazo)), repr(copy.copy(gyazo))]
 
     assert "/api/upload" in caplog.text
     assert not [text for text in texts if token in text]
