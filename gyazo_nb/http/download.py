@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import socket
 from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
-from gyazo_nb import __version__
 from gyazo_nb.api.operation import Request
 from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
@@ -32,10 +32,21 @@ from .log_masking import current_request
 from .proxies import ProxySettingError, proxy_for
 from .transport import MAX_REDIRECTS, ReplyBody
 
-# Sites such as Wikimedia refuse the User-Agent of a library: it must name the program.
-USER_AGENT = f"gyazo_nb/{__version__} (Jupyter extension for https://gyazo.com)"
 
-_HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
+def _user_agent() -> str:
+    """Name the program: sites such as Wikimedia refuse the User-Agent of a library."""
+    try:
+        number = version("gyazo-nb")
+    except PackageNotFoundError:  # a copy of the sources, without installation
+        number = "unknown"
+    return f"gyazo_nb/{number} (Jupyter extension for https://gyazo.com)"
+
+
+_HEADERS = {
+    "Accept": "image/*, */*;q=0.5",
+    "Accept-Encoding": "gzip",
+    "User-Agent": _user_agent(),
+}
 
 
 def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
