@@ -32,7 +32,7 @@ import httpx
 from gyazo_nb.api.retry import Timeouts
 
 from . import proxies
-from .addresses import is_public
+from .proxies import is_public
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
 

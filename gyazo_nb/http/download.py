@@ -20,7 +20,6 @@ from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
 
 from . import failures
-from .addresses import is_local, is_public
 from .connection_pool import (
     Deadline,
     PrivateAddressError,
@@ -29,7 +28,7 @@ from .connection_pool import (
     public_only,
 )
 from .log_masking import current_request
-from .proxies import ProxySettingError, proxy_for
+from .proxies import ProxySettingError, is_local, is_public, proxy_for
 from .transport import MAX_REDIRECTS, ReplyBody
 
 

@@ -1,7 +1,11 @@
-"""Which proxy a request uses: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+"""Which proxy a request uses, and which addresses are local or public.
 
-Guarantees: a request to this machine never uses a proxy. Every common form of these variables works; a
-form that cannot work raises `ProxySettingError`, which names the variable and never shows its value.
+Guarantees:
+
+- A request to this machine never uses a proxy. Every common form of `HTTPS_PROXY`, `HTTP_PROXY`,
+  `ALL_PROXY` and `NO_PROXY` works. A form that cannot work raises `ProxySettingError`, which names the
+  variable and never shows its value.
+- An address counts in every spelling that a socket accepts (`127.1`, `0x7f000001`, `::ffff:127.0.0.1`).
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -16,8 +21,11 @@ from urllib.request import getproxies
 
 import httpx
 
-from .addresses import is_local, parse
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _HOST_AND_PORT = re.compile(r"((?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?)(?:/.*)?")
 # The variables that `proxy_for` reads.
@@ -88,7 +96,7 @@ def _matches(host: str, port: int, entry: str) -> bool:
         name, wanted_port = entry, None
     if wanted_port and wanted_port != str(port):
         return False
-    address = parse(host)
+    address = _parse(host)
     try:
         network = ipaddress.ip_network(name, strict=False)
     except ValueError:
@@ -128,3 +136,50 @@ def _variable(name: str) -> str:
         if os.environ.get(spelling):
             return spelling
     return "the system's proxy settings"
+
+
+# ── local and public addresses ──────────────────────────────────────────────────────────────────────
+
+
+def is_local(host: str) -> bool:
+    """Whether a host name or address is this machine.
+
+    >>> is_local("localhost"), is_local("127.1"), is_local("[::1]"), is_local("gyazo.com")
+    (True, True, True, False)
+    """
+    name = host.rstrip(".").lower()
+    if name in _LOCAL_NAMES or name.endswith(".localhost") or name == socket.gethostname().lower():
+        return True
+    address = _parse(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is public: not this machine, not a private network, not reserved.
+
+    >>> is_public("10.0.0.1"), is_public("::ffff:127.0.0.1"), is_public("8.8.8.8")
+    (False, False, True)
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip not in _GLOBAL_UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _parse(host: str) -> IPAddress | None:
+    """Read an IP address in any spelling; None for a name."""
+    host = host.strip("[]").rstrip(".").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))  # decimal, hexadecimal, octal
+        except (OSError, ValueError):
+            return None
+    return getattr(address, "ipv4_mapped", None) or address

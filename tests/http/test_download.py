@@ -10,7 +10,7 @@ from support.raw_server import http_proxy
 from support.scripted_server import scripted_server
 
 from gyazo_nb import Gyazo, Image, PictureError, __version__
-from gyazo_nb.http.addresses import is_public
+from gyazo_nb.http.proxies import is_public
 
 
 @contextmanager

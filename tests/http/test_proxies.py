@@ -11,8 +11,7 @@ from support.raw_server import http_proxy, raw_server, read_head, socks_proxy
 from support.scripted_server import scripted_server
 
 from gyazo_nb import ConnectionFailedError, Gyazo, Image, PictureError, Timeouts
-from gyazo_nb.http.addresses import is_local
-from gyazo_nb.http.proxies import ProxySettingError, bypasses_proxy, proxy_for
+from gyazo_nb.http.proxies import ProxySettingError, bypasses_proxy, is_local, proxy_for
 
 USER = {"user": {"uid": "u1", "name": "Sandy Box", "email": "sandy@box.example"}}
 GYAZO = "https://gyazo.test"
