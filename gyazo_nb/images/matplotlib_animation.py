@@ -13,22 +13,10 @@ from gyazo_nb.errors import PictureError
 
 from .animation import Animation
 from .limits import check_pixels
+from .reasons import reason_of
 
 _SAVE = "anim.save('a.gif', writer='pillow')  and upload the file"
 _DEFAULT_INTERVAL = 200  # milliseconds, as in Matplotlib
-_MAX_REASON = 400
-
-
-def is_animation(item: Any) -> bool:
-    """Whether an item is an animation of Matplotlib. This imports nothing.
-
-    >>> is_animation("fig")
-    False
-    """
-    return any(
-        kind.__module__ == "matplotlib.animation" and kind.__name__ == "Animation"
-        for kind in type(item).__mro__
-    )
 
 
 def render_animation(item: Any) -> bytes:
@@ -42,9 +30,9 @@ def render_animation(item: Any) -> bytes:
     except PictureError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:_MAX_REASON].rstrip(".")
         raise PictureError(
-            f"This animation could not be rendered ({type(error).__name__}: {reason}): run  {_SAVE}."
+            f"This animation could not be rendered ({type(error).__name__}: {reason_of(error)}): "
+            f"run  {_SAVE}."
         ) from error
     for frame in writer.frames:
         animation.add(frame, interval)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import base64
 import importlib
 import io
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -22,9 +24,10 @@ from typing import Any
 from gyazo_nb.errors import PictureError
 
 from .limits import check_pixels, to_bytes
-from .matplotlib_animation import is_animation, render_animation
+from .matplotlib_animation import render_animation
 from .pil_images import encode
 from .png_encoder import encode_array
+from .reasons import reason_of
 from .svg import render_svg
 
 # Where an object keeps its figure: Artists and seaborn's grids, scikit-learn's displays (`figure_`),
@@ -38,6 +41,11 @@ _PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _SVG_TYPE = "image/svg+xml"
 _PLOTLY_TYPE = "application/vnd.plotly.v1+json"
 _VEGALITE_PREFIX = "application/vnd.vegalite."  # a version follows
+_VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain only data
+_EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
+# Kaleido needs a Chrome; its error names another command for the terminal.
+_PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
+_REMEDY = "check that the notebook can display it, then upload it again."
 
 # The methods by which an object displays itself, in IPython's order. Each of the last three returns
 # data of one type.
@@ -80,7 +88,7 @@ def figures_of(item: Any) -> list[Any]:
 
 def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
     """Add the figures of an item to `found`, by their `id`: a figure may not be hashable."""
-    if not depth or is_animation(item):
+    if not depth or _is_from("matplotlib.animation", item):
         return
     if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
         if item.size > _MAX_AXES:
@@ -140,7 +148,7 @@ def render_chart(item: Any) -> bytes | None:
 
 
 def _render_animation(item: Any) -> bytes | None:
-    return render_animation(item) if is_animation(item) else None
+    return render_animation(item) if _is_from("matplotlib.animation", item) else None
 
 
 def _render_figure(item: Any) -> bytes | None:
@@ -216,22 +224,53 @@ def _render_plotly(item: Any) -> bytes | None:
     if not _is_from("plotly", item) or not callable(getattr(item, "to_image", None)):
         return None
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
-    with _picture_errors("Plotly figure"):
+    with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
         return to_bytes(item.to_image(format="png"))
 
 
 def _render_altair(item: Any) -> bytes | None:
-    if not _is_from("altair", item):
+    if not _is_from("altair", item) or not callable(getattr(item, "save", None)):
         return None
     _import_exporter("vl_convert", "vl-convert-python", "An Altair chart")
-    out = io.BytesIO()
+    spec, out = io.StringIO(), io.BytesIO()
     with _picture_errors("chart"):
+        item.save(spec, format="json")  # as for a PNG: with the data inside
+        _check_vegalite(json.loads(spec.getvalue()))
         item.save(out, format="png")
     return out.getvalue()
 
 
+def _check_vegalite(spec: Any) -> None:
+    """Refuse a chart with data that vl-convert may fail to load: it would show only empty axes."""
+    shows_pictures = False
+    nodes = [spec]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Mapping):
+            data, mark = node.get("data"), node.get("mark")
+            if isinstance(data, Mapping) and data.get("url") is not None:
+                raise PictureError(
+                    "This chart takes its data from a file or an address, which is not loaded here: pass "
+                    "the data itself, for example  alt.Chart(pd.read_csv(…))."
+                )
+            shows_pictures |= "image" in (
+                mark,
+                mark.get("type") if isinstance(mark, Mapping) else "",
+            )
+            nodes += [value for name, value in node.items() if name not in _VEGALITE_ROWS]
+        elif isinstance(node, list):
+            nodes += node
+    if shows_pictures:
+        svg = importlib.import_module("vl_convert").vegalite_to_svg(spec)
+        if _EXTERNAL_PICTURE.search(svg):
+            raise PictureError(
+                "This chart shows pictures of files or addresses, which are not loaded here: give "
+                "each as a data: URL."
+            )
+
+
 def _is_from(library: str, item: Any) -> bool:
-    return any(kind.__module__.startswith(f"{library}.") for kind in type(item).__mro__)
+    return any(f"{kind.__module__}.".startswith(f"{library}.") for kind in type(item).__mro__)
 
 
 def _ipython_image_data(item: Any) -> bytes | None:
@@ -298,13 +337,14 @@ def _render_plotly_spec(spec: Any) -> bytes:
     plotly_io = importlib.import_module("plotly.io")
     spec = {"data": spec.get("data"), "layout": spec.get("layout")}
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
-    with _picture_errors("Plotly figure"):
+    with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
         return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
 
 
 def _render_vegalite_spec(spec: Any) -> bytes:
     vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
     with _picture_errors("Vega-Lite chart"):
+        _check_vegalite(spec)
         return to_bytes(vl_convert.vegalite_to_png(spec))
 
 
@@ -323,7 +363,7 @@ def _import_exporter(module: str, package: str, what: str) -> ModuleType:
 
 
 @contextmanager
-def _picture_errors(what: str) -> Iterator[None]:
+def _picture_errors(what: str, remedy: str = _REMEDY) -> Iterator[None]:
     """Turn every error of another library into a `PictureError` that contains its reason."""
     try:
         yield
@@ -332,10 +372,8 @@ def _picture_errors(what: str) -> Iterator[None]:
     except MemoryError as error:
         raise _too_large(what) from error
     except Exception as error:
-        reason = str(error).strip().split("\n")[0][:200]
         raise PictureError(
-            f"This {what} could not be rendered ({type(error).__name__}: {reason}): "
-            f"check that the notebook can display it, then upload it again."
+            f"This {what} could not be rendered ({type(error).__name__}: {reason_of(error)}): {remedy}"
         ) from error
 
 

@@ -120,4 +120,4 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:200] if lines else "no reason"
+    return lines[-1][:500] if lines else "no reason"

@@ -71,7 +71,7 @@ def _limit_resources(seconds: int) -> None:
 
 
 def _fail(error: BaseException, code: int) -> int:
-    reason = str(error).strip().split("\n")[0][:200]
+    reason = " ".join(str(error).split())[:500]
     sys.stderr.write(f"\n{type(error).__name__}: {reason}")
     return code
 

@@ -177,6 +177,93 @@ def test_altair_chart_is_rendered(upload):
         assert from_mime_bundle(chart._repr_mimebundle_()[0])[:4] == b"\x89PNG"
 
 
+URL_DATA = {
+    "file name": lambda: alt.Chart("cars.csv").mark_bar(),
+    "path": lambda: alt.Chart("/etc/passwd").mark_bar(),
+    "file: URL": lambda: alt.Chart("file:///etc/passwd").mark_bar(),
+    "address": lambda: alt.Chart("http://127.0.0.1:1/cars.json").mark_bar(),
+    "lookup": lambda: (
+        alt.Chart(TABLE)
+        .mark_bar()
+        .transform_lookup("a", alt.LookupData(alt.UrlData("x.csv"), "a", ["z"]))
+    ),
+    "map": lambda: alt.Chart(alt.topo_feature("https://example.com/w.json", "c")).mark_geoshape(),
+    "layer": lambda: alt.Chart(TABLE).mark_bar() + alt.Chart("cars.csv").mark_line(),
+    "concatenated": lambda: (
+        alt.Chart(TABLE).mark_bar() | alt.Chart("cars.csv").mark_line().encode(x="a:O")
+    ),
+    "data: URL": lambda: alt.Chart("data:text/csv,a,b%0A1,2").mark_bar().encode(x="a:O"),
+    "pictures": lambda: (
+        alt.Chart(pd.DataFrame({"u": ["http://127.0.0.1:1/a.png"]})).mark_image().encode(url="u")
+    ),
+    "picture": lambda: alt.Chart(TABLE).mark_image(url="a.png"),
+}
+
+
+@pytest.mark.parametrize("make", URL_DATA.values(), ids=URL_DATA)
+def test_chart_with_external_data_is_refused(gyazo, server, make):
+    """vl-convert would only log a failure, and render empty axes. The address is not shown."""
+    chart = make()
+    words = r"not loaded here: (pass the data itself, .*alt.Chart\(pd.read_csv|give each as a data: URL)"
+    with alt.renderers.enable("mimetype"):
+        bundle = chart._repr_mimebundle_()[0]
+
+    for upload in (lambda: gyazo.upload(chart), lambda: from_mime_bundle(bundle)):
+        with pytest.raises(PictureError, match=words) as caught:
+            upload()
+        assert "127.0.0.1" not in str(caught.value)
+    assert not [request for request in server.sandbox.requests if request.method == "POST"]
+
+
+def test_chart_with_its_data_inside_is_rendered(upload, tmp_path, monkeypatch):
+    """Also with a picture as a data: URL, a column `url`, or data that Altair writes to files."""
+    monkeypatch.chdir(tmp_path)
+    red = picture_file("PNG", Image.new("RGB", (9, 9), (255, 0, 0)))
+    url = "data:image/png;base64," + base64.b64encode(red).decode()
+    charts = [
+        alt.Chart(pd.DataFrame({"u": [url]})).mark_image(width=90, height=90).encode(url="u"),
+        alt.Chart(TABLE.assign(url="a.png", data=1))
+        .mark_bar(color="#ff0000")
+        .encode(x="a:O", y="b"),
+    ]
+    for chart in charts:
+        assert (np.asarray(upload(chart).convert("RGB")) == [255, 0, 0]).all(axis=2).sum() > 1000
+    with alt.data_transformers.enable("json"):
+        upload(charts[1])
+
+
+def failing(message):
+    class Failing:
+        def _repr_png_(self):
+            raise RuntimeError(message)
+
+    return Failing()
+
+
+def test_remedy_of_a_library_stays_in_the_error():
+    """Its lines are joined, and a long text is cut between words."""
+    with pytest.raises(PictureError, match=r"RuntimeError: Oh no. Run:  ?\$ fix_it --all\)"):
+        file_part(failing("Oh no.\n\nRun:\n\n    $ fix_it --all\n\n"))
+    with pytest.raises(PictureError) as caught:
+        file_part(failing("many words " * 500))
+    assert 400 < len(str(caught.value)) < 700
+    assert "words …)" in str(caught.value)
+
+
+def test_plotly_without_chrome_says_how_to_install_it(monkeypatch):
+    def to_image(*_, **__):
+        raise RuntimeError(
+            "\n\nKaleido requires Google Chrome to be installed.\n\nEither download it yourself,\n"
+            "or install it from your terminal by running:\n\n    $ plotly_get_chrome\n\n"
+        )
+
+    figure = go.Figure()
+    monkeypatch.setattr(go.Figure, "to_image", to_image)
+    words = r"requires Google Chrome.*\$ plotly_get_chrome\): if Chrome is missing, run  !plotly_get_chrome -y"
+    with pytest.raises(PictureError, match=words):
+        file_part(figure)
+
+
 @pytest.mark.parametrize(
     ("module", "make", "words"),
     [
