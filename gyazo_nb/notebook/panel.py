@@ -62,7 +62,7 @@ class Panel:
         self._save_token, self._on_message_handled = save_token, on_message_handled
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
-        self._open = True
+        self.is_open = True  # neither finished nor closed
         self.was_interrupted = False
         self._last_result_at = -inf
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
@@ -138,11 +138,6 @@ class Panel:
         )
 
     @property
-    def is_open(self) -> bool:
-        """Whether the panel is neither finished nor closed."""
-        return self._open
-
-    @property
     def is_busy(self) -> bool:
         """Whether a request to Gyazo is running."""
         return self._busy.locked()
@@ -164,14 +159,15 @@ class Panel:
     def stop_listening(self) -> None:
         """Release the port. The box stays; a text pasted into it starts the listening again."""
         self._subscription.stop()
-        if self._open:
+        if self.is_open:
             self._show_link()
 
     def close(self) -> None:
         """End the sign-in and release everything, at unload. The output becomes static text."""
         self._login.cancel()
-        if self._open:
+        if self.is_open:
             self._replace_with(messages.panel_closed())
+        self._release()  # an interrupt may have ended an earlier call
         for widget in (self._view, self._head):
             _close_widget(widget)
 
@@ -189,11 +185,11 @@ class Panel:
         del button
         # The text of the box has already arrived: the click took the focus from the box, which sent it.
         # A click during the exchange of that text, or right after it, must not hide its result.
-        if not self._open or self.is_busy:
+        if not self.is_open or self.is_busy:
             return
         if time.monotonic() - self._last_result_at > BLUR_CLICK_WINDOW:
-            self._set_status(
-                messages.status_hint("Paste the address that your browser shows into the box.")
+            self._status.value = messages.status_hint(
+                "Paste the address that your browser shows into the box."
             )
 
     def _on_retry(self, button: Any) -> None:
@@ -208,17 +204,19 @@ class Panel:
         """
         if self._busy.acquire(timeout=EXCHANGE_TIMEOUT):
             self._busy.release()
-            if self._open:
+            if self.is_open:
                 self._submit(address)
-        return not self._open
+        return not self.is_open
 
     def _submit(self, text: Secret) -> None:
         if not self._busy.acquire(blocking=False):
             # A double click, or a redirect during the exchange. The user must see that it is ignored.
-            self._set_status(messages.status_hint("Still signing in: paste again if this fails."))
+            self._status.value = messages.status_hint(
+                "Still signing in: paste again if this fails."
+            )
             return
         try:
-            if self._open:
+            if self.is_open:
                 self._finish_login(text)
         finally:
             self._last_result_at = time.monotonic()
@@ -228,23 +226,23 @@ class Panel:
     def _finish_login(self, text: Secret) -> None:
         self._button.description, self._button.icon = "Signing in…", "spinner"
         self._retry_button.layout.display = "none"
-        self._set_status(messages.status_hint("Asking Gyazo…"))
+        self._status.value = messages.status_hint("Asking Gyazo…")
         try:
             user = self._login.finish(text)
             self._show_signed_in(user)
         except GyazoError as error:
-            self._set_status(messages.status_error(str(error)))
+            self._status.value = messages.status_error(str(error))
         except BaseException as error:  # noqa: BLE001 -- also an interrupt, which stops this callback only
             # Shown in the panel: a front end may not show a callback's traceback, and its frames
             # contain the pasted text.
             self.was_interrupted = isinstance(error, KeyboardInterrupt)
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {frame.name}, line {frame.lineno}"
-            self._set_status(
-                messages.status_error(f"The sign-in was interrupted ({where}): try again.")
+            self._status.value = messages.status_error(
+                f"The sign-in was interrupted ({where}): try again."
             )
         finally:
-            if self._open:
+            if self.is_open:
                 # The link may be a new one, and there may be a code to send again.
                 self._listen()
                 self._show_link()
@@ -268,7 +266,7 @@ class Panel:
             self._subscription.stop()
             self._subscription = self._new_subscription()
         self._subscription.start()
-        if not self._open:  # closed at the same time, on another thread
+        if not self.is_open:  # closed at the same time, on another thread
             self._subscription.stop()
 
     def _new_subscription(self) -> callback_server.CallbackSubscription:
@@ -278,7 +276,7 @@ class Panel:
         )
 
     def _on_listen_timeout(self) -> None:
-        if self._open:
+        if self.is_open:
             self._show_link()
 
     # ── what the user sees ───────────────────────────────────────────────────────────────────────
@@ -289,17 +287,17 @@ class Panel:
             self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening
         )
 
-    def _set_status(self, html: str) -> None:
-        self._status.value = html
+    def _release(self) -> None:
+        self._subscription.stop()
+        self._log_filter.stop()
 
     def _replace_with(self, bundle: messages.Bundle) -> None:
         """Become static text: in the widgets, for a page that is reloaded, and in the notebook file."""
-        self._open = False
-        self._subscription.stop()
+        self.is_open = False
+        self._release()
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
-        self._log_filter.stop()
         # The row, too: a page that is reloaded requests every remaining model, and would wait forever
         # for the closed controls in the row.
         for control in (self._row, self._box, self._button, self._retry_button, self._status):

@@ -271,3 +271,22 @@ def test_stop_at_any_moment_of_a_waiting_cell_releases_the_port(server, port, tm
             assert process.poll() is None
         finally:
             process.kill()
+
+
+def test_close_releases_the_port_after_an_interrupted_end(shell, server, port, monkeypatch):
+    """The interrupt comes when the finished panel stops to listen."""
+
+    def interrupted_stop():
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    with capture_output():
+        shell.run_line_magic("gyazo_login", "--mode panel")
+    panel = shell.magics_manager.registry["GyazoMagics"].sign_in._panels[0]
+    monkeypatch.setattr(panel._subscription, "stop", interrupted_stop)
+    panel._box.value = server.sandbox.new_code()
+
+    assert panel.was_interrupted
+    shell.run_line_magic("unload_ext", "gyazo_nb")
+    assert is_free(port)
