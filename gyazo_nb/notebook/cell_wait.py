@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -36,13 +36,14 @@ class CellWait:
         self._kernel: Any = getattr(shell, "kernel", None)
         self._comms = [comm for comm in comms if comm is not None]
         self._busy = busy  # returns whether a widget callback is running
+        self._is_ipykernel_6 = self._kernel is not None and kernel_version() < (7, 0)
 
     @property
     def unsupported_reason(self) -> str:
         """Why a widget cannot end the wait here, or an empty text."""
         if self._kernel is None:
             return "Without a kernel, the box does not work"
-        if kernel_version() < (7, 0) and find_spec("jupyter_ui_poll") is None:
+        if self._is_ipykernel_6 and find_spec("jupyter_ui_poll") is None:
             return 'ipykernel 6 needs  %pip install "gyazo-nb[wait]"  to handle the box while a cell runs'
         if self._routes_replies and self._subshell_manager() is None:
             return "This kernel cannot handle the box while a cell runs"
@@ -66,27 +67,18 @@ class CellWait:
 
     @contextmanager
     def _handling_messages(self) -> Iterator[Callable[[], object]]:
-        if self._kernel is None:
-            yield lambda: None
-        elif kernel_version() < (7, 0) and find_spec("jupyter_ui_poll") is not None:
-            with self._polling() as poll:
-                yield poll
-        elif self._routes_replies:
-            with self._own_subshell():
-                yield lambda: None
+        if self._is_ipykernel_6 and find_spec("jupyter_ui_poll") is not None:
+            from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- used on ipykernel 6 only
+
+            try:
+                with ui_events() as poll:
+                    yield lambda: poll(10)
+            except KeyboardInterrupt:
+                self.abort_later_cells()
+                raise
         else:
-            yield lambda: None
-
-    @contextmanager
-    def _polling(self) -> Iterator[Callable[[], object]]:
-        from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- used on ipykernel 6 only
-
-        try:
-            with ui_events() as poll:
-                yield lambda: poll(10)
-        except KeyboardInterrupt:
-            self.abort_later_cells()
-            raise
+            with self._own_subshell() if self._routes_replies else nullcontext():
+                yield lambda: None
 
     def abort_later_cells(self) -> None:
         """Prevent the queued cells from running, when this cell is about to fail.
@@ -94,7 +86,7 @@ class CellWait:
         jupyter_ui_poll holds them back, and runs them after the cell. By then ipykernel 6 has stopped
         dropping cells, unless its timeout is longer.
         """
-        if self._kernel is None or kernel_version() >= (7, 0):
+        if not self._is_ipykernel_6:
             return
         kernel, before = self._kernel, self._kernel.stop_on_error_timeout
         if before >= ABORT_WINDOW:

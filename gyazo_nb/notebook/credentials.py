@@ -81,9 +81,16 @@ class CredentialResolver:
                     switch=options.switch,
                     source=credential.source,
                 )
-            except (UnauthorizedError, ConnectionFailedError) as error:
+            except UnauthorizedError as error:
                 first_error = first_error or error
-                warnings.append(_describe(error, credential.source))
+                warnings.append(
+                    f"Gyazo does not accept the token from {credential.source}: it was deleted or "
+                    f"revoked, or is not complete."
+                )
+                continue
+            except ConnectionFailedError as error:
+                first_error = first_error or error
+                warnings.append(str(error))
                 continue
             note = self.save(options)
             self._profile = self._profile or credential.name
@@ -170,16 +177,6 @@ class CredentialResolver:
         if account is None:
             return _accepts_same_tokens(saved.site, self._settings.site())
         return saved.token == account.token
-
-
-def _describe(error: GyazoError, source: str) -> str:
-    """Say why a token was not used."""
-    if isinstance(error, UnauthorizedError):
-        return (
-            f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
-            f"complete."
-        )
-    return str(error)
 
 
 def _accepts_same_tokens(one: Site, other: Site) -> bool:

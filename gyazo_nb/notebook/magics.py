@@ -27,7 +27,7 @@ from .traits import GyazoTraits
 
 if TYPE_CHECKING:  # imported by the first magic that runs
     from .sign_in import SignInFlow
-    from .uploads import UploadFlow, UploadOptions
+    from .uploads import UploadFlow
 
 DEFAULT_WAIT_TIMEOUT = 300.0  # seconds, for --wait without a number
 DEFAULT_INTO = "gyazo_images"
@@ -39,7 +39,12 @@ def _upload_options(function: Any) -> Any:
         argument("--title", help="The title of each picture."),
         argument("--desc", help="A description; #word becomes a tag."),
         argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
-        argument("--collection", metavar="ID", help="A collection that you own or have joined."),
+        argument(
+            "--collection",
+            dest="collection_id",
+            metavar="ID",
+            help="A collection that you own or have joined.",
+        ),
         argument(
             "--into",
             default=DEFAULT_INTO,
@@ -67,7 +72,7 @@ class GyazoMagics(GyazoTraits, Magics):
         if self._sign_in_flow is None:
             from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
 
-            self._sign_in_flow = SignInFlow(self.shell, self.session, self.settings)
+            self._sign_in_flow = SignInFlow(self.shell, self.session, self.settings, self.variable)
         return self._sign_in_flow
 
     @property
@@ -128,7 +133,7 @@ class GyazoMagics(GyazoTraits, Magics):
         Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
-        self.sign_in.run(vars(self._parsed(self.gyazo_login, line)), self.variable)
+        self.sign_in.run(vars(self._parsed(self.gyazo_login, line)))
 
     @no_var_expand
     @magic_arguments()
@@ -187,7 +192,7 @@ class GyazoMagics(GyazoTraits, Magics):
         %gyazo fig
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
         """
-        self._uploads.run_line(self._parsed_upload(self.gyazo, line))
+        self._uploads.run_line(self.gyazo.parser, line)
 
     @no_var_expand
     @magic_arguments("%%gyazo")
@@ -201,7 +206,7 @@ class GyazoMagics(GyazoTraits, Magics):
 
         The list of images is in the variable `gyazo_images`, or in the one that --into names.
         """
-        self._uploads.run_cell(self._parsed_upload(self.gyazo_cell, line), cell)
+        self._uploads.run_cell(self.gyazo_cell.parser, line, cell)
 
     def close(self) -> None:
         """Sign out, and close everything that the magics opened."""
@@ -223,11 +228,6 @@ class GyazoMagics(GyazoTraits, Magics):
                 f"token or secret on the line, because the notebook file stores it: paste it into the "
                 f"panel, or run %gyazo_login --token."
             ) from None
-
-    def _parsed_upload(self, magic: Any, line: str) -> UploadOptions:
-        from .uploads import UploadOptions  # noqa: PLC0415 -- as above
-
-        return UploadOptions.parse(magic.parser, line)
 
 
 def load(shell: InteractiveShell) -> None:

@@ -47,22 +47,23 @@ class Target:
 class SignInFlow:
     """Signs in with a token, a panel or a prompt. One for each loaded extension."""
 
-    def __init__(self, shell: Any, session: Gyazo, settings: Settings) -> None:
+    def __init__(self, shell: Any, session: Gyazo, settings: Settings, variable: str) -> None:
         self._shell, self._session, self._settings = shell, session, settings
+        self._variable = variable  # the name of the session, for the messages
         self._open_logins = session._connection.open_logins  # noqa: SLF001 -- not for users
         self._open_logins.check_can_await = self._check_can_await
         self.credentials = CredentialResolver(session, settings)
         self._panels: list[Panel] = []
         self._sandbox: Server | None = None
 
-    def run(self, parsed: Mapping[str, Any], name: str) -> None:
-        """Sign in with the parsed options. `name` is the variable that holds the session."""
+    def run(self, parsed: Mapping[str, Any]) -> None:
+        """Sign in with the parsed options."""
         options = LoginOptions(**parsed)
         frontend = detect_frontend(self._shell)
         target = self._start_sandbox(options) if options.sandbox else Target()
         if options.token:
-            self._with_typed_token(options, name)
-        elif self._with_existing_token(options, frontend, name):
+            self._with_typed_token(options)
+        elif self._with_existing_token(options, frontend):
             return
         elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
             raise NotLoggedInError(
@@ -73,9 +74,9 @@ class SignInFlow:
         elif target.app is None and not self._settings.text("client_id"):
             self._show_setup(options)
         elif options.mode == "prompt" or (options.mode == "auto" and not frontend.shows_widgets):
-            self._with_prompt(options, target, name, frontend)
+            self._with_prompt(options, target, frontend)
         else:
-            self._with_panel(options, target, name)
+            self._with_panel(options, target)
 
     def close(self) -> None:
         """Close the panels, their listeners and the sandbox."""
@@ -88,7 +89,7 @@ class SignInFlow:
 
     # ── with a token ─────────────────────────────────────────────────────────────────────────────
 
-    def _with_existing_token(self, options: LoginOptions, frontend: Frontend, name: str) -> bool:
+    def _with_existing_token(self, options: LoginOptions, frontend: Frontend) -> bool:
         """Sign in with the environment's token or a saved one. Return whether one was valid."""
         if options.sandbox or options.mode not in {"auto", "env"}:
             return False
@@ -104,19 +105,17 @@ class SignInFlow:
             return False
         if not frontend.is_headless:
             note = f"The token is from {result.source} (for a panel instead: %gyazo_login --mode panel)."
-            self._show_signed_in(result.user, name, f"{note} {result.note}".strip())
+            self._show_signed_in(result.user, f"{note} {result.note}".strip())
         return True
 
-    def _with_typed_token(self, options: LoginOptions, name: str) -> None:
+    def _with_typed_token(self, options: LoginOptions) -> None:
         typed = prompt.ask("Paste your access token, then press Enter: ")
         user = self._session.use_token(typed, switch=options.switch, source="--token")
-        self._show_signed_in(user, name, self.credentials.save(options))
+        self._show_signed_in(user, self.credentials.save(options))
 
     # ── with a link ──────────────────────────────────────────────────────────────────────────────
 
-    def _with_prompt(
-        self, options: LoginOptions, target: Target, name: str, frontend: Frontend
-    ) -> None:
+    def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         login = self._session.login(target.app, site=target.site, switch=options.switch)
         display_ids: list[str] = []
 
@@ -135,14 +134,14 @@ class SignInFlow:
             for display_id in display_ids if frontend.in_kernel else ():
                 removed = messages.text_message("The sign-in link was removed.")
                 display(removed, raw=True, display_id=display_id, update=True)
-        self._show_signed_in(user, name, self.credentials.save(options))
+        self._show_signed_in(user, self.credentials.save(options))
 
-    def _with_panel(self, options: LoginOptions, target: Target, name: str) -> None:
+    def _with_panel(self, options: LoginOptions, target: Target) -> None:
         from .panel import Panel  # noqa: PLC0415 -- loads ipywidgets, which %load_ext must not
 
         panel = Panel(
             self._session.login(target.app, site=target.site, switch=options.switch),
-            session_name=name,
+            session_name=self._variable,
             note=target.note or self._current_account_note(),
             save_token=lambda: self.credentials.save(options),
             on_message_handled=self._on_message_handled,
@@ -212,8 +211,8 @@ class SignInFlow:
         if options.wait is not None or options.mode == "prompt":
             raise ConfigError("No application is set up: follow the steps above.")
 
-    def _show_signed_in(self, user: User, name: str, note: str) -> None:
-        display(messages.signed_in(user.called, name, note), raw=True)
+    def _show_signed_in(self, user: User, note: str) -> None:
+        display(messages.signed_in(user.called, self._variable, note), raw=True)
 
     def _current_account_note(self) -> str:
         account = self._session.account

@@ -36,7 +36,7 @@ class UploadOptions:
     title: str | None = None
     desc: str | None = None
     access_policy: AccessPolicy | None = None
-    collection: str | None = None
+    collection_id: str | None = None
     items: Sequence[str] = ()
     on_error: bool = False
 
@@ -47,7 +47,7 @@ class UploadOptions:
             parsed = vars(parser.parse_args(line_parser.split(line)))
         except UsageError as error:
             raise UsageError(f"{error}. See %gyazo? and %%gyazo? for the options.") from None
-        for name in ("title", "desc", "collection", "into"):
+        for name in ("title", "desc", "collection_id", "into"):
             if parsed[name] is not None:
                 parsed[name] = line_parser.unquoted(parsed[name])
         if not parsed["into"].isidentifier() or keyword.iskeyword(parsed["into"]):
@@ -56,12 +56,8 @@ class UploadOptions:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields for `Gyazo.upload_all`."""
-        return {
-            "title": self.title,
-            "desc": self.desc,
-            "access_policy": self.access_policy,
-            "collection_id": self.collection,
-        }
+        names = ("title", "desc", "access_policy", "collection_id")
+        return {name: getattr(self, name) for name in names}
 
 
 class UploadFlow:
@@ -70,8 +66,9 @@ class UploadFlow:
     def __init__(self, shell: Any, session: Gyazo) -> None:
         self._shell, self._session = shell, session
 
-    def run_line(self, options: UploadOptions) -> None:
-        """Upload the items that the options name."""
+    def run_line(self, parser: argparse.ArgumentParser, line: str) -> None:
+        """Upload the items that the line names."""
+        options = UploadOptions.parse(parser, line)
         if not options.items:
             raise ArgumentError("Name the items to upload: %gyazo fig  or  %gyazo plots/*.png")
         items: list[Any] = []
@@ -79,8 +76,9 @@ class UploadFlow:
             items += line_parser.resolve(word, self._shell.user_ns, self._shell.ev)
         self._upload(items, options)
 
-    def run_cell(self, options: UploadOptions, cell: str) -> None:
+    def run_cell(self, parser: argparse.ArgumentParser, line: str, cell: str) -> None:
         """Run a cell, and upload the pictures that it displayed."""
+        options = UploadOptions.parse(parser, line)
         if self._session.account is None:
             self._session.me()  # raises before a long cell, not after it
         outer = self._shell.displayhook.exec_result
