@@ -1,7 +1,8 @@
 """Reads the arguments of `%gyazo`: variables, expressions, paths and globs.
 
 Guarantees: no argument is skipped silently. An argument is evaluated only if all names in it are known.
-An argument in quotes is a path or a web address, and is never evaluated.
+An argument in quotes is a path or a web address, and is never evaluated. Variables are expanded only in
+the texts for which `expand` is called.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import ast
 import builtins
 import glob
 import os
+import re
 from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from IPython.utils.text import DollarFormatter, EvalFormatter
 
 from gyazo_nb.errors import ArgumentError
 from gyazo_nb.images.convert import picture_url
@@ -21,6 +26,7 @@ from gyazo_nb.images.render import figures_of
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _COLLECTIONS = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
 _QUOTES = "\"'"
+_WITHOUT_EXPRESSION = re.compile(r"\{[}:!]")
 
 
 def split(line: str) -> list[str]:
@@ -28,12 +34,19 @@ def split(line: str) -> list[str]:
 
     >>> split('df.plot(x="a b") "my plot.png" --title "A b"')
     ['df.plot(x="a b")', '"my plot.png"', '--title', '"A b"']
+    >>> split("fig;  # the final one")
+    ['fig']
+
+    As in Python, a comment and a semicolon at the end are not part of it. The tag in `--desc #tag` is a
+    value and not a comment.
     """
     words: list[str] = []
     word, quote, closing = "", "", list[str]()
     for character in line:
         if quote:
             quote = "" if character == quote else quote
+        elif character == "#" and not word and not closing and _ends_before_comment(words):
+            break
         elif character in _QUOTES:
             quote = character
         elif character in _BRACKETS:
@@ -48,7 +61,35 @@ def split(line: str) -> list[str]:
         word += character
     if quote or closing:
         raise ArgumentError(f"A {quote or closing[-1]} is missing at the end of the line.")
-    return [*words, word] if word else words
+    words.append(word)
+    return [word for word in _without_semicolon(words) if word]
+
+
+def _without_semicolon(words: list[str]) -> list[str]:
+    """Remove a semicolon at the end of the line. The last word may be empty."""
+    end = -1 if words[-1] else -2
+    return [*words[:end], *(word.rstrip(";") for word in words[end:])]
+
+
+def _ends_before_comment(words: list[str]) -> bool:
+    """Whether a `#` after these words begins a comment: not after an option, nor after another tag."""
+    return not (words and words[-1].startswith(("--", "#")))
+
+
+def expand(word: str, names: Mapping[str, Any]) -> str:
+    """Expand `{expression}` and `$name` in a text, as IPython does in the lines of other magics.
+
+    >>> expand("Epoch {epoch + 1}", {"epoch": 6}), expand("{loss}", {})
+    ('Epoch 7', '{loss}')
+
+    If one of them cannot be expanded, the whole text stays as it is. `{{` and `$$` stand for `{` and `$`.
+    """
+    with suppress(Exception):  # an expression can raise any error
+        return DollarFormatter().vformat(word, (), names)
+    if not _WITHOUT_EXPRESSION.search(word):
+        with suppress(Exception):  # for {loss:.2f}, which the first one does not know
+            return EvalFormatter().vformat(word, (), names)
+    return word
 
 
 def unquoted(word: str) -> str:

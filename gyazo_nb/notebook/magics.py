@@ -10,11 +10,19 @@ from __future__ import annotations
 
 import itertools
 import keyword
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
@@ -36,8 +44,8 @@ DEFAULT_INTO = "gyazo_images"
 def _upload_options(function: Any) -> Any:
     """Add the options that `%gyazo` and `%%gyazo` share."""
     for option in (
-        argument("--title", help="The title of each picture."),
-        argument("--desc", help="A description; #word becomes a tag."),
+        argument("--title", help="The title of each picture; {expression} and $name are expanded."),
+        argument("--desc", help="A description, expanded as the title; #word becomes a tag."),
         argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
         argument(
             "--collection",
@@ -180,19 +188,21 @@ class GyazoMagics(GyazoTraits, Magics):
         display(messages.text_message(f"Signed in as {user.called}{where}."), raw=True)
 
     @no_var_expand
+    @needs_local_scope
     @magic_arguments()
     @_upload_options
     @argument(
         "items", nargs="*", metavar="ITEM", help="A variable, an expression, a path or a glob."
     )
     @line_magic
-    def gyazo(self, line: str) -> None:
+    def gyazo(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
         """Upload the named items, and show their cards.
 
         %gyazo fig
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
+        %gyazo fig --title "Epoch {epoch}"
         """
-        self._uploads.run_line(self.gyazo.parser, line)
+        self._uploads.run_line(self.gyazo.parser, line, local_ns or {})
 
     @no_var_expand
     @magic_arguments("%%gyazo")

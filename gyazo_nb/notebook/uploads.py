@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import keyword
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -47,12 +47,28 @@ class UploadOptions:
             parsed = vars(parser.parse_args(line_parser.split(line)))
         except UsageError as error:
             raise UsageError(f"{error}. See %gyazo? and %%gyazo? for the options.") from None
-        for name in ("title", "desc", "collection_id", "into"):
+        for name in ("collection_id", "into"):
             if parsed[name] is not None:
                 parsed[name] = line_parser.unquoted(parsed[name])
         if not parsed["into"].isidentifier() or keyword.iskeyword(parsed["into"]):
             raise ArgumentError(f"--into takes the name of a variable, not {parsed['into']!r}.")
         return cls(**parsed)
+
+    def expanded(
+        self, names: Mapping[str, Any], before: UploadOptions | None = None
+    ) -> UploadOptions:
+        """Expand the variables in the title and the description, and remove the quotes around them.
+
+        A text that was expanded in `before` is not expanded a second time.
+        """
+        texts: dict[str, str] = {}
+        for name in ("title", "desc"):
+            if (word := getattr(self, name)) is not None:
+                text = getattr(before, name, None)
+                if text is None or text == line_parser.unquoted(word):
+                    text = line_parser.unquoted(line_parser.expand(word, names))
+                texts[name] = text
+        return replace(self, **texts)  # type: ignore[arg-type]  # two texts
 
     def fields(self) -> dict[str, Any]:
         """Return the fields for `Gyazo.upload_all`."""
@@ -66,24 +82,29 @@ class UploadFlow:
     def __init__(self, shell: Any, session: Gyazo) -> None:
         self._shell, self._session = shell, session
 
-    def run_line(self, parser: argparse.ArgumentParser, line: str) -> None:
-        """Upload the items that the line names."""
+    def run_line(
+        self, parser: argparse.ArgumentParser, line: str, local_names: Mapping[str, Any]
+    ) -> None:
+        """Upload the items that the line names. A function that calls the magic has local names."""
         options = UploadOptions.parse(parser, line)
         if not options.items:
             raise ArgumentError("Name the items to upload: %gyazo fig  or  %gyazo plots/*.png")
         items: list[Any] = []
         for word in options.items:
             items += line_parser.resolve(word, self._shell.user_ns, self._shell.ev)
-        self._upload(items, options)
+        self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
 
     def run_cell(self, parser: argparse.ArgumentParser, line: str, cell: str) -> None:
         """Run a cell, and upload the pictures that it displayed."""
         options = UploadOptions.parse(parser, line)
         if self._session.account is None:
             self._session.me()  # raises before a long cell, not after it
+        before = options.expanded(self._shell.user_ns)
         outer = self._shell.displayhook.exec_result
         outputs, result = capture.run(self._shell, cell, event_loop.run)
         error = result.error_before_exec or result.error_in_exec
+        # IPython expands the line of a cell before the cell runs. A name that it sets is known afterwards.
+        options = options.expanded(self._shell.user_ns, before)
         if error is None or options.on_error:
             pictures, warning = _pictures_in(outputs)
             try:

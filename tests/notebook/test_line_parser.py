@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gyazo_nb import ArgumentError
-from gyazo_nb.notebook.line_parser import resolve, split
+from gyazo_nb.notebook.line_parser import expand, resolve, split
 
 
 def test_line_is_split_at_blanks_outside_quotes_and_brackets():
@@ -17,6 +17,52 @@ def test_line_is_split_at_blanks_outside_quotes_and_brackets():
         '"c d"',
         "{1: (2, 3)}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("fig;", ["fig"]),
+        ("fig ;", ["fig"]),
+        ("fig # why", ["fig"]),
+        ("fig #why", ["fig"]),
+        ("fig; # don't", ["fig"]),
+        ("fig[0]  # [", ["fig[0]"]),
+        ("fig --into mine # --title x", ["fig", "--into", "mine"]),
+        ("# nothing", []),
+        ("fig --desc #tag", ["fig", "--desc", "#tag"]),
+        ("fig --desc #one #two", ["fig", "--desc", "#one", "#two"]),
+        ("fig --desc '#one # two;'", ["fig", "--desc", "'#one # two;'"]),
+        ("a#b.png 'c;'", ["a#b.png", "'c;'"]),
+        ("f('a # b', {1: '#'});", ["f('a # b', {1: '#'})"]),
+    ],
+)
+def test_comment_and_final_semicolon_are_no_words(line, words):
+    """As in Python. A tag, and the inside of a word, stay."""
+    assert split(line) == words
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("Epoch {epoch}", "Epoch 7"),
+        ("Epoch $epoch", "Epoch 7"),
+        ("{run.name}: {loss:.2f}, {epoch + 1}", "a: 0.12, 8"),
+        ("{{epoch}} $$epoch", "{epoch} $epoch"),
+        ("{unknown}", "{unknown}"),
+        ("{epoch} of {unknown}", "{epoch} of {unknown}"),
+        ("a { b", "a { b"),
+        ("{}", "{}"),
+        (r"$\alpha$ {a: 1}", r"$\alpha$ {a: 1}"),
+        ("{1 / 0}", "{1 / 0}"),
+        ("'$epoch' {epoch}", "'$epoch' 7"),
+    ],
+)
+def test_variables_are_expanded_as_in_other_magics(word, text):
+    """Text that cannot be expanded stays as it is."""
+    names = {"epoch": 7, "loss": 0.123, "run": Path("a")}
+
+    assert expand(word, names) == text
 
 
 @pytest.mark.parametrize("word", ["unknown(known)", "1 + 1", "'known'", "known +"])

@@ -119,6 +119,30 @@ def test_named_items_are_uploaded(shell, server, tmp_path, line, colors):
     assert all(isinstance(image, Image) for image in images)
 
 
+def test_title_and_description_are_expanded(shell, server):
+    """Also from the local names of a function that calls the magic. Item words are not expanded."""
+    shell.user_ns.update(epoch=7, run="first")
+    shell.run_line_magic("gyazo", 'red --title "Epoch {epoch}" --desc "#$run {2**3} {no}"')
+    shell.run_cell("def share(epoch):\n    %gyazo blue --title {epoch}\nshare(8)").raise_error()
+
+    assert [image.fields for image in reversed(server.sandbox.images)] == [
+        {"title": "Epoch 7", "desc": "#$run {2**3} {no}"},
+        {"title": "8"},
+    ]
+    with pytest.raises(ArgumentError, match=r"Cannot upload \$run"):
+        shell.run_line_magic("gyazo", "$run")
+
+
+def test_title_of_a_cell_is_expanded_before_it_runs_or_else_after(shell, server):
+    """As IPython does. A variable that only the cell sets is known after it."""
+    shell.user_ns.update(epoch=7, red=Displayed("red"))
+    shell.run_cell(
+        "%%gyazo --title 'Epoch {epoch}' --desc 'Loss {loss}'\nepoch += 1\nloss = 0.5\ndisplay(red)"
+    ).raise_error()
+
+    assert server.sandbox.images[0].fields == {"title": "Epoch 7", "desc": "Loss 0.5"}
+
+
 def test_options_are_sent(shell, server):
     """Title, description, access policy and collection; a value with blanks is in quotes."""
     shell.run_line_magic(
