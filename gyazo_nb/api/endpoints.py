@@ -177,7 +177,6 @@ def easy_upload(
 
 
 def _request(site: Site, token: Secret, method: str, path: str, **content: Any) -> Request:
-    """A request to the API with the token."""
     url = f"{site.api_url}/api/{path}"
     return Request(method, url, token=token, token_in=site.token_in, **content)
 

@@ -185,27 +185,32 @@ class Image:
 
     @property
     def _card_note(self) -> str:
+        if not self.permalink_url:
+            return (
+                "Locked: your plan limits how many images can be opened"
+                if self.locked
+                else self.image_id
+            )
         if self.was_there:
             return "existed before this upload: its title and access policy are unchanged"
         return "only you can see it" if self.access_policy == "only_me" else ""
 
     def _picture(self) -> tuple[FileSource, str]:
-        if self.source is None or not html.web_address(self.url or ""):
-            raise PictureError(self._download_problem())
-        return self.source, self.url or ""
-
-    def _download_problem(self) -> str:
         if self.source is None:
-            return (
+            raise PictureError(
                 "This image does not belong to a session (it was unpickled, or created directly). Get it "
                 "again with gyazo.image(image)."
             )
+        if self.url and html.web_address(self.url):
+            return self.source, self.url
         if self.locked:
-            return (
+            raise PictureError(
                 "Gyazo sent no web address for this picture, because your plan locks it. See "
                 "https://gyazo.com/pricing."
             )
-        return "Gyazo sent no web address for this picture. Find the image in gyazo.images()."
+        raise PictureError(
+            "Gyazo sent no web address for this picture. Find the image in gyazo.images()."
+        )
 
     def __repr__(self) -> str:
         where = self.permalink_url or ("locked" if self.locked else self.image_id)
@@ -213,27 +218,19 @@ class Image:
         return f"Image({where!r}{title})"
 
     def _repr_html_(self) -> str:
-        if not self.permalink_url:
-            return html.image_card(
-                picture=self.thumb_url or "",
-                link="",
-                title=self.title,
-                details="Locked: your plan limits how many images can be opened"
-                if self.locked
-                else self.image_id,
-                notations={},
-            )
+        link = self.permalink_url
+        notations = {
+            "URL": link or "",
+            "Markdown": self.markdown,
+            "HTML": self.html,
+            "Cosense": self.cosense,
+        }
         return html.image_card(
             picture=self._preview_url or "",
-            link=self.permalink_url,
+            link=link or "",
             title=self.title,
             details=self._card_note,
-            notations={
-                "URL": self.permalink_url,
-                "Markdown": self.markdown,
-                "HTML": self.html,
-                "Cosense": self.cosense,
-            },
+            notations=notations if link else {},
         )
 
 

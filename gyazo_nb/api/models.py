@@ -104,14 +104,10 @@ class Metadata:
     def from_json(cls, data: Any) -> Self:
         """Read `metadata`, which may be missing."""
         rest = dict(data) if isinstance(data, dict) else {}
+        names = ("app", "title", "url", "desc", "original_title", "original_url")
         address, links = rest.pop("exif_address", None), rest.pop("links", None)
         return cls(
-            app=text(rest.pop("app", None)),
-            title=text(rest.pop("title", None)),
-            url=text(rest.pop("url", None)),
-            desc=text(rest.pop("desc", None)),
-            original_title=text(rest.pop("original_title", None)),
-            original_url=text(rest.pop("original_url", None)),
+            **{name: text(rest.pop(name, None)) for name in names},
             exif_address=address if isinstance(address, dict) else text(address),
             links=tuple(str(link) for link in links) if isinstance(links, list) else (),
             extra=rest,
@@ -203,9 +199,7 @@ class User:
         return self.name or self.email or self.uid
 
     def __str__(self) -> str:
-        if self.name and self.email:
-            return f"{self.name} ({self.email})"
-        return self.name or self.email or self.uid
+        return f"{self.name} ({self.email})" if self.name and self.email else self.called
 
 
 def _user_id(value: Any) -> str:

@@ -238,7 +238,6 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
 
 
 def _error_of_status(status: int, *, with_token: bool) -> tuple[type[ResponseError], str]:
-    """Return the class of the error and the advice in its sentence."""
     if status // 100 == 3:  # noqa: PLR2004 -- 3xx
         # A redirect is not followed: the token would go to any address that the reply names.
         return UnreadableReplyError, "a redirect, which is not followed. Check the URL"

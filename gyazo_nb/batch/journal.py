@@ -154,7 +154,6 @@ class Journal:
             self._images[digest] = image
 
     def _read(self, file: BinaryIO) -> None:
-        """Read the lines of this account."""
         head = file.readline(len(_PREFIX))
         if head and not (
             head.startswith(_PREFIX) or _PREFIX.startswith(head.rstrip(b"\n") or b"?")

@@ -211,7 +211,6 @@ class Batch:
                 raise outcome  # every further item would fail in the same way
 
     def _settle(self, index: int, outcome: Image | BaseException, run: _Run) -> None:
-        """Record the outcome of an item in the report."""
         pending = self._pending[index]
         if isinstance(outcome, BaseException):
             _release_frames(outcome)
