@@ -206,8 +206,6 @@ def _record_display(
 
 
 def _hook_stream(stack: ExitStack, stream: Any, on_write: Callable[[], None]) -> None:
-    """Call `on_write` before each write to a stream."""
-
     def write(text: Any, *args: Any, **kwargs: Any) -> Any:
         if text:
             on_write()

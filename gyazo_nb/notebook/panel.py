@@ -309,7 +309,6 @@ class Panel:
 
 
 def _close_widget(widget: Any) -> None:
-    """Close a widget and the models that belong to it."""
     for part in (widget.layout, getattr(widget, "style", None), widget):
         if part is not None:
             part.close()
