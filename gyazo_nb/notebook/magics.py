@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import keyword
 from collections.abc import Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -72,6 +73,8 @@ class GyazoMagics(GyazoTraits, Magics):
         super().__init__(shell=shell)
         self.session = Gyazo(settings=self.settings)
         self.variable = ""  # the variable that holds the session
+        self.original_load_ext: Any = None
+        self.own_load_ext: Any = None
         self._sign_in_flow: SignInFlow | None = None
 
     @property
@@ -141,7 +144,9 @@ class GyazoMagics(GyazoTraits, Magics):
         Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
-        self.sign_in.run(vars(self._parsed(self.gyazo_login, line)))
+        options = vars(self._parsed(self.gyazo_login, line))
+        self.restore_variable()
+        self.sign_in.run(options)
 
     @no_var_expand
     @magic_arguments()
@@ -202,6 +207,11 @@ class GyazoMagics(GyazoTraits, Magics):
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
         %gyazo fig --title "Epoch {epoch}"
         """
+        # Without the variable, IPython runs this magic for a cell that contains only its name.
+        if not line.strip() and self.restore_variable():
+            print(f"The variable {self.variable} was missing. It is the session again.")  # noqa: T201
+            display(self.session)
+            return
         self._uploads.run_line(self.gyazo.parser, line, local_ns or {})
 
     @no_var_expand
@@ -217,6 +227,14 @@ class GyazoMagics(GyazoTraits, Magics):
         The list of images is in the variable `gyazo_images`, or in the one that --into names.
         """
         self._uploads.run_cell(self.gyazo_cell.parser, line, cell)
+
+    def restore_variable(self) -> bool:
+        """Put the session back after `del` or `%reset`, and return whether its name was free."""
+        shell: Any = self.shell
+        if self.variable in shell.user_ns:
+            return False
+        shell.push({self.variable: self.session}, interactive=False)
+        return True
 
     def close(self) -> None:
         """Sign out, and close everything that the magics opened."""
@@ -260,7 +278,23 @@ def load(shell: InteractiveShell) -> None:
             f"The variable {name} already exists and was not changed: the session is {magics.variable} "
             f"(set GYAZO_SESSION_NAME to choose another name)."
         )
-    shell.push({magics.variable: magics.session}, interactive=False)
+    magics.restore_variable()
+    _restore_at_load_ext(shell, magics)
+
+
+def _restore_at_load_ext(shell: InteractiveShell, magics: GyazoMagics) -> None:
+    """Put the session back at `%load_ext gyazo_nb`. IPython ignores an extension that is loaded."""
+    line_magics = shell.magics_manager.magics["line"]
+    original = magics.original_load_ext = line_magics["load_ext"]
+
+    @wraps(original)
+    def load_ext(line: str = "") -> Any:
+        result = original(line)
+        if line.strip() == "gyazo_nb":
+            magics.restore_variable()
+        return result
+
+    line_magics["load_ext"] = magics.own_load_ext = load_ext
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -272,6 +306,9 @@ def unload(shell: InteractiveShell) -> None:
     for kind, names in magics.magics.items():
         for name in names:
             manager.magics[kind].pop(name, None)
+    line_magics = manager.magics["line"]
+    if line_magics.get("load_ext") is magics.own_load_ext:
+        line_magics["load_ext"] = magics.original_load_ext
     _remove_traits(shell, magics)
     completion.unregister(shell)
     if magics.variable:

@@ -76,6 +76,41 @@ def test_variable_of_the_user_is_not_changed(shell):
     assert "gyazo_2" not in shell.user_ns
 
 
+@pytest.mark.parametrize("removal", ["%reset -f", "del gyazo", "%xdel gyazo"])
+@pytest.mark.parametrize("cell", ["%load_ext gyazo_nb", "%gyazo_login --mode panel", "gyazo"])
+def test_session_is_put_back_under_its_name(shell, server, monkeypatch, removal, cell):
+    """With its account. A cell `gyazo` runs `%gyazo` where the variable is missing, and uploads nothing."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    session = shell.user_ns["gyazo"]
+    session.use_token(server.sandbox.new_token())
+
+    shell.run_cell("0").raise_error()  # %xdel needs an earlier result
+    shell.run_cell(removal).raise_error()
+    with capture_output() as captured:
+        shell.run_cell(cell).raise_error()
+
+    assert shell.user_ns["gyazo"] is session
+    assert shell.user_ns["gyazo"].account.user.name == "Sandy Box"
+    assert server.sandbox.images == []
+    if cell == "gyazo":
+        assert "The variable gyazo was missing. It is the session again." in captured.stdout
+        assert "signed in as Sandy Box" in captured.outputs[0].data["text/plain"]
+
+
+def test_session_is_put_back_only_under_its_name(shell, monkeypatch):
+    """Not under a name that the user has given to another object, and not for another extension."""
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.user_ns["gyazo"] = mine = object()
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    assert shell.user_ns["gyazo"] is mine
+
+    del shell.user_ns["gyazo"]
+    shell.run_line_magic("load_ext", "autoreload")
+    assert "gyazo" not in shell.user_ns
+
+
 def test_session_name_can_be_set(shell, monkeypatch):
     """With GYAZO_SESSION_NAME."""
     monkeypatch.setenv("GYAZO_SESSION_NAME", "g")
@@ -199,7 +234,11 @@ print(sorted(set(sys.modules) & {slow!r}), shell.user_ns["gyazo"])
 
 def test_names_of_slow_modules_are_right():
     """Else the test above would pass with a module that was renamed."""
-    for name in ("gyazo_nb.client.connection", "gyazo_nb.batch.runner", "gyazo_nb.notebook.sign_in"):
+    for name in (
+        "gyazo_nb.client.connection",
+        "gyazo_nb.batch.runner",
+        "gyazo_nb.notebook.sign_in",
+    ):
         assert importlib.util.find_spec(name) is not None
 
 
