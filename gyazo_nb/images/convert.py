@@ -1,8 +1,9 @@
 """Converts any object that contains a picture to the file part of an upload.
 
-Guarantees: an encoded picture (bytes, a file, a path) is sent unchanged, except an SVG, which is
-rendered. A path and a seekable file are streamed when they are sent; only their first bytes are read
-here. The format is detected from these bytes, not from the name of the file.
+Guarantees: an encoded picture (bytes, a file, a path) is sent unchanged if Gyazo accepts its format;
+other pictures become a PNG with the same pixels, or are refused. A path and a seekable file are streamed
+when they are sent; only their first bytes are read here. The format is detected from these bytes, not
+from the name of the file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gyazo_nb.api.operation import FilePart
 from gyazo_nb.errors import PictureError
 
 from .limits import to_bytes
+from .other_formats import convert_or_refuse
 from .render import render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
@@ -83,9 +85,7 @@ def picture_url(item: Any) -> str | None:
     'https://example.com/a.png'
     """
     if not isinstance(item, str):
-        # An IPython Image that contains an address and no data.
-        url, data = getattr(item, "url", None), getattr(item, "data", b"")
-        item = url if data is None and hasattr(item, "_repr_mimebundle_") else None
+        item = _url_of(item)
     if not isinstance(item, str) or not item[:99].lstrip().lower().startswith(_WEB_SCHEMES):
         return None
     try:
@@ -93,6 +93,17 @@ def picture_url(item: Any) -> str | None:
     except ValueError:  # for example an unclosed bracket around the host
         raise PictureError("This is not a valid web address. Copy it again.") from None
     return item.strip()
+
+
+def _url_of(item: Any) -> Any:
+    """Return the address of an IPython Image, or of the Image of ipywidgets, that has no data."""
+    if getattr(item, "format", None) == "url":
+        value = getattr(item, "value", None)
+        if isinstance(value, bytes | memoryview):
+            return bytes(value).decode("utf-8", "replace")
+        return None
+    url, data = getattr(item, "url", None), getattr(item, "data", b"")
+    return url if data is None and hasattr(item, "_repr_mimebundle_") else None
 
 
 def data_url(part: FilePart) -> str:
@@ -120,7 +131,7 @@ def from_bytes(data: bytes, what: str = "The data") -> FilePart:
     """Make the file part from the bytes of a picture. `what` names the bytes in an error."""
     if _is_svg(data):
         data = render_svg(data)
-    return _part(data, _checked_format(data[:_HEAD_BYTES], what))
+    return _checked_part(data, data[:_HEAD_BYTES], what)
 
 
 def _parse_path(text: str) -> Path:
@@ -147,7 +158,7 @@ def _from_path(path: Path) -> FilePart:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{str(path)!r} cannot be read: {reason}.") from None
-    return _part(path, _checked_format(head, what))
+    return _checked_part(path, head, what)
 
 
 def _from_file(file: Any) -> FilePart:
@@ -168,7 +179,7 @@ def _from_file(file: Any) -> FilePart:
     what = "This file (read from its current position)"
     if complete:
         return from_bytes(bytes(data), what)
-    return _part(file, _checked_format(bytes(data), what))
+    return _checked_part(file, bytes(data), what)
 
 
 def _read_file(file: Any) -> tuple[Any, bool]:
@@ -183,14 +194,14 @@ def _read_file(file: Any) -> tuple[Any, bool]:
     return head, False
 
 
-def _checked_format(head: bytes, what: str) -> str:
-    """Detect the format, and refuse empty data and text. Gyazo decides about unknown binary data."""
+def _checked_part(content: bytes | Path | BinaryIO, head: bytes, what: str) -> FilePart:
+    """Detect the format, and refuse or convert the data that Gyazo does not accept."""
     if not head:
         raise PictureError(f"{what} is empty: pass {SUPPORTED}.")
     name = detect_format(head)
-    if name is None and b"\0" not in head and _is_text(head):
-        raise PictureError(f"{what} is text, not a picture: Gyazo accepts PNG, JPEG and GIF.")
-    return name or "bin"
+    if name is None and (png := convert_or_refuse(content, head, what)):
+        return _part(png, "png")
+    return _part(content, name or "bin")
 
 
 def _is_svg(data: bytes) -> bool:
@@ -202,15 +213,6 @@ def _is_svg(data: bytes) -> bool:
 def _may_be_svg(head: bytes) -> bool:
     """Whether the whole data must be read to detect an SVG: comments before it can be long."""
     return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", *_UTF16_MARKS))
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        # An incremental decoder accepts an incomplete character at the end.
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _not_a_picture(item: Any) -> PictureError:

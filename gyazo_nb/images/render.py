@@ -18,8 +18,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from gyazo_nb.errors import PictureError
 
@@ -134,7 +136,7 @@ def render(item: Any) -> bytes | None:
         _encode_array,
         _render_plotly,
         _render_altair,
-        _ipython_image_data,
+        _image_data,
         _render_repr,
     ):
         if (data := renderer(item)) is not None:
@@ -156,24 +158,36 @@ def _render_figure(item: Any) -> bytes | None:
     figure = figure_of(item)
     if figure is None:
         return None
-    if _is_empty(figure):
+    if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
+        figure = figure.gcf() if figure.get_fignums() else None
+    if figure is None or _is_empty(figure):
         raise PictureError(
             "This figure is empty: the notebook closes a figure after showing it. Upload it in the cell "
             "that draws it, or keep it there in a variable:  fig = plt.gcf()"
         )
-    out = io.BytesIO()
     with _picture_errors("figure"):
-        if hasattr(figure, "get_size_inches"):
-            width, height = figure.get_size_inches() * figure.dpi
-            check_pixels(width, height, "figure")
+        if not hasattr(figure, "get_size_inches"):
+            return _render_to_file(figure)
+        out = io.BytesIO()
+        width, height = figure.get_size_inches() * figure.dpi
+        check_pixels(width, height, "figure")
         figure.savefig(out, format="png", bbox_inches="tight")
-    return out.getvalue()
+        return out.getvalue()
+
+
+def _render_to_file(figure: Any) -> bytes:
+    """Render the figure of another library, which may take only a path, and no options."""
+    with importlib.import_module("tempfile").TemporaryDirectory() as folder:
+        path = Path(folder) / "figure.png"
+        try:
+            figure.savefig(str(path), bbox_inches="tight")
+        except TypeError:
+            figure.savefig(str(path))
+        return path.read_bytes()
 
 
 def _is_empty(figure: Any) -> bool:
     """Whether a Matplotlib figure shows nothing, or only the Axes that `plt.gca()` creates."""
-    if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
-        return not figure.get_fignums() or _is_empty(figure.gcf())
     if not hasattr(figure, "get_size_inches") or not callable(getattr(figure, "get_axes", None)):
         return False
     axes = figure.get_axes()
@@ -273,10 +287,32 @@ def _is_from(library: str, item: Any) -> bool:
     return any(f"{kind.__module__}.".startswith(f"{library}.") for kind in type(item).__mro__)
 
 
-def _ipython_image_data(item: Any) -> bytes | None:
-    """Return the data of an IPython `Image`. Its mimebundle would have to be decoded from base64."""
-    data = getattr(item, "data", None)
-    return data if isinstance(data, bytes) and hasattr(item, "_repr_mimebundle_") else None
+def _image_data(item: Any) -> bytes | None:
+    """Return the data of an IPython `Image` or of the `Image` of ipywidgets."""
+    value = getattr(item, "value", None) if _is_from("ipywidgets", item) else None
+    if isinstance(value, bytes | memoryview):
+        if getattr(item, "format", None) == "url":
+            return _data_of_url(bytes(value).decode("utf-8", "replace"))
+        return bytes(value)
+    if not hasattr(item, "_repr_mimebundle_"):
+        return None
+    data, url = getattr(item, "data", None), getattr(item, "url", None)
+    if data is None and isinstance(url, str):
+        return _data_of_url(url)
+    return data if isinstance(data, bytes) else None
+
+
+def _data_of_url(url: str) -> bytes:
+    """Decode a data: URL. A web address was downloaded before."""
+    header, comma, body = url.partition(",")
+    if not comma or header[:5].lower() != "data:":
+        raise PictureError(
+            "This picture has an address that only the page of the notebook can load: pass the path of "
+            "the file, or a complete web address."
+        )
+    with _picture_errors("picture"):
+        is_base64 = header.rstrip().lower().endswith("base64")
+        return base64.b64decode(body) if is_base64 else unquote_to_bytes(body)
 
 
 def _render_repr(item: Any) -> bytes | None:

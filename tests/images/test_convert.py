@@ -161,15 +161,6 @@ def test_picture_at_a_web_address_is_downloaded_without_the_token(call, gyazo, s
         assert "s3cr3t" not in str(caught.value)
 
 
-def test_download_is_limited_in_size_and_time(gyazo, server, monkeypatch):
-    image = gyazo.upload(picture_file("PNG"))
-    for name, limit, words in (("MAX_BYTES", 10, "more than"), ("TIMEOUT", -1, "takes longer")):
-        with monkeypatch.context() as patch:
-            patch.setattr(f"gyazo_nb.http.download.{name}", limit)
-            with pytest.raises(PictureError, match=words):
-                gyazo.upload(image.url)
-
-
 def test_picture_over_the_limit_of_pillow_is_not_opened(gyazo):
     """Pillow refuses it as a decompression bomb; the error names another way."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
