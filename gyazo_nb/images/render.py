@@ -160,35 +160,52 @@ def _render_figure(item: Any) -> bytes | None:
         return None
     if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
         figure = figure.gcf() if figure.get_fignums() else None
-    if figure is None or _is_empty(figure):
-        raise PictureError(
-            "This figure is empty: the notebook closes a figure after showing it. Upload it in the cell "
-            "that draws it, or keep it there in a variable:  fig = plt.gcf()"
-        )
+    if figure is None:
+        raise _empty_figure()
     with _picture_errors("figure"):
         if not hasattr(figure, "get_size_inches"):
-            return _render_to_file(figure)
-        out = io.BytesIO()
+            return _render_other_figure(figure)
         width, height = figure.get_size_inches() * figure.dpi
         check_pixels(width, height, "figure")
+        if _is_empty(figure):
+            raise _empty_figure()
+        out = io.BytesIO()
         figure.savefig(out, format="png", bbox_inches="tight")
         return out.getvalue()
 
 
-def _render_to_file(figure: Any) -> bytes:
+class _OnlyFile(io.BytesIO):
+    """A file that cannot be taken for a path: its text would become the name of a file."""
+
+    def __str__(self) -> str:
+        raise TypeError("this is a file, not a path")
+
+    __repr__ = __str__
+
+
+def _render_other_figure(figure: Any) -> bytes:
     """Render the figure of another library, which may take only a path, and no options."""
+    out = _OnlyFile()
+    with suppress(Exception):  # the next way raises the error
+        figure.savefig(out, format="png", bbox_inches="tight")
+    if out.getvalue():
+        return out.getvalue()
     with importlib.import_module("tempfile").TemporaryDirectory() as folder:
         path = Path(folder) / "figure.png"
-        try:
-            figure.savefig(str(path), bbox_inches="tight")
-        except TypeError:
-            figure.savefig(str(path))
+        figure.savefig(str(path))
         return path.read_bytes()
+
+
+def _empty_figure() -> PictureError:
+    return PictureError(
+        "This figure is empty: the notebook closes a figure after showing it. Upload it in the cell that "
+        "draws it, or keep it there in a variable:  fig = plt.gcf()"
+    )
 
 
 def _is_empty(figure: Any) -> bool:
     """Whether a Matplotlib figure shows nothing, or only the Axes that `plt.gca()` creates."""
-    if not hasattr(figure, "get_size_inches") or not callable(getattr(figure, "get_axes", None)):
+    if not callable(getattr(figure, "get_axes", None)):
         return False
     axes = figure.get_axes()
     # The user creates several Axes, or those of a subfigure, on purpose.

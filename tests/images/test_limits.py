@@ -227,4 +227,6 @@ def test_huge_figure_is_refused_before_it_is_rendered():
             file_part(Figure(figsize=size, dpi=100))
     with pytest.raises(PictureError, match="This figure has"):
         file_part(Figure(figsize=(6, 6), dpi=10_000))
-    assert open_part(file_part(Figure(figsize=(2, 1), dpi=mpl.rcParams["figure.dpi"])))
+    figure = Figure(figsize=(2, 1), dpi=mpl.rcParams["figure.dpi"])
+    figure.text(0, 0, "a")
+    assert open_part(file_part(figure))

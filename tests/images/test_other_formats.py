@@ -187,6 +187,13 @@ class TakesOnlyAPath:
         Image.new("L", (5, 4), 70).save(path)
 
 
+class FormatsThePath(TakesOnlyAPath):
+    """Would write a file that is named after the repr of another object."""
+
+    def savefig(self, path):
+        super().savefig(f"{path}")
+
+
 class WritesNothing:  # noqa: D101
     def savefig(self, path):
         pass
@@ -196,9 +203,9 @@ def test_figure_that_takes_only_a_path_is_rendered(upload, tmp_path, monkeypatch
     """And no file stays."""
     monkeypatch.chdir(tmp_path)
 
-    sent = upload(TakesOnlyAPath())
-
-    assert (sent.size, sent.getpixel((0, 0))) == ((5, 4), 70)
+    for figure in (TakesOnlyAPath(), FormatsThePath()):
+        sent = upload(figure)
+        assert (sent.size, sent.getpixel((0, 0))) == ((5, 4), 70)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PictureError, match="This figure could not be rendered .FileNotFoundError"):
         file_part(WritesNothing())
