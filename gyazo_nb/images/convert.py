@@ -13,6 +13,7 @@ import codecs
 import io
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -147,6 +148,9 @@ def _expand_home(text: str) -> Path:
 def _from_path(path: Path) -> FilePart:
     what = f"The file {path.name!r}"
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading it may never end
+            raise PictureError(f"{str(path)!r} is a pipe or a device: pass the path of a file.")
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
             if _may_be_svg(head):

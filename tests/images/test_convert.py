@@ -1,7 +1,10 @@
 """Bytes, files, paths and web addresses become the file part of an upload."""
 
 import codecs
+import contextlib
 import io
+import os
+import socket
 import struct
 import subprocess
 import sys
@@ -195,3 +198,21 @@ def test_converting_bytes_and_files_imports_no_picture_library():
     )
 
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "socket"])
+def test_path_of_a_pipe_or_a_device_is_refused(tmp_path, kind):
+    """Reading it might never end."""
+    path = tmp_path / "a.png"
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path = Path("/dev/zero")
+        elif kind == "link to a device":
+            path.symlink_to("/dev/zero")
+        else:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(path))
+        with pytest.raises(PictureError, match="is a pipe or a device: pass the path of a file"):
+            file_part(path)
