@@ -129,7 +129,9 @@ class UploadFields:
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )
-        form = {name: getattr(self, name) for name in self.__slots__}
+        form: dict[str, Any] = {}
+        for name in self.__slots__:
+            form[name] = getattr(self, name)
         if self.metadata_is_public is not None:
             form["metadata_is_public"] = bool_param(self.metadata_is_public)
         if self.created_at is not None:
@@ -183,9 +185,12 @@ def _request(site: Site, token: Secret, method: str, path: str, **content: Any) 
 
 def _form(fields: dict[str, Any]) -> dict[str, str]:
     """Leave out the fields that are None, and check that the others are texts."""
+    form: dict[str, str] = {}
     for name, value in fields.items():
         check_text(name, value)
-    return {name: value for name, value in fields.items() if value is not None}
+        if value is not None:
+            form[name] = value
+    return form
 
 
 def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None:

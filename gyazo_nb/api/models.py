@@ -104,10 +104,14 @@ class Metadata:
     def from_json(cls, data: Any) -> Self:
         """Read `metadata`, which may be missing."""
         rest = dict(data) if isinstance(data, dict) else {}
-        names = ("app", "title", "url", "desc", "original_title", "original_url")
         address, links = rest.pop("exif_address", None), rest.pop("links", None)
         return cls(
-            **{name: text(rest.pop(name, None)) for name in names},
+            app=text(rest.pop("app", None)),
+            title=text(rest.pop("title", None)),
+            url=text(rest.pop("url", None)),
+            desc=text(rest.pop("desc", None)),
+            original_title=text(rest.pop("original_title", None)),
+            original_url=text(rest.pop("original_url", None)),
             exif_address=address if isinstance(address, dict) else text(address),
             links=tuple(str(link) for link in links) if isinstance(links, list) else (),
             extra=rest,
