@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from gyazo_nb.api import endpoints
 from gyazo_nb.api.models import User
@@ -208,3 +211,24 @@ def request_user(connection: SignInConnection, site: Site, token: Secret) -> Use
         return connection.send_once(endpoints.me(site, token))
     except ForbiddenError:
         return UNNAMED
+
+
+def _always_allowed() -> None:
+    """The check of a session that no notebook uses: a cell can always await a sign-in."""
+
+
+@dataclass
+class OpenLogins:
+    """The sign-ins of one session that are not finished, and the cells that await one.
+
+    `check_can_await` raises where a cell that awaits would block the panel.
+    """
+
+    logins: WeakSet[Login] = field(default_factory=WeakSet)
+    awaiting_cells: int = 0
+    check_can_await: Callable[[], None] = _always_allowed
+
+    @property
+    def has_open(self) -> bool:
+        """Whether any of the sign-ins can still succeed."""
+        return any(login.is_open for login in self.logins)

@@ -21,8 +21,7 @@ from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
 from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
-from gyazo_nb.auth.login import Login, request_user
-from gyazo_nb.auth.open_logins import OpenLogins
+from gyazo_nb.auth.login import Login, OpenLogins, request_user
 from gyazo_nb.batch.report import Report
 from gyazo_nb.batch.runner import Batch
 from gyazo_nb.batch.upload import Uploader
