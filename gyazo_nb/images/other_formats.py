@@ -11,6 +11,7 @@ import codecs
 import importlib
 import io
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,11 @@ _TO_VIDEO = "convert it to MP4 or GIF, for example with  ffmpeg -i FILE video.mp
 _PDF_TO_PNG = "save its page as PNG, for example with  pymupdf.open(path)[0].get_pixmap(dpi=150).save('page.png')"
 _ARRAY = "read it, and upload an array of its pixels"
 
+# Without a color map, or with one; then the size, the bits of a pixel, and flags.
+_TGA = (
+    rb".(?:\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09]\0\0.{3}).{8}[\x01\x08\x0f\x10\x18\x20][\0-\x3f]"
+)
+
 # The name, the pattern of the first bytes, and the way.
 _OTHERS = (
     ("a PDF", rb"%PDF-", _PDF_TO_PNG),
@@ -45,6 +51,7 @@ _OTHERS = (
     ("a DDS texture", rb"DDS ", _WITH_PILLOW),
     ("an SGI image", rb"\x01\xda[\0\x01][\x01\x02]", _WITH_PILLOW),
     ("a PCX image", rb"\n[\0-\x05]\x01[\x01\x02\x04\x08]", _WITH_PILLOW),
+    ("a TGA image", _TGA, _WITH_PILLOW),
     ("a FLIC animation", rb".{4}[\x11\x12]\xaf", _WITH_PILLOW),
     ("a JPEG XL image", rb"(?:\xff\x0a|\0\0\0\x0cJXL )", _AS_PNG),
     ("a GIMP file", rb"gimp xcf", _AS_PNG),
@@ -87,6 +94,7 @@ _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ACCEPTED = "Gyazo accepts PNG, JPEG and GIF"
 
+_VAGUE_FORMATS = {"TGA"}  # Pillow takes almost any data for them
 _BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
 _BITS = 8  # of each color that Pillow keeps
 
@@ -108,6 +116,21 @@ def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) 
             if re.match(pattern, start, re.IGNORECASE):
                 raise PictureError(f"{what} is text, not a picture ({name}): {way}.")
         raise PictureError(f"{what} is text, not a picture: {_ACCEPTED}.")
+    if name := _known_to_pillow(head):
+        raise PictureError(
+            f"{what} is of the format {name}, which Gyazo does not accept: {_WITH_PILLOW}."
+        )
+    return None
+
+
+def _known_to_pillow(head: bytes) -> str | None:
+    """Return the name of a rare format that Pillow recognizes, or None."""
+    with suppress(Exception):  # Pillow is missing, or the header is not complete
+        pillow = importlib.import_module("PIL.Image")
+        pillow.init()
+        formats = sorted(set(pillow.OPEN) - _VAGUE_FORMATS)
+        with pillow.open(io.BytesIO(head), formats=formats) as image:
+            return str(image.format_description or image.format)
     return None
 
 

@@ -18,6 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -301,7 +302,9 @@ def _check_vegalite(spec: Any) -> None:
 
 
 def _is_from(library: str, item: Any) -> bool:
-    return any(f"{kind.__module__}.".startswith(f"{library}.") for kind in type(item).__mro__)
+    """Whether a class of an item is defined in a library, or in one of its modules."""
+    modules = map(attrgetter("__module__"), type(item).__mro__)
+    return f"\n{library}." in "\n" + ".\n".join(modules) + "."
 
 
 def _image_data(item: Any) -> bytes | None:
