@@ -286,10 +286,9 @@ class CallbackServer:
         finally:
             with self._lock:
                 self._deadlines, self._is_closed = {}, True
-            for opened in (*self._listeners, *self._connections):
-                opened.close()
-            self._wake_reader.close()
-            self._wake_writer.close()
+            _close_sockets(
+                *self._listeners, *self._connections, self._wake_reader, self._wake_writer
+            )
 
     def _end_expired_subscriptions(self) -> float | None:
         """End the expired subscriptions. Return the next deadline, or None if the server is closed."""
@@ -333,7 +332,7 @@ class CallbackServer:
         self._redirect_threads = [one for one in self._redirect_threads if one.is_alive()]
         if len(self._connections) + len(self._redirect_threads) >= MAX_CONNECTIONS:
             if not self._connections:  # all of them wait for the result of their sign-in
-                accepted.close()
+                _close_sockets(accepted)
                 return
             self._close(next(iter(self._connections.values())))
         accepted.setblocking(False)
@@ -390,7 +389,7 @@ class CallbackServer:
 
     def _close(self, connection: _Connection) -> None:
         self._release(connection)
-        connection.socket.close()
+        _close_sockets(connection.socket)
 
     def _find(self, target: str, host: str) -> _Redirect | tuple[HTTPStatus, str]:
         """Find the sign-in of one GET request, or return the status and the page."""
@@ -411,7 +410,7 @@ class CallbackServer:
         addresses = [(socket.AF_INET, "127.0.0.1")]
         if _has_ipv6():
             addresses.append((socket.AF_INET6, "::1"))
-        if any(_accepts_connections(host, self._port) for _, host in addresses):
+        if any(_accepts_connections(family, host, self._port) for family, host in addresses):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         listeners: list[socket.socket] = []
         try:
@@ -419,19 +418,21 @@ class CallbackServer:
                 listeners.append(_opened(partial(socket.socket, family)))
                 _listen(listeners[-1], host, self._port)
         except OSError:
-            for listener in listeners:
-                listener.close()
+            _close_sockets(*listeners)
             raise
         return listeners
 
 
 def _finish(connection: socket.socket, request: _Request) -> None:
     """Finish the sign-in of a redirect, and reply. Runs on a thread for each redirect."""
-    with contextlib.suppress(OSError), connection:
+    try:
         request.finish()
-        connection.settimeout(REQUEST_TIMEOUT)
-        connection.sendall(request.reply)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            connection.settimeout(REQUEST_TIMEOUT)
+            connection.sendall(request.reply)
+            connection.shutdown(socket.SHUT_WR)
+    finally:
+        _close_sockets(connection)
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -488,7 +489,7 @@ _servers: dict[str, CallbackServer] = {}
 
 # ── sockets, and forked child processes ──────────────────────────────────────────────────────────
 
-_fork_lock = threading.RLock()  # held during a fork, and while a socket is opened
+_fork_lock = threading.RLock()  # held during a fork, and while a socket is opened or closed
 _sockets: WeakSet[socket.socket] = WeakSet()
 
 
@@ -498,6 +499,13 @@ def _opened(open_socket: Callable[[], socket.socket]) -> socket.socket:
         opened = open_socket()
         _sockets.add(opened)
     return opened
+
+
+def _close_sockets(*sockets: socket.socket) -> None:
+    # During a close, a socket has no file descriptor any more that a child could close.
+    with _fork_lock:
+        for opened in sockets:
+            opened.close()
 
 
 def _acquire_fork_lock() -> None:
@@ -560,19 +568,27 @@ def _wake_pair() -> tuple[socket.socket, socket.socket]:
     return pair
 
 
-def _accepts_connections(host: str, port: int) -> bool:
-    """Whether a program listens on this port. It may use all addresses, which `bind` does not always notice."""
+def _accepts_connections(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Whether a program listens on this port. It may use all addresses, and `bind` may not notice it."""
+    # Not create_connection: it looks up the host name, which may import a codec. In a child that is
+    # forked during that import, the codec is unknown.
+    probe = _opened(partial(socket.socket, family))
     try:
-        with socket.create_connection((host, port), timeout=CONNECT_TIMEOUT):
-            return True
-    except OSError:
-        return False
+        probe.settimeout(CONNECT_TIMEOUT)
+        return probe.connect_ex((host, port)) == 0
+    finally:
+        _close_sockets(probe)
 
 
 def _has_ipv6() -> bool:
     try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
+        probe = _opened(partial(socket.socket, socket.AF_INET6))
     except OSError:
         return False
+    try:
+        probe.bind(("::1", 0))
+    except OSError:
+        return False
+    finally:
+        _close_sockets(probe)
     return True
