@@ -348,5 +348,16 @@ def check_text(name: str, value: Any, *, required: bool = False) -> None:
     try:
         if (value is None and not required) or value.encode("utf-8") is not None:
             return
-    except (AttributeError, UnicodeEncodeError):
+    except AttributeError:
         raise ArgumentError(f"{name} must be a text, not {type(value).__name__}.") from None
+    except UnicodeEncodeError as error:
+        first = value[error.start]
+    if "\udc80" <= first <= "\udcff":  # PEP 383: a byte of a file name that is not in UTF-8
+        raise ArgumentError(
+            f"{name} cannot be sent, because it comes from a file name that is not in UTF-8. Decode the "
+            f"name with its own encoding, such as shift_jis: "
+            f"{name}=lambda path: os.fsencode(path.stem).decode('shift_jis')"
+        )
+    raise ArgumentError(
+        f"{name} cannot be sent, because it contains half of a character ({first!r}): remove it."
+    )

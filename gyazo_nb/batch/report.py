@@ -204,5 +204,7 @@ def _name_of(item: Any) -> str:
         with suppress(ValueError):
             parts = urlsplit(name)
             name = f"{parts.hostname or ''}{parts.path}"
+    # A file name that is not in UTF-8 cannot be printed.
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     half = _MAX_NAME_LENGTH // 2
     return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:half]}…{name[1 - half :]}"

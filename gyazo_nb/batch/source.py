@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import chain, islice
@@ -34,6 +34,9 @@ class ItemSource:
                 "upload_all takes many pictures: a list of them, Path('folder').glob('*.png') or "
                 "another iterable. Use upload for one picture."
             )
+        check_no_frames(items)
+        if isinstance(items, Mapping):
+            items = items.values()
         if not isinstance(items, Iterable | AsyncIterable):
             raise ArgumentError(
                 f"upload_all takes many pictures, but this {type(items).__name__} is not iterable: pass "
@@ -108,6 +111,16 @@ class ItemSource:
                 "The iterator of this batch was interrupted or raised an error, and cannot continue. "
                 "Call upload_all again; use resume= to skip items that are already uploaded."
             )
+
+
+def check_no_frames(items: Any) -> None:
+    """Refuse the iterator of Pillow over the frames of a picture: it yields the whole picture each time."""
+    kind = type(items)
+    if (kind.__module__, kind.__name__) == ("PIL.ImageSequence", "Iterator"):
+        raise ArgumentError(
+            "These are the frames of one moving picture. gyazo.upload(image) uploads the moving picture; "
+            "gyazo.upload_all(frame.copy() for frame in frames) uploads each frame as a picture."
+        )
 
 
 def _is_one_picture(items: Any) -> bool:

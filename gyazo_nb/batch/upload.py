@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from gyazo_nb.api.endpoints import UploadFields
 from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import User
 from gyazo_nb.api.operation import FilePart, Operation
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import ArgumentError, PictureError
 from gyazo_nb.images import convert
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site
@@ -111,6 +111,8 @@ class Uploader:
     ) -> None:
         self._connection, self._fields, self._resume = connection, fields, resume
         connection.signed_in()
+        for name, value in fields.items():
+            _check_not_a_collection(name, value)
         # A wrong name or value is wrong for every item: raise before the first request.
         UploadFields(**{n: None if callable(v) else v for n, v in fields.items()}).as_form()
 
@@ -138,6 +140,22 @@ class Uploader:
         if user is None:
             user = await driver.request(self._connection, endpoints.me(site, token))
         return Journal(self._resume, f"{user.uid} {site.upload_url}")
+
+
+def _check_not_a_collection(name: str, value: Any) -> None:
+    """Refuse a list of values, which looks as if each item got its own."""
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes) or callable(value):
+        return
+    way = "values[item]" if isinstance(value, Mapping) else "next(values)"
+    raise ArgumentError(
+        f"{name} takes one value for all items, or a function of the item, but not a "
+        f"{type(value).__name__}. For one value for each item, pass  {name}=lambda item: {way}"
+        + (
+            ""
+            if isinstance(value, Mapping)
+            else "  with  values = iter([…])  in the order of the items."
+        )
+    )
 
 
 def _read_open_file(item: Any) -> Any:

@@ -215,15 +215,17 @@ class Gyazo:
         >>> gyazo.upload_all(paths, resume="batch.jsonl")  # doctest: +SKIP
         >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])  # doctest: +SKIP
 
-        `things` is any iterable of items; an item is read when it is needed, and can be any object that
-        `upload` takes, or a future of one. Each field (`title`, `desc`, …, as in `upload`) is a value, or
-        a function of the item (of a future: of its result). A failed item does not stop the others: see
-        `report.failures` and `report.retry()`. Ctrl-C keeps the uploaded images: `gyazo.report` is then the report. With `resume`, each upload is recorded
-        in that file, and the same call in another kernel sends only the rest; an image that was deleted
-        on Gyazo since then is returned as it was. At most `concurrency` uploads run at the same time.
-        A file of more than 1 MB is read while it is sent: do not change it before. With futures (of a
-        process pool, of Dask), other processes render the pictures and need no token. A future is waited
-        for when its turn comes; a failed one is one failure, and `retry()` takes its result again.
+        `things` is any iterable of items (of a dictionary, the values are the items); an item is read
+        when it is needed, and can be any object that `upload` takes, or a future of one. Each field
+        (`title`, `desc`, …, as in `upload`) is a value, or a function of the item (of a future: of its
+        result). A failed item does not stop the others: see `report.failures` and `report.retry()`.
+        Ctrl-C keeps the uploaded images: `gyazo.report` is then the report. With `resume`, each upload
+        is recorded in that file, and the same call in another kernel sends only the rest; an image that
+        was deleted on Gyazo since then is returned as it was. At most `concurrency` uploads run at the
+        same time. A file of more than 1 MB is read while it is sent: do not change it before. With
+        futures (of a process pool, of Dask), other processes render the pictures and need no token. A
+        future is waited for when its turn comes; a failed one is one failure, and `retry()` takes its
+        result again.
         Source: https://gyazo.com/api/docs/image#upload
         """
         batch = self._connection.batch(

@@ -19,6 +19,7 @@ from typing import Any
 
 from IPython.utils.text import DollarFormatter, EvalFormatter
 
+from gyazo_nb.batch.source import check_no_frames
 from gyazo_nb.errors import ArgumentError
 from gyazo_nb.images.convert import picture_url
 from gyazo_nb.images.render import figures_of
@@ -42,10 +43,10 @@ def split(line: str) -> list[str]:
     """
     words: list[str] = []
     word, quote, closing = "", "", list[str]()
-    for character in line:
+    for index, character in enumerate(line):
         if quote:
             quote = "" if character == quote else quote
-        elif character == "#" and not word and not closing and _ends_before_comment(words):
+        elif character == "#" and not (word or closing) and _is_comment(line[index:], words):
             break
         elif character in _QUOTES:
             quote = character
@@ -71,9 +72,11 @@ def _without_semicolon(words: list[str]) -> list[str]:
     return [*words[:end], *(word.rstrip(";") for word in words[end:])]
 
 
-def _ends_before_comment(words: list[str]) -> bool:
-    """Whether a `#` after these words begins a comment: not after an option, nor after another tag."""
-    return not (words and words[-1].startswith(("--", "#")))
+def _is_comment(rest: str, words: list[str]) -> bool:
+    """Whether a `#` after these words begins a comment, and not a tag: the value of an option."""
+    before = words[-1] if words else ""
+    is_tag = before.startswith("#") and not before.endswith(";") and not rest[1:2].isspace()
+    return not (is_tag or before.startswith("--"))
 
 
 def expand(word: str, names: Mapping[str, Any]) -> str:
@@ -147,6 +150,7 @@ def _expand(word: str, value: Any) -> list[Any]:
     """Return the members of a list, a dictionary or an iterator, else the value itself."""
     if not isinstance(value, _COLLECTIONS) or hasattr(value, "read"):  # a file iterates over lines
         return [value]
+    check_no_frames(value)
     members = list(value.values() if isinstance(value, Mapping) else value)
     if not members:
         raise ArgumentError(f"Cannot upload {word}: it is empty. Name a collection that has items.")

@@ -1,13 +1,24 @@
 """`ItemSource`: items are read when they are needed, and none is lost."""
 
 import asyncio
+import io
 import sqlite3
 import threading
 import time
+from collections import OrderedDict, UserDict
 from itertools import islice
+from types import MappingProxyType
 
 import pytest
-from support.batches import delay_uploads, fail_uploads, pictures, upload_requests
+from PIL import Image, ImageSequence
+from support.batches import (
+    all_stored,
+    delay_uploads,
+    fail_uploads,
+    pictures,
+    stored_pictures,
+    upload_requests,
+)
 from support.helpers import PNG
 
 from gyazo_nb import ArgumentError, BatchInterruptedError
@@ -65,6 +76,41 @@ def test_items_may_come_from_an_async_iterable(gyazo):
     assert len(asyncio.run(main())) == 5
     with pytest.raises(ArgumentError, match="await gyazo.aupload_all"):
         gyazo.upload_all(items(), progress=False)
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, MappingProxyType, UserDict])
+def test_values_of_a_mapping_are_the_items(call, gyazo, server, kind):
+    """As in `%gyazo`. The keys are names, and not paths."""
+    items = dict(zip(["loss", "roc", "c.png"], pictures(3), strict=True))
+
+    report = call(gyazo, "upload_all", kind(items), progress=False)
+
+    assert stored_pictures(server, report) == pictures(3)
+    assert report.ok
+
+
+def gif(frames):
+    out = io.BytesIO()
+    first, *rest = [Image.new("RGB", (4, 3), (90 * n, 0, 0)) for n in range(frames)]
+    first.save(out, "GIF", save_all=True, append_images=rest, duration=100)
+    return out.getvalue()
+
+
+def test_frames_of_a_moving_picture_are_refused_with_both_ways(gyazo, server):
+    """Pillow yields the whole moving picture for each frame. Both ways of the sentence work."""
+    image = Image.open(io.BytesIO(gif(3)))
+    frames = ImageSequence.Iterator(image)
+
+    with pytest.raises(ArgumentError, match="the frames of one moving picture") as caught:
+        gyazo.upload_all(frames, progress=False)
+
+    assert "gyazo.upload(image)" in str(caught.value)
+    assert "gyazo.upload_all(frame.copy() for frame in frames)" in str(caught.value)
+    report = gyazo.upload_all((frame.copy() for frame in frames), progress=False)
+    assert len(all_stored(server)) == len(report.check()) == 3
+    image.seek(0)
+    stored = server.sandbox.image_store.get(gyazo.upload(image).image_id).data
+    assert Image.open(io.BytesIO(stored)).n_frames == 3
 
 
 # ── a source that cannot continue ─────────────────────────────────────────────────────────────

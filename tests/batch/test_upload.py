@@ -1,12 +1,16 @@
 """One upload of a batch: its fields, and the moment at which its picture is read."""
 
 import io
+import os
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from support.batches import fail_uploads, pictures, stored_pictures
 from support.helpers import PNG
 
-from gyazo_nb import PictureError
+from gyazo_nb import ArgumentError, PictureError
 
 
 def test_field_is_a_value_or_a_function_of_the_item(gyazo, server, tmp_path):
@@ -35,6 +39,54 @@ def test_error_of_a_field_function_fails_only_its_item(gyazo):
 
     assert [f.index for f in report.failures] == [1]
     assert isinstance(report.failures[0].error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b"], ("a",), (text for text in "ab"), np.array(["a", "b"]), pd.Series(["a"])]
+)
+@pytest.mark.parametrize("name", ["title", "desc"])
+def test_list_of_values_is_refused_with_the_way(call, gyazo, server, name, values):
+    """The way works: one value for each item, in order."""
+    with pytest.raises(ArgumentError, match=f"{name} takes one value for all items") as caught:
+        call(gyazo, "upload_all", pictures(2), **{name: values})
+
+    assert f"pass  {name}=lambda item: next(values)  with  values = iter([…])" in str(caught.value)
+    assert server.sandbox.requests == []
+    values = iter(["a", "b"])
+    report = call(gyazo, "upload_all", pictures(2), title=lambda item: next(values), progress=False)
+    assert [image.title for image in report] == ["a", "b"]
+
+
+def test_dictionary_of_values_is_refused_with_the_way(gyazo):
+    """A function that looks the item up."""
+    with pytest.raises(ArgumentError, match=r"title=lambda item: values\[item\]"):
+        gyazo.upload_all(pictures(2), title={"a.png": "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("表示.png", "shift_jis"), ("グラフ.png", "euc_jp"), ("é.png", "latin-1")],
+)
+def test_name_of_a_file_in_another_encoding_is_explained(gyazo, server, tmp_path, text, encoding):
+    """The code in the sentence works, and the failure can be printed."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + text.encode(encoding)))
+    try:
+        path.write_bytes(PNG)
+    except OSError as error:
+        pytest.skip(f"this file system has only names in Unicode: {error}")
+
+    report = gyazo.upload_all([path], title=lambda path: path.stem, progress=False)
+
+    assert "title cannot be sent, because it comes from a file name" in str(report.failures[0])
+    assert "os.fsencode(path.stem).decode('shift_jis')" in repr(report)
+    repr(report).encode("utf-8")
+    report._repr_html_().encode("utf-8")
+    report = gyazo.upload_all(
+        [path], title=lambda path: os.fsencode(path.stem).decode(encoding), progress=False
+    )
+    assert report.check()[0].title == text.removesuffix(".png")
+    with pytest.raises(ArgumentError, match="contains half of a character"):
+        gyazo.upload(path, title="smile \ud83d")
 
 
 @pytest.mark.parametrize("value", ["a", lambda _: "a"])

@@ -32,6 +32,8 @@ def test_line_is_split_at_blanks_outside_quotes_and_brackets():
         ("# nothing", []),
         ("fig --desc #tag", ["fig", "--desc", "#tag"]),
         ("fig --desc #one #two", ["fig", "--desc", "#one", "#two"]),
+        ("fig --desc #one; #why", ["fig", "--desc", "#one"]),
+        ("fig --desc #one # why", ["fig", "--desc", "#one"]),
         ("fig --desc '#one # two;'", ["fig", "--desc", "'#one # two;'"]),
         ("a#b.png 'c;'", ["a#b.png", "'c;'"]),
         ("f('a # b', {1: '#'});", ["f('a # b', {1: '#'})"]),

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import numpy as np
@@ -15,6 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
+from PIL import ImageSequence
 from support.helpers import PNG, skip_missing
 
 from gyazo_nb import (
@@ -143,6 +145,39 @@ def test_title_of_a_cell_is_expanded_before_it_runs_or_else_after(shell, server)
     assert server.sandbox.images[0].fields == {"title": "Epoch 7", "desc": "Loss 0.5"}
 
 
+def test_comment_and_final_semicolon_are_ignored(shell, server):
+    """As in Python."""
+    for line in ("red;", "red # the reason", "red ; # don't"):
+        shell.run_cell(f"%gyazo {line}").raise_error()
+    shell.run_cell("%gyazo blue --desc #tag;  # why").raise_error()
+
+    assert [image.fields for image in reversed(server.sandbox.images)] == [{}, {"desc": "#tag"}]
+
+
+def test_frames_of_a_moving_picture_are_refused_with_both_ways(shell):
+    """As in `upload_all`."""
+    frames = [Pillow.new("P", (4, 3), number) for number in range(2)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    shell.user_ns["frames"] = ImageSequence.Iterator(Pillow.open(out))
+
+    with pytest.raises(ArgumentError, match="the frames of one moving picture"):
+        shell.run_line_magic("gyazo", "frames")
+
+
+def test_futures_are_items(shell, server):
+    """A list of them, or one."""
+    with ThreadPoolExecutor(1) as pool:
+        shell.user_ns["futures"] = [pool.submit(png, color) for color in ("red", "blue")]
+        shell.run_line_magic("gyazo", "futures")
+        shell.run_line_magic("gyazo", "futures[0]")
+        shell.user_ns["failed"] = pool.submit(lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            shell.run_line_magic("gyazo", "failed")
+
+    assert stored_colors(server) == {RED, BLUE}
+
+
 def test_options_are_sent(shell, server):
     """Title, description, access policy and collection; a value with blanks is in quotes."""
     shell.run_line_magic(
@@ -194,6 +229,8 @@ def figures(shell):
     """Two small figures as `fig` and `other`, with their `ax`, and pyplot."""
     made = [Figure(figsize=(1, 1)) for _ in "ab"]
     shell.user_ns.update(fig=made[0], other=made[1], ax=made[0].subplots())
+    for figure in made:  # an empty figure is refused
+        figure.text(0.5, 0.5, "text")
     shell.user_ns.update(blue_array=np.array([[[0, 0, 255]]], np.uint8), x=[1, 2, 2, 3])
     return made
 
