@@ -116,9 +116,9 @@ def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) 
             if re.match(pattern, start, re.IGNORECASE):
                 raise PictureError(f"{what} is text, not a picture ({name}): {way}.")
         raise PictureError(f"{what} is text, not a picture: {_ACCEPTED}.")
-    if name := _known_to_pillow(head):
+    if known := _known_to_pillow(head):
         raise PictureError(
-            f"{what} is of the format {name}, which Gyazo does not accept: {_WITH_PILLOW}."
+            f"{what} is of the format {known}, which Gyazo does not accept: {_WITH_PILLOW}."
         )
     return None
 
