@@ -32,6 +32,7 @@ from .pil_images import encode
 from .png_encoder import encode_array
 from .reasons import reason_of
 from .svg import render_svg
+from .tables import render_table
 
 # Where an object keeps its figure: Artists and seaborn's grids, scikit-learn's displays (`figure_`),
 # a Colorbar (`ax`). The results of `pie` and `streamplot` keep only their Artists (`wedges`, `lines`).
@@ -40,6 +41,7 @@ _NOT_CONTAINERS = (str, bytes, bytearray, memoryview, range)
 _MAX_AXES = 1_000_000  # a larger array does not contain Axes
 _MAX_DEPTH = 8  # steps from an object to its figure; a list may contain itself
 
+_TABLES = {"DataFrame", "Styler"}
 _PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _SVG_TYPE = "image/svg+xml"
 _PLOTLY_TYPE = "application/vnd.plotly.v1+json"
@@ -91,7 +93,7 @@ def figures_of(item: Any) -> list[Any]:
 
 def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
     """Add the figures of an item to `found`, by their `id`: a figure may not be hashable."""
-    if not depth or _is_from("matplotlib.animation", item):
+    if not depth or _is_from("matplotlib.animation", item) or _is_table(item):
         return
     if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
         if item.size > _MAX_AXES:
@@ -132,6 +134,7 @@ def render(item: Any) -> bytes | None:
         return None
     for renderer in (
         _render_animation,
+        _render_table,
         _render_figure,
         _encode_pil_image,
         _encode_array,
@@ -152,6 +155,16 @@ def render_chart(item: Any) -> bytes | None:
 
 def _render_animation(item: Any) -> bytes | None:
     return render_animation(item) if _is_from("matplotlib.animation", item) else None
+
+
+def _render_table(item: Any) -> bytes | None:
+    return render_table(item) if _is_table(item) else None
+
+
+def _is_table(item: Any) -> bool:
+    """Whether an item is a DataFrame of any library, or a Styler of pandas."""
+    names = map(attrgetter("__name__"), type(item).__mro__)
+    return not _TABLES.isdisjoint(names) and callable(getattr(item, "_repr_html_", None))
 
 
 def _render_figure(item: Any) -> bytes | None:
@@ -243,6 +256,11 @@ def _encode_pil_image(item: Any) -> bytes | None:
 
 def _encode_array(item: Any) -> bytes | None:
     """Encode a numpy array, or a tensor that numpy can read. A table has `dtypes`, not `dtype`."""
+    if _is_from("pandas", item) and hasattr(item, "to_frame"):
+        raise PictureError(
+            f"A {type(item).__name__} is shown as text, not as a picture: plot it, or pass the table  "
+            f"series.to_frame()."
+        )
     if all(hasattr(item, name) for name in ("__array__", "shape", "dtype")):
         try:
             return encode_array(item)

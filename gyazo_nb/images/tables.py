@@ -1,0 +1,95 @@
+"""Renders a table (a pandas DataFrame or Styler) as a picture with the library dataframe_image.
+
+Guarantees: the rows and columns are those that the notebook shows, with the colors of a Styler. Fonts, borders
+and alignment are those of the library, which uses Matplotlib: no browser and no network are needed. What would
+be missing in the picture, such as a bar in a cell or a character without a glyph, is an error.
+Importing this module imports neither pandas nor dataframe_image.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+import sys
+import warnings
+from typing import Any
+
+from gyazo_nb.errors import PictureError
+
+from .reasons import reason_of
+
+_MAX_CELLS = 10_000  # each becomes several objects of Matplotlib
+# The library would leave out a gradient or a picture, and show a hidden cell.
+_NOT_RENDERED = re.compile(
+    r"background(?:-image)?\s*:[^;}]*(?:gradient|url)\s*\(|(?:display\s*:\s*none|visibility\s*:\s*hidden)"
+    r"|<(?:img|svg|canvas)\b",
+    re.IGNORECASE,
+)
+
+
+def render_table(item: Any) -> bytes:
+    """Render a table as PNG."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(item, (pandas.DataFrame, pandas.io.formats.style.Styler)):
+        raise PictureError(
+            "Only tables of pandas are rendered: convert this one, for example with  table.to_pandas()."
+        )
+    table = item if isinstance(item, pandas.DataFrame) else item.data
+    sizes = _shown_sizes(pandas, table) if table is item else {"max_rows": -1, "max_cols": -1}
+    _check(item, table, sizes)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        library = _library()
+        out = io.BytesIO()
+        try:
+            matplotlib = importlib.import_module("matplotlib")
+            with matplotlib.rc_context({"text.parse_math": False}):  # a dollar sign is text
+                library.export(item, out, table_conversion="matplotlib", **sizes)
+        except Exception as error:
+            raise PictureError(
+                f"This table could not be rendered ({type(error).__name__}: {reason_of(error)}): upload a "
+                f"plot of it, or a screenshot."
+            ) from error
+    if any("missing from" in str(warning.message) for warning in caught):
+        raise PictureError(
+            "The font of Matplotlib lacks characters of this table: choose a font that has them, for "
+            "example  plt.rcParams['font.family'] = 'Noto Sans CJK JP'."
+        )
+    return out.getvalue()
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("dataframe_image")
+    except ImportError:
+        raise PictureError(
+            "A table is rendered by dataframe_image, which is not installed: run  %pip install "
+            "dataframe_image  and upload it again."
+        ) from None
+
+
+def _shown_sizes(pandas: Any, table: Any) -> dict[str, int]:
+    """Return how many rows and columns the notebook shows. -1 means all."""
+    options = pandas.options.display
+    rows, columns = options.max_rows, options.max_columns
+    if rows and len(table) > rows:
+        rows = min(options.min_rows or rows, rows)
+    return {"max_rows": rows or -1, "max_cols": columns or -1}
+
+
+def _check(item: Any, table: Any, sizes: dict[str, int]) -> None:
+    shown = [
+        total if limit < 0 else min(total, limit)
+        for total, limit in zip(table.shape, sizes.values(), strict=True)
+    ]
+    if shown[0] * shown[1] > _MAX_CELLS:
+        raise PictureError(
+            f"This table shows {shown[0]:,} x {shown[1]:,} cells, and the limit is {_MAX_CELLS:,}: pass a "
+            f"part of it, for example  table.head(50)."
+        )
+    if item is not table and (found := _NOT_RENDERED.search(item.to_html())):
+        raise PictureError(
+            f"This table is styled with {found[0][:40]!r}, which would be missing in the picture: remove "
+            f"it, or upload a screenshot."
+        )

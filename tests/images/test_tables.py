@@ -1,0 +1,136 @@
+"""A table becomes a picture of its text and colors, or a sentence says how."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support.pictures import open_part
+
+from gyazo_nb import PictureError
+from gyazo_nb.images.convert import file_part
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of its own imports
+    import dataframe_image
+
+TABLE = pd.DataFrame({"name": ["apple", "pear", "fig"], "value": [1.5, 2.25, -3.0]})
+
+
+def pixels(item):
+    return np.asarray(open_part(file_part(item)).convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        TABLE,
+        TABLE.set_index("name"),
+        pd.DataFrame(
+            np.arange(12).reshape(3, 4),
+            columns=pd.MultiIndex.from_product([["X", "Y"], ["a", "b"]]),
+        ),
+        TABLE.style.format({"value": "{:.1f}"}).set_caption("A caption"),
+        pd.DataFrame(np.eye(9, dtype="uint8") * 255),
+        pd.DataFrame({"ax": [1], "fig": [2], "lines": [3], "mode": [4], "save": [5]}),
+    ],
+    ids=["table", "index", "levels", "style", "pixels", "names of attributes"],
+)
+def test_table_becomes_a_picture_of_its_cells(gyazo, upload, tmp_path, table):
+    """The same as the library exports. A table of numbers from 0 to 255 is not a picture of them."""
+    dataframe_image.export(table, tmp_path / "a.png", table_conversion="matplotlib")
+
+    sent = upload(table)
+
+    with Image.open(tmp_path / "a.png") as expected:
+        assert (sent.size, sent.tobytes()) == (expected.size, expected.tobytes())
+    assert sent.width > 50
+    assert len(np.unique(np.asarray(sent.convert("L")))) > 20
+
+
+def test_colors_of_a_styler_arrive():
+    red = TABLE.style.map(lambda _: "background-color: #ff0000; color: #0000ff", subset=["value"])
+
+    sent = pixels(red)
+
+    assert (sent == [255, 0, 0]).all(axis=2).sum() > 1000
+    assert (sent == [0, 0, 255]).all(axis=2).sum() > 20
+
+
+def test_table_shows_the_rows_and_columns_of_the_notebook():
+    """A long table is cut as pandas cuts it."""
+    long = pd.DataFrame({"a": range(1000)})
+    cut = pixels(long).shape[0]
+    with pd.option_context("display.max_rows", 20, "display.min_rows", 4):
+        assert pixels(long).shape[0] < cut < 100 * pixels(TABLE).shape[0]
+    wide = pd.DataFrame(np.zeros((1, 40), int))
+    cut = pixels(wide).shape[1]
+    with pd.option_context("display.max_columns", 5):
+        assert pixels(wide).shape[1] < cut
+
+
+def test_dollar_signs_are_text():
+    """Matplotlib would take the text between them for a formula."""
+    assert (
+        pixels(pd.DataFrame({"a": ["$x_1$ and $5"]})).shape[1]
+        > pixels(pd.DataFrame({"a": ["x1 and 5"]})).shape[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: pd.DataFrame({"a": ["\U0010fffd"]}),
+            r"lacks characters.*plt.rcParams\['font.family",
+        ),
+        (lambda: TABLE.style.bar(subset=["value"]), "gradient.*missing in the picture: remove it"),
+        (lambda: TABLE.style.format({"name": "<img src=a.png>"}), "<img.*missing in the picture"),
+        (lambda: TABLE.style.set_properties(display="none"), "display: none.*missing"),
+        (lambda: pd.DataFrame(np.zeros((200, 200))).style, r"200 x 200 cells.*table.head\(50\)"),
+        (lambda: TABLE.value, r"A Series is shown as text.*series.to_frame\(\)"),
+        (lambda: TABLE.index, "is shown as text"),
+    ],
+    ids=["glyph", "bar", "picture", "hidden", "large", "series", "index"],
+)
+def test_table_that_would_lose_something_is_refused(gyazo, server, make, words):
+    with pytest.raises(PictureError, match=words):
+        gyazo.upload(make())
+
+    assert not [request for request in server.sandbox.requests if request.method == "POST"]
+
+
+def test_table_without_the_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dataframe_image", None)
+
+    for table in (TABLE, TABLE.style, pd.DataFrame(np.zeros((4, 4), "uint8"))):
+        with pytest.raises(PictureError, match="run  %pip install dataframe_image  and upload"):
+            file_part(table)
+
+
+class DataFrame:
+    """A table of another library."""
+
+    shape, dtype = (2, 2), "uint8"
+
+    def __array__(self, *_, **__):
+        return np.zeros((2, 2), "uint8")
+
+    def _repr_html_(self):
+        return "<table></table>"
+
+
+def test_table_of_another_library_is_not_taken_for_pixels():
+    with pytest.raises(PictureError, match=r"Only tables of pandas.*table.to_pandas\(\)"):
+        file_part(DataFrame())
+
+
+def test_table_is_recognized_without_pandas():
+    code = (
+        "import sys\nfrom gyazo_nb.images.render import render\n"
+        "assert render(5) is None\nassert not {'pandas', 'dataframe_image'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
