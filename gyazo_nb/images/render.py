@@ -258,7 +258,7 @@ def _encode_array(item: Any) -> bytes | None:
     """Encode a numpy array, or a tensor that numpy can read. A table has `dtypes`, not `dtype`."""
     if _is_from("pandas", item) and hasattr(item, "to_frame"):
         raise PictureError(
-            f"A {type(item).__name__} is shown as text, not as a picture: plot it, or pass the table  "
+            f"This {type(item).__name__} is not a picture, but shown as text: plot it, or pass the table  "
             f"series.to_frame()."
         )
     if all(hasattr(item, name) for name in ("__array__", "shape", "dtype")):

@@ -31,16 +31,16 @@ _NOT_RENDERED = re.compile(
 def render_table(item: Any) -> bytes:
     """Render a table as PNG."""
     pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(item, (pandas.DataFrame, pandas.io.formats.style.Styler)):
+    table = getattr(item, "data", None) if type(item).__name__ == "Styler" else item
+    if pandas is None or not isinstance(table, pandas.DataFrame):
         raise PictureError(
             "Only tables of pandas are rendered: convert this one, for example with  table.to_pandas()."
         )
-    table = item if isinstance(item, pandas.DataFrame) else item.data
     sizes = _shown_sizes(pandas, table) if table is item else {"max_rows": -1, "max_cols": -1}
     _check(item, table, sizes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        library = _library()
+        library = _library(type(item).__name__)
         out = io.BytesIO()
         try:
             matplotlib = importlib.import_module("matplotlib")
@@ -59,13 +59,13 @@ def render_table(item: Any) -> bytes:
     return out.getvalue()
 
 
-def _library() -> Any:
+def _library(name: str) -> Any:
     try:
         return importlib.import_module("dataframe_image")
     except ImportError:
         raise PictureError(
-            "A table is rendered by dataframe_image, which is not installed: run  %pip install "
-            "dataframe_image  and upload it again."
+            f"This {name} is not a picture, and dataframe_image, which renders tables, is not installed: "
+            f"run  %pip install dataframe_image  and upload it again."
         ) from None
 
 

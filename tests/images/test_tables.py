@@ -91,8 +91,8 @@ def test_dollar_signs_are_text():
         (lambda: TABLE.style.format({"name": "<img src=a.png>"}), "<img.*missing in the picture"),
         (lambda: TABLE.style.set_properties(display="none"), "display: none.*missing"),
         (lambda: pd.DataFrame(np.zeros((200, 200))).style, r"200 x 200 cells.*table.head\(50\)"),
-        (lambda: TABLE.value, r"A Series is shown as text.*series.to_frame\(\)"),
-        (lambda: TABLE.index, "is shown as text"),
+        (lambda: TABLE.value, r"This Series is not a picture.*series.to_frame\(\)"),
+        (lambda: TABLE.index, "shown as text"),
     ],
     ids=["glyph", "bar", "picture", "hidden", "large", "series", "index"],
 )
@@ -107,8 +107,21 @@ def test_table_without_the_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dataframe_image", None)
 
     for table in (TABLE, TABLE.style, pd.DataFrame(np.zeros((4, 4), "uint8"))):
-        with pytest.raises(PictureError, match="run  %pip install dataframe_image  and upload"):
+        with pytest.raises(
+            PictureError, match="not a picture.*run  %pip install dataframe_image  and upload"
+        ):
             file_part(table)
+
+
+class Subclass(pd.DataFrame):
+    """A table of a library that extends pandas, such as geopandas."""
+
+
+class Styler:
+    """Has only the name of a class of pandas."""
+
+    def _repr_html_(self):
+        return ""
 
 
 class DataFrame:
@@ -126,11 +139,24 @@ class DataFrame:
 def test_table_of_another_library_is_not_taken_for_pixels():
     with pytest.raises(PictureError, match=r"Only tables of pandas.*table.to_pandas\(\)"):
         file_part(DataFrame())
+    with pytest.raises(PictureError, match="Only tables of pandas"):
+        file_part(Styler())
+    assert (pixels(Subclass(TABLE)) == pixels(TABLE)).all()
 
 
 def test_table_is_recognized_without_pandas():
     code = (
         "import sys\nfrom gyazo_nb.images.render import render\n"
         "assert render(5) is None\nassert not {'pandas', 'dataframe_image'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_table_is_rendered_before_pandas_has_loaded_its_styler():
+    code = (
+        "import sys, pandas, warnings\nwarnings.simplefilter('ignore')\n"
+        "from gyazo_nb.images.render import render\n"
+        "assert 'pandas.io.formats.style' not in sys.modules\n"
+        "assert render(pandas.DataFrame({'a': [1]})).startswith(b'\\x89PNG')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
