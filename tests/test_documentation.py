@@ -151,7 +151,8 @@ def test_the_walkthrough_of_a_sign_in_names_called_functions(
 
 def test_the_walkthrough_of_an_upload_names_called_functions(gyazo, calls):
     """Each named function is called by `upload`, or when its image is shown."""
-    figure, _ = plt.subplots()
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
     calls.clear()
     gyazo.upload(figure)._repr_html_()
     plt.close(figure)

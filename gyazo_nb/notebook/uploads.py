@@ -7,11 +7,15 @@ so, and the cell fails. The list of images is stored in a variable, and the repo
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import keyword
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from IPython.core.error import UsageError
 from IPython.display import display
@@ -25,6 +29,18 @@ from gyazo_nb.images import convert, render
 from . import capture, event_loop, line_parser
 
 _PDF = "application/pdf"
+_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_HTML_PICTURE = re.compile(
+    r"""<img\b[^>]*?\bsrc\s*=\s*(?:["'](?P<quoted>data:image/[^"'>]+)|(?P<bare>data:image/[^\s>]+))""",
+    re.IGNORECASE,
+)
+_EMBEDDED = {
+    "text/html": (_HTML_PICTURE,),
+    "text/markdown": (
+        re.compile(r"!\[[^\]]*\]\(\s*<?(?P<url>data:image/[^)\s>]+)"),
+        _HTML_PICTURE,
+    ),
+}
 _MAX_CARDS = 12  # more images are shown as a gallery
 
 
@@ -108,7 +124,7 @@ class UploadFlow:
         if error is None or options.on_error:
             pictures, warning = _pictures_in(outputs)
             try:
-                self._upload(pictures, options, warning)
+                self._upload(pictures, options, warning, _without_pictures(outputs))
             except Exception:
                 if error is None:
                     raise
@@ -118,7 +134,11 @@ class UploadFlow:
             capture.fail(outer, error)
 
     def _upload(
-        self, items: Sequence[Any], options: UploadOptions, warning: PictureError | None = None
+        self,
+        items: Sequence[Any],
+        options: UploadOptions,
+        warning: PictureError | None = None,
+        without_pictures: str = "",
     ) -> None:
         """Upload, show the cards, set the variable, and raise an error if an upload failed."""
         # First: after an error, the list of an earlier cell must not remain.
@@ -126,7 +146,7 @@ class UploadFlow:
         if not items:
             if warning is not None:
                 raise warning
-            print("This cell showed no picture, so no image was uploaded.")  # noqa: T201 -- under the cell
+            print(without_pictures)  # noqa: T201 -- under the cell
             return
         before = self._session.report
         try:
@@ -163,10 +183,45 @@ def _pictures_in(
         except PictureError as error:
             warning = warning or error
             continue
-        if data:
-            content = data.encode() if isinstance(data, str) else data
-            pictures.setdefault(hashlib.sha256(content).digest(), data)
+        for one in [data] if data else _embedded_pictures(bundle):
+            content = one.encode() if isinstance(one, str) else one
+            pictures.setdefault(hashlib.sha256(content).digest(), one)
     return list(pictures.values()), warning
+
+
+def _embedded_pictures(bundle: Mapping[str, Any]) -> list[bytes]:
+    """Return the pictures that a page or a Markdown text contains as data: URLs, outside of scripts."""
+    for mime_type, patterns in _EMBEDDED.items():
+        if isinstance(text := bundle.get(mime_type), str) and "data:image/" in text:
+            text = _SCRIPT.sub("", text)
+            urls = [
+                match[match.lastgroup or 0]
+                for pattern in patterns
+                for match in pattern.finditer(text)
+            ]
+            if urls:
+                return [data for url in urls if (data := _decode_data_url(url))]
+    return []
+
+
+def _decode_data_url(url: str) -> bytes | None:
+    header, _, text = url.partition(",")
+    data = unquote_to_bytes(unescape(text))
+    try:
+        return base64.b64decode(data) if header.endswith(";base64") else data
+    except ValueError:
+        return None  # a browser shows no picture either
+
+
+def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
+    """Say what a cell showed that showed no picture: a page can look like one."""
+    shown = {mime_type for bundle, _ in outputs.visible() for mime_type in bundle}
+    if shown <= {"text/plain", "text/latex"}:
+        return "This cell showed no picture, so no image was uploaded."
+    return (
+        "This cell showed a page, not a picture, so no image was uploaded: give the figure itself, as in  "
+        "%gyazo fig"
+    )
 
 
 def _picture_url(bundle: Mapping[str, Any], item: Any) -> str | None:

@@ -1,6 +1,7 @@
 """`%gyazo` and `%%gyazo` in a real IPython shell without a kernel."""
 
 import atexit
+import base64
 import io
 import os
 import shutil
@@ -176,6 +177,59 @@ def test_futures_are_items(shell, server):
             shell.run_line_magic("gyazo", "failed")
 
     assert stored_colors(server) == {RED, BLUE}
+
+
+def data_url(color, scheme="data:image/png;base64,"):
+    return scheme + base64.b64encode(png(color)).decode()
+
+
+@pytest.mark.parametrize(
+    ("cell", "colors"),
+    [
+        ('HTML(f\'<p><img alt="a" src="{red_url}"></p>\')', {RED}),
+        ("HTML(f\"<IMG SRC='{red_url}' width=3><img src={blue_url} width=3>\")", {RED, BLUE}),
+        ("Markdown(f'A ![red]({red_url}) and ![blue](<{blue_url}>)')", {RED, BLUE}),
+        ("Markdown(f'<img src=\"{blue_url}\">')", {BLUE}),
+        (
+            'HTML(f\'<script>let frame = "<img src={blue_url}>"</script><img src="{red_url}">\')',
+            {RED},
+        ),
+        (
+            "HTML('<img src=\"data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 width=%272%27 height=%272%27%3E%3Crect width=%272%27 height=%272%27 fill=%27red%27/%3E%3C/svg%3E\">')",
+            {RED},
+        ),
+    ],
+)
+def test_pictures_in_a_page_are_uploaded(shell, server, cell, colors):
+    """Data URLs in HTML and Markdown. Those of scripts are the frames of an animation, or not shown."""
+    shell.user_ns.update(red_url=data_url("red"), blue_url=data_url("blue"))
+    shell.run_cell(f"%%gyazo\nfrom IPython.display import HTML, Markdown\n{cell}").raise_error()
+
+    assert stored_colors(server) == colors
+
+
+@pytest.mark.parametrize(
+    ("cell", "page"),
+    [
+        ("HTML('<table></table>')", True),
+        ("Javascript('1')", True),
+        ("HTML(f'<script>frames[0] = \"{red_url}\"</script>')", True),
+        ("print('text')", False),
+        ("'text'", False),
+    ],
+)
+def test_page_without_a_picture_is_named(shell, server, capsys, cell, page):
+    """It can look like a picture. The sentence says what to give."""
+    shell.user_ns["red_url"] = data_url("red")
+    with capture_output() as captured:
+        shell.run_cell(
+            f"%%gyazo\nfrom IPython.display import HTML, Javascript\n{cell}"
+        ).raise_error()
+
+    assert server.sandbox.images == []
+    assert ("showed a page, not a picture" in captured.stdout) is page
+    assert ("%gyazo fig" in captured.stdout) is page
+    assert ("showed no picture" in captured.stdout) is not page
 
 
 def test_options_are_sent(shell, server):
@@ -467,7 +521,7 @@ def test_table_and_array_are_not_uploaded(shell, server):
     )
 
     assert result.success
-    assert "showed no picture" in captured.stdout
+    assert "showed a page, not a picture" in captured.stdout
 
 
 def test_cell_without_pictures_says_so(shell):
