@@ -228,7 +228,7 @@ def test_interrupt_while_the_keyring_hangs_shows_no_token(
         while not any(thread.name == "gyazo_nb keyring" for thread in threading.enumerate()):
             time.sleep(0.01)
         time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 60.0)
     keyring.pause()
