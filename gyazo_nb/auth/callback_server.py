@@ -170,8 +170,14 @@ class CallbackSubscription:
 
     def _apply_uninterrupted(self) -> None:
         thread = threading.Thread(target=self._apply, name="gyazo_nb callback", daemon=True)
-        thread.start()
-        thread.join()
+        try:
+            thread.start()
+            thread.join()
+        except RuntimeError as error:
+            # An interrupt while `start` waits may leave a lock of the thread in the wrong state.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
 
 @dataclass(frozen=True, slots=True)
