@@ -40,7 +40,10 @@ a traceback could show the secrets in the frames.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
+
+_MAX_REASON_LENGTH = 500  # the last words are often the remedy
 
 
 class GyazoError(Exception):
@@ -204,3 +207,12 @@ class InvalidGrantError(TokenRequestError):
 
 class InvalidClientError(TokenRequestError):
     """`invalid_client`: the client id or the client secret is wrong. The code is still valid."""
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return the text of an error in one line. A long text is cut between two words.
+
+    >>> reason_of(ValueError("bad value.\n\nPass a number."))
+    'bad value. Pass a number'
+    """
+    return textwrap.shorten(str(error), _MAX_REASON_LENGTH, placeholder=" …").rstrip(".")

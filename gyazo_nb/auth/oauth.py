@@ -33,7 +33,9 @@ from gyazo_nb.settings import APPLICATIONS_URL, App, Site, setting_names
 
 from . import paste
 
-LIFETIME = 600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time
+LIFETIME = (
+    600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time
+)
 
 
 @dataclass(frozen=True, slots=True)

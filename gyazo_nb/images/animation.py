@@ -2,7 +2,9 @@
 
 Guarantees: the file is decoded again and compared. It shows the same pixels in each frame, for the same
 duration, and repeats as often; otherwise an error says so. A pixel that is fully transparent has no color.
-Importing this module does not import Pillow.
+Importing this module imports neither Pillow nor Matplotlib.
+
+`render_animation` does this for the animations of Matplotlib, whose own Pillow writer renders the frames.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import PictureError, reason_of
 
+from .limits import check_pixels
 from .png_encoder import PNG_SIGNATURE, png_chunk
 
 _FRAME_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}
 _OPAQUE = 255
 _GIF_COLORS = 255  # beside one transparent color
 _MAX_DELAY = 65_535  # numerator and denominator of APNG
+_SAVE = "anim.save('a.gif', writer='pillow')  and upload the file"
+_DEFAULT_INTERVAL = 200  # milliseconds, as in Matplotlib
 _TOLERANCE = 0.01  # milliseconds, for rounding errors
 
 
@@ -200,3 +205,48 @@ def _png_chunks(frame: Any, options: Mapping[str, Any]) -> Iterator[tuple[bytes,
         length, name = struct.unpack_from(">I4s", data, position)
         yield name, data[position + 8 : position + 8 + length]
         position += 12 + length
+
+
+# ── animations of Matplotlib ──────────────────────────────────────────────────────────────────────
+
+
+def render_animation(item: Any) -> bytes:
+    """Render all frames, as a GIF if it keeps them, else as an animated PNG."""
+    animation = Animation(plays=0 if getattr(item, "_repeat", True) else 1)
+    interval = float(getattr(item, "_interval", _DEFAULT_INTERVAL))
+    try:
+        writer = _writer(importlib.import_module("matplotlib.animation").PillowWriter)
+        # The writer opens no file. Matplotlib only checks that the folder exists.
+        item.save("animation.gif", writer=writer)
+    except PictureError:
+        raise
+    except Exception as error:
+        raise PictureError(
+            f"This animation could not be rendered ({type(error).__name__}: {reason_of(error)}): "
+            f"run  {_SAVE}."
+        ) from error
+    for frame in writer.frames:
+        animation.add(frame, interval)
+    if not animation.frames:
+        raise PictureError("This animation has no frames: check its argument frames.")
+    return animation.encode({}, prefer_gif=True)
+
+
+def _writer(pillow_writer: Any) -> Any:
+    """Make a Pillow writer that keeps the frames instead of writing a file."""
+
+    class Collector(pillow_writer):  # type: ignore[misc] # imported at run time
+        frames: list[Any]
+
+        def grab_frame(self, **options: Any) -> None:
+            super().grab_frame(**options)
+            self.frames = self._frames
+            width, height = self.frame_size
+            check_pixels(width, height, "animation", frames=len(self.frames))
+
+        def finish(self) -> None:
+            """Write no file."""
+
+    writer = Collector()
+    writer.frames = []
+    return writer

@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import PictureError, reason_of
 
 from .pil_images import encode
-from .reasons import reason_of
 
 # The name, the pattern of the first bytes, and the name of Pillow's plugin.
 _CONVERTIBLE = (

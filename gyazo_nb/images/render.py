@@ -24,13 +24,12 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import PictureError, reason_of
 
+from .animation import render_animation
 from .limits import check_pixels, to_bytes
-from .matplotlib_animation import render_animation
 from .pil_images import encode
 from .png_encoder import encode_array
-from .reasons import reason_of
 from .svg import render_svg
 from .tables import render_table
 

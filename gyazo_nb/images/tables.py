@@ -15,9 +15,7 @@ import sys
 import warnings
 from typing import Any
 
-from gyazo_nb.errors import PictureError
-
-from .reasons import reason_of
+from gyazo_nb.errors import PictureError, reason_of
 
 _MAX_CELLS = 10_000  # each becomes several objects of Matplotlib
 # The library would leave out a gradient or a picture, and show a hidden cell.

@@ -6,6 +6,8 @@ Guarantees:
   order, `_` and `Out` are kept, and an error is shown once and fails the cell.
 - After the cell, also after an error, the shell is as before.
 - Only visible outputs count: an output that was cleared, or replaced by an update, does not.
+- Only `run_coroutine` patches the event loop, only when this is needed, and with nest-asyncio2. The
+  archived nest_asyncio makes ipykernel 7 lose queued cells.
 """
 
 from __future__ import annotations
@@ -23,8 +25,6 @@ from IPython.core import async_helpers
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 T = TypeVar("T")
-
-RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class DisplayedOutputs:
@@ -86,23 +86,20 @@ class DisplayedOutputs:
         return threading.get_ident() == self._thread
 
 
-def run(
-    shell: InteractiveShell, cell: str, run_coroutine: RunCoroutine
-) -> tuple[DisplayedOutputs, ExecutionResult]:
+def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, ExecutionResult]:
     """Run a cell in the user's namespace, and return its outputs and its result.
 
-    `run_coroutine` runs a coroutine to its end inside a running event loop: a cell in a kernel can await.
     Matplotlib's inline figures are displayed when the cell ends, by IPython's `post_execute`. That has
     happened when this function returns.
     """
     outputs = DisplayedOutputs()
-    with _record_display(shell, outputs, cell), _use_running_loop(shell, run_coroutine):
+    with _record_display(shell, outputs, cell), _use_running_loop(shell):
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return outputs, result
 
 
 @contextmanager
-def _use_running_loop(shell: InteractiveShell, run_coroutine: RunCoroutine) -> Iterator[None]:
+def _use_running_loop(shell: InteractiveShell) -> Iterator[None]:
     """Run a cell that awaits in the event loop that is running: IPython would start another one."""
     original = shell.loop_runner
     try:
@@ -231,3 +228,18 @@ def _patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[..
 
     stack.callback(restore)
     return original
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also if an event loop is already running, as in every notebook.
+
+    >>> run_coroutine(gyazo.ame()).name                              # doctest: +SKIP
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    import nest_asyncio2  # noqa: PLC0415 -- needed only if a loop is running
+
+    nest_asyncio2.apply(loop)
+    return loop.run_until_complete(coroutine)

@@ -10,6 +10,7 @@ Guarantees:
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import traceback
@@ -30,7 +31,7 @@ from gyazo_nb.auth.oauth import LIFETIME
 from gyazo_nb.errors import GyazoError
 from gyazo_nb.secret import Secret, hides_frames
 
-from . import log_filter, messages
+from . import messages
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for which a second redirect waits for the first
 BLUR_CLICK_WINDOW = 1.0  # seconds: a click on the button first takes the focus from the box
@@ -108,9 +109,7 @@ class Panel:
             [self._head, self._row, self._status, self._retry_button],
             layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
         )
-        self._log_filter = log_filter.WidgetLogFilter(
-            self._box.model_id, log_filter.kernel_log(get_ipython())
-        )
+        self._log_filter = WidgetLogFilter(self._box.model_id, kernel_log(get_ipython()))
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
         self._retry_button.on_click(self._on_retry)
@@ -312,3 +311,42 @@ def _close_widget(widget: Any) -> None:
     for part in (widget.layout, getattr(widget, "style", None), widget):
         if part is not None:
             part.close()
+
+
+# ── logs: at DEBUG, `comm` and a kernel that was started with --debug log every message completely ──────
+
+
+class WidgetLogFilter(logging.Filter):
+    """Masks the log records about one widget, which it recognizes by the id of the widget's model."""
+
+    def __init__(self, model_id: str, *loggers: logging.Logger | None) -> None:
+        super().__init__()
+        self._model_id = model_id
+        self._loggers = [logging.getLogger("Comm"), *(log for log in loggers if log is not None)]
+
+    def start(self) -> None:
+        """Add the filter to the loggers."""
+        for logger in self._loggers:
+            logger.addFilter(self)
+
+    def stop(self) -> None:
+        """Remove the filter from the loggers."""
+        for logger in self._loggers:
+            logger.removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Pass every record, but without the content if it is about this widget."""
+        if record.args and self._model_id in repr(record.args):
+            record.msg, record.args = (
+                "message of the gyazo_nb panel (not logged: it may contain a secret)",
+                (),
+            )
+        return True
+
+
+def kernel_log(shell: Any) -> logging.Logger | None:
+    """The kernel's own logger, if the shell runs in a kernel."""
+    log = getattr(getattr(shell, "kernel", None), "log", None)
+    if isinstance(log, logging.LoggerAdapter):
+        log = log.logger
+    return log if isinstance(log, logging.Logger) else None

@@ -26,7 +26,7 @@ from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ArgumentError, PictureError
 from gyazo_nb.images import convert, render
 
-from . import capture, event_loop, line_parser
+from . import capture, line_parser
 
 _PDF = "application/pdf"
 _SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
@@ -117,7 +117,7 @@ class UploadFlow:
             self._session.me()  # raises before a long cell, not after it
         before = options.expanded(self._shell.user_ns)
         outer = self._shell.displayhook.exec_result
-        outputs, result = capture.run(self._shell, cell, event_loop.run)
+        outputs, result = capture.run(self._shell, cell)
         error = result.error_before_exec or result.error_in_exec
         # IPython expands the line of a cell before the cell runs. A name that it sets is known afterwards.
         options = options.expanded(self._shell.user_ns, before)

@@ -32,7 +32,7 @@ def paste_new_code(kernel, server):
 def test_run_keeps_queued_cells(kernel):
     """A coroutine runs to its end, then the queued cells run, in order."""
     define = (
-        "import asyncio\nfrom gyazo_nb.notebook.event_loop import run\n"
+        "import asyncio\nfrom gyazo_nb.notebook.capture import run_coroutine as run\n"
         "async def f():\n    await asyncio.sleep(.3)\n    return 'A'"
     )
 
