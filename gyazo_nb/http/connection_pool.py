@@ -36,9 +36,8 @@ from .proxies import is_public
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
 
-# The deadline of the blocking exchange in this thread, and whether it may reach public addresses only.
+# The deadline of the blocking exchange in this thread.
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
-public_only: ContextVar[bool] = ContextVar("public_only", default=False)
 # The connections that the current request opens, to close them if it fails.
 _opened: ContextVar[list[Any]] = ContextVar("opened")
 
@@ -283,9 +282,10 @@ def _ssl_context(*variables: str | None) -> ssl.SSLContext:  # noqa: ARG001 -- t
 
 
 class Deadline:
-    """When an exchange must have ended."""
+    """When an exchange must have ended. With `public_only`, it can reach public addresses only."""
 
     def __init__(self, seconds: float) -> None:
+        self.public_only = False
         self._end = time.monotonic() + seconds
 
     def extend(self, size: int) -> None:
@@ -303,7 +303,7 @@ class PrivateAddressError(httpcore.ConnectError):
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Opens sockets that respect `current_deadline` and `public_only`."""
+    """Opens sockets that respect `current_deadline`."""
 
     def __init__(self) -> None:
         self._backend = httpcore.SyncBackend()
@@ -356,7 +356,8 @@ def _addresses(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(error) from error
     addresses = [str(address[0]) for *_, address in found]
-    if not public_only.get():
+    deadline = current_deadline.get()
+    if deadline is None or not deadline.public_only:
         return addresses
     if public := [address for address in addresses if is_public(address)]:
         return public

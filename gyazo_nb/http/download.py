@@ -25,7 +25,6 @@ from .connection_pool import (
     PrivateAddressError,
     SyncNetwork,
     current_deadline,
-    public_only,
 )
 from .log_masking import current_request
 from .proxies import ProxySettingError, is_local, is_public, proxy_for
@@ -51,7 +50,6 @@ _HEADERS = {
 def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
     """Return what is at an http or https address. Raises `PictureError`."""
     deadline = Deadline(timeouts.answer)
-    context = current_request.set(Request("GET", url)), current_deadline.set(deadline)
     client = httpx.Client(
         transport=SyncNetwork(),
         trust_env=False,
@@ -60,6 +58,8 @@ def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
     )
     fetch = _Fetch(client, deadline, max_bytes)
     try:
+        current_request.set(Request("GET", url))
+        current_deadline.set(deadline)
         content = fetch.run(url)
     except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the address with its key
         message = _message(url, fetch, error, timeouts)
@@ -67,8 +67,8 @@ def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
         client.close()
         return content
     finally:
-        current_request.reset(context[0])
-        current_deadline.reset(context[1])
+        current_request.set(None)
+        current_deadline.set(None)
     client.close()  # not after an interrupt: see `ClientPool.discard_sync_client`
     raise PictureError(message)
 
@@ -90,14 +90,11 @@ class _Fetch:
             if not is_private_allowed:
                 _check_public(self.url)
             is_direct = proxy_for(str(self.url)) is None
-            token = public_only.set(is_direct and not is_private_allowed)
-            try:
-                with self._client.stream("GET", self.url) as response:
-                    if response.next_request is None:
-                        return self._read(response)
-                    self.url = response.next_request.url
-            finally:
-                public_only.reset(token)
+            self.deadline.public_only = is_direct and not is_private_allowed
+            with self._client.stream("GET", self.url) as response:
+                if response.next_request is None:
+                    return self._read(response)
+                self.url = response.next_request.url
             if self.url.scheme not in {"http", "https"}:
                 break
         raise httpx.TooManyRedirects("")
@@ -118,7 +115,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 def _check_public(url: httpx.URL) -> None:
     """Refuse a redirect to a private address before a proxy is asked for it.
 
-    Without a proxy the socket checks again which address it reaches, see `connection_pool.public_only`.
+    Without a proxy the socket checks again which address it reaches, see `connection_pool.Deadline`.
     """
     if is_local(url.host):
         raise PrivateAddressError(url.host)

@@ -120,8 +120,9 @@ class Transport:
         """Make one attempt, and return its outcome."""
         interrupt: BaseException
         deadline, max_bytes = Deadline(self._timeouts.answer), self._max_bytes(request)
-        context = current_request.set(request), current_deadline.set(deadline)
         try:
+            current_request.set(request)
+            current_deadline.set(deadline)
             with ExitStack() as files:
                 built = _to_httpx_request(request, files)
                 deadline.extend(int(built.headers.get("content-length", 0)))
@@ -140,16 +141,17 @@ class Transport:
         else:
             return self._reply(response, content)
         finally:
-            current_request.reset(context[0])
-            current_deadline.reset(context[1])
+            # Not by a token: an interrupt before `try` would lose the token, and keep the request.
+            current_request.set(None)
+            current_deadline.set(None)
         raise interrupt  # outside of `except`, so that it keeps no reference to frames of httpx
 
     async def _aexchange(self, request: Request) -> Reply | NoReply:
         """Same as `_exchange`, async."""
         interrupt: BaseException
         deadline, max_bytes = Deadline(self._timeouts.answer), self._max_bytes(request)
-        context = current_request.set(request)
         try:
+            current_request.set(request)
             async with asyncio.timeout(deadline.remaining) as limit, AsyncExitStack() as files:
                 built = _to_httpx_request(request, files)
                 deadline.extend(int(built.headers.get("content-length", 0)))
@@ -169,7 +171,7 @@ class Transport:
         else:
             return self._reply(response, content)
         finally:
-            current_request.reset(context)
+            current_request.set(None)
         raise interrupt
 
     def _reply_of(self, request: Request, built: httpx.Request, stack: ExitStack) -> httpx.Response:
