@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 UPLOADS = {
     "02_share_figures": 5,
-    "03_your_images": 2,
+    "03_your_images": 3,
     "04_batches": 57,
     "05_without_login": 1,
     "06_async": 85,
