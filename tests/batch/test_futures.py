@@ -161,8 +161,11 @@ def test_stop_ends_the_wait_and_retry_waits_again(gyazo, server):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=stop).start()
+    watchdog = threading.Timer(60, late.set_result, [PNG])  # a Stop that is lost fails this test
+    watchdog.start()
     with pytest.raises(BatchInterruptedError, match="Stopped after 2 of 4 uploads") as caught:
         gyazo.upload_all([*map(finished, items[:2]), late, finished(items[2])], progress=False)
+    watchdog.cancel()
 
     report = caught.value.report
     assert report.failures == []
