@@ -133,4 +133,5 @@ def _encode_without_pillow(pixels: Any) -> bytes:
 
 def png_chunk(name: bytes, data: bytes) -> bytes:
     """Return one chunk of a PNG file."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    checksum = zlib.crc32(data, zlib.crc32(name))
+    return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", checksum)))
