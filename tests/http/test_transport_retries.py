@@ -132,7 +132,7 @@ def test_every_request_is_retried_after_429_and_its_delay(
         call(gyazo, *call_arguments)
 
     assert request_count(server) == 2
-    assert time.monotonic() - began >= 0.4
+    assert 0.4 <= time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
