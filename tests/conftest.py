@@ -70,7 +70,11 @@ def shell(tmp_path, monkeypatch):
     shell.run_line_magic("unload_ext", "gyazo_nb")  # also makes IPython load its default extensions
     yield shell
     shell.run_line_magic("unload_ext", "gyazo_nb")
-    shell.history_manager.end_session()
+    history = shell.history_manager
+    history.end_session()
+    if history.save_thread is not None:  # it lives as long as the process, with two open files
+        history.save_thread.stop()
+    history.db.close()
     # At the exit it would collect the garbage of all tests, once for each shell: minutes in all.
     atexit.unregister(shell.atexit_operations)
     InteractiveShell.clear_instance()

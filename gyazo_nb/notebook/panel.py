@@ -315,6 +315,10 @@ def _close_widget(widget: Any) -> None:
 
 # ── logs: at DEBUG, `comm` and a kernel that was started with --debug log every message completely ──────
 
+# Here, and not in each panel: getLogger takes the lock of the whole package `logging`, and Python 3.11 keeps
+# that lock for ever if an interrupt comes between its acquisition and its `try`.
+_COMM_LOG = logging.getLogger("Comm")
+
 
 class WidgetLogFilter(logging.Filter):
     """Masks the log records about one widget, which it recognizes by the id of the widget's model."""
@@ -322,7 +326,7 @@ class WidgetLogFilter(logging.Filter):
     def __init__(self, model_id: str, *loggers: logging.Logger | None) -> None:
         super().__init__()
         self._model_id = model_id
-        self._loggers = [logging.getLogger("Comm"), *(log for log in loggers if log is not None)]
+        self._loggers = [_COMM_LOG, *(log for log in loggers if log is not None)]
 
     def start(self) -> None:
         """Add the filter to the loggers."""
