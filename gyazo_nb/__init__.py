@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .auth.account import Account
     from .auth.login import Login
     from .batch.report import Failure, Report
+    from .client.notebook_file import Published
 
 __version__ = "0.1.0"
 
@@ -109,6 +110,7 @@ __all__ = [
     "PictureError",
     "PlanError",
     "PromptError",
+    "Published",
     "Report",
     "ResponseError",
     "Retry",
@@ -135,6 +137,7 @@ _IMPORTED_LATER = {
     "auth.account": ("Account",),
     "auth.login": ("Login",),
     "batch.report": ("Failure", "Report"),
+    "client.notebook_file": ("Published",),
 }
 
 

@@ -13,6 +13,7 @@ CALLS = [
     "me",
     "upload",
     "upload_all",
+    "publish",
     "images",
     "image",
     "delete",
@@ -28,8 +29,8 @@ PACKAGE = ROOT / "gyazo_nb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600
 # Signatures and docstrings of all public calls: the body of each is a few lines.
-LONG_MODULES = {"client/gyazo.py": 650}
-MAX_MODULES = 60
+LONG_MODULES = {"client/gyazo.py": 720}
+MAX_MODULES = 64
 # Readers of this project have many first languages. CONTRIBUTING says which words to use.
 BANNED = re.compile(
     r"""

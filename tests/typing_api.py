@@ -18,6 +18,7 @@ from gyazo_nb import (
     Images,
     Login,
     Page,
+    Published,
     Report,
     Retry,
     Secret,
@@ -53,6 +54,7 @@ def blocking(gyazo: Gyazo, image: Image) -> None:
     assert_type(gyazo.upload_all([b""], title=str, desc="#a"), Report)
     assert_type(gyazo.upload_all([b""])[0], Image)
     assert_type(gyazo.report, Report | None)
+    assert_type(gyazo.publish("a.ipynb", notation="cosense"), Published)
     gyazo.upload_all([b""], access_policy=3)  # type: ignore[arg-type]  # not a policy
     gyazo.upload(b"", access_policy="everyone")  # type: ignore[arg-type]  # not a policy
 
@@ -62,6 +64,7 @@ async def asynchronous(gyazo: Gyazo) -> None:
     assert_type(await gyazo.ame(), User)
     assert_type(await gyazo.aupload(b""), Image)
     assert_type(await gyazo.aupload_all([b""], resume="a.jsonl"), Report)
+    assert_type(await gyazo.apublish("a.ipynb", to="b.md"), Published)
     assert_type(await gyazo.aimages(page=2), Page)
     assert_type(await gyazo.aimages(per_page=2), Page)
     assert_type(gyazo.aimages(), AsyncImages)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.batch.upload import PerItem
 
     from .connection import Connection
+    from .notebook_file import Notation, Publication, Published
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -269,6 +270,75 @@ class Gyazo:
 
     def _set_report(self, report: Report) -> None:
         self._report = report
+
+    def publish(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str | os.PathLike[str] | None = None,
+        notation: Notation = "markdown",
+        title: str | None = None,
+        access_policy: AccessPolicy | None = None,
+        collection_id: str | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        overwrite: bool = False,
+    ) -> Published:
+        """Write a saved notebook as one text, whose pictures are on Gyazo. Returns a `Published`.
+
+        >>> gyazo.publish("analysis.ipynb").path           # doctest: +SKIP
+        PosixPath('analysis.md')
+
+        The pictures are the outputs, the attachments, the embedded ones and the files that the notebook
+        shows from its own folder; identical ones are uploaded once. `to` is the file to write (default:
+        `.md` or `.txt` beside the notebook). It is written after the last upload. A file that `publish`
+        did not write is replaced only with `overwrite=True`. `notation` is "markdown" or "cosense", which
+        needs mistune (`gyazo-nb[nbconvert]`). `title` is the title of each image; without it, that is the
+        text that describes the picture in the notebook. `access_policy`, `collection_id` and `resume` are
+        those of `upload_all`; with `resume`, a second call sends only the rest. Raises `PictureError` for
+        a damaged picture, and `BatchError` if uploads failed, each with the cell.
+        Source: https://gyazo.com/api/docs/image#upload
+        """
+        publication, options = self._publication(
+            path,
+            to,
+            notation,
+            overwrite=overwrite,
+            title=title,
+            access_policy=access_policy,
+            collection_id=collection_id,
+            resume=resume,
+            progress=progress,
+        )
+        return publication.write(self.upload_all(publication.draft.items, **options))
+
+    @same_parameters(publish)
+    async def apublish(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str | os.PathLike[str] | None,
+        notation: Notation,
+        **options: Any,
+    ) -> Published:
+        """Same as `publish`, async."""
+        publication, options = self._publication(path, to, notation, **options)
+        return publication.write(await self.aupload_all(publication.draft.items, **options))
+
+    def _publication(
+        self,
+        path: str | os.PathLike[str],
+        to: str | os.PathLike[str] | None,
+        notation: Notation,
+        *,
+        overwrite: bool,
+        **options: Any,
+    ) -> tuple[Publication, dict[str, Any]]:
+        from .notebook_file import Publication  # noqa: PLC0415 -- as in `_connection`
+
+        self._signed_in()  # before rendering, which may take long
+        publication = Publication(path, to, notation, overwrite=overwrite)
+        return publication, publication.options(options)
 
     # ── images ───────────────────────────────────────────────────────────────────────────────────
 

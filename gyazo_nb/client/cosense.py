@@ -1,0 +1,312 @@
+"""Converts Markdown to the notation of Cosense (Scrapbox): text, headings, code, tables, lists, links, math.
+
+Guarantees: text from outside creates no link, picture, code block or table: a bracket in a text becomes
+code, and an address that is not a web address is left out. Mistune reads the Markdown; it is imported here
+only.
+
+Source: https://scrapbox.io/help/Syntax
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from gyazo_nb import html
+from gyazo_nb.errors import ArgumentError
+
+_Token = Mapping[str, Any]
+
+_PLUGINS = ("strikethrough", "table", "task_lists", "math", "url")
+_LARGEST_HEADING = 4  # stars, for a heading of level 1
+_MAX_DEPTH = 40  # of nested lists and quotes; mistune itself stops earlier
+_BRACKETS = re.compile(r"\[[^\[\]\n]*\]|[\[\]]")
+_STARTS_BLOCK = re.compile(r"^\s*(?:code|table):")
+_GRAVE_ACCENT = "\u02cb"  # looks like a backtick, which would end the code
+_RULE = "――――――――"
+_BLOCK_TAGS = {
+    "p", "div", "br", "tr", "table", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "pre",
+    "figure", "figcaption", "details", "summary", "section", "article", "blockquote", "hr",
+}  # fmt: skip
+_HIDDEN_TAGS = {"script", "style", "template", "title", "button"}
+
+
+def check_installed() -> None:
+    """Raise an error with the command that installs mistune."""
+    try:
+        importlib.import_module("mistune")
+    except ImportError:
+        raise ArgumentError(
+            "The notation Cosense needs the package mistune: run  %pip install 'gyazo-nb[nbconvert]'  "
+            "and try it again."
+        ) from None
+
+
+def from_markdown(text: str, pictures: Mapping[str, str] | None = None) -> str:
+    """Convert Markdown. `pictures` holds the notation of known pictures, by their address.
+
+    >>> from_markdown("# Title")                           # doctest: +SKIP
+    '[**** Title]'
+    """
+    check_installed()
+    mistune = importlib.import_module("mistune")
+    parse = mistune.create_markdown(renderer=None, plugins=list(_PLUGINS))
+    lines = _Writer(pictures or {}).blocks(parse(text))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+
+
+class _Writer:
+    """Writes the tokens of mistune."""
+
+    def __init__(self, pictures: Mapping[str, str]) -> None:
+        self._pictures = pictures
+
+    # ── blocks ───────────────────────────────────────────────────────────────────────────────────
+
+    def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
+        """The lines of block tokens."""
+        lines: list[str] = []
+        for token in tokens:
+            writer: Callable[[_Token, int], list[str]] | None
+            writer = getattr(self, f"_{token['type']}", None)
+            if writer is not None:
+                lines += writer(token, depth)
+            elif "children" in token:
+                lines += self._paragraph(token, depth)
+        return lines
+
+    def _paragraph(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        lines = self.inline(token.get("children", ())).split("\n")
+        return ["", *map(_safe_line, lines), ""]
+
+    def _block_text(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        return [*map(_safe_line, self.inline(token.get("children", ())).split("\n"))]
+
+    def _heading(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        stars = "*" * max(1, _LARGEST_HEADING + 1 - token["attrs"]["level"])
+        return ["", f"[{stars} {self.inline(token['children'])}]"]
+
+    def _thematic_break(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        return ["", _RULE, ""]
+
+    def _block_code(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        info = (token.get("attrs") or {}).get("info") or "text"
+        name = "".join(re.findall(r"[\w+#.-]", info.split()[0])) if info.split() else ""
+        code = str(token["raw"]).rstrip("\n").split("\n")
+        return ["", f"code:{name or 'text'}", *(f" {line}" for line in code), ""]
+
+    def _block_math(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        return ["", _math(token["raw"]), ""]
+
+    def _block_quote(self, token: _Token, depth: int) -> list[str]:
+        lines = self.blocks(token["children"], depth + 1) if depth < _MAX_DEPTH else []
+        return ["", *(f"> {line}" for line in lines if line), ""]
+
+    def _list(self, token: _Token, depth: int) -> list[str]:
+        if depth >= _MAX_DEPTH:
+            return []
+        attributes = token.get("attrs") or {}
+        number = attributes.get("start", 1)
+        lines = []
+        for item in token["children"]:
+            mark = f"{number}. " if attributes.get("ordered") else ""
+            if "checked" in (item.get("attrs") or {}):
+                mark = "☑ " if item["attrs"]["checked"] else "☐ "
+            number += 1
+            first, *rest = [line for line in self.blocks(item["children"], depth + 1) if line] or [
+                ""
+            ]
+            # Each level is one blank, which Cosense shows as a bullet.
+            lines += [f" {mark}{first}", *(f" {line}" for line in rest)]
+        return ["", *lines, ""] if depth == 0 else lines
+
+    def _table(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        rows = []
+        for part in token["children"]:
+            for row in [part] if part["type"] == "table_head" else part["children"]:
+                cells = (self.inline(cell["children"]) for cell in row["children"])
+                rows.append(list(cells))
+        return _table_lines(rows)
+
+    def _block_html(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        reader = _HtmlReader(self._picture, self._link)
+        reader.feed(token["raw"])
+        reader.close()
+        return ["", *reader.lines(), ""]
+
+    # ── inside of a line ─────────────────────────────────────────────────────────────────────────
+
+    def inline(self, tokens: Iterable[_Token]) -> str:
+        """The text of inline tokens."""
+        return "".join(map(self._inline_token, tokens))
+
+    def _inline_token(self, token: _Token) -> str:  # noqa: PLR0911 -- one for each type
+        kind = token["type"]
+        match kind:
+            case "text":
+                return _escaped(token["raw"])
+            case "codespan":
+                return _code(token["raw"])
+            case "linebreak" | "softbreak":
+                return "\n"
+            case "image":
+                return self._picture(token["attrs"]["url"], self.inline(token["children"]))
+            case "link":
+                return self._inline_link(token)
+            case "inline_math":
+                return _math(token["raw"])
+            case "inline_html":
+                return self._inline_html(token["raw"])
+        content = self.inline(token.get("children", ()))
+        mark = {"strong": "*", "emphasis": "/", "strikethrough": "-"}.get(kind)
+        return f"[{mark} {content}]" if mark and content.strip() else content
+
+    def _inline_link(self, token: _Token) -> str:
+        children, url = token["children"], token["attrs"]["url"]
+        if len(children) == 1 and children[0]["type"] == "image":
+            picture = children[0]["attrs"]["url"]
+            if picture in self._pictures:
+                return self._pictures[picture]
+            return (
+                f"[{_url(picture)} {_url(url)}]"
+                if _url(picture) and _url(url)
+                else self.inline(children)
+            )
+        return self._link(url, _plain_text(children))
+
+    def _inline_html(self, raw: str) -> str:
+        if re.match(r"<br\b", raw, re.IGNORECASE):
+            return "\n"
+        reader = _HtmlReader(self._picture, self._link)
+        reader.feed(raw)
+        return "".join(reader.parts)
+
+    def _picture(self, url: str, alt: str) -> str:
+        if url in self._pictures:
+            return self._pictures[url]
+        return f"[{_url(url)}]" if _url(url) else _escaped(alt)
+
+    def _link(self, url: str, text: str) -> str:
+        text = " ".join(re.sub(r"[\[\]`]", " ", text).split())
+        if not _url(url):
+            return text
+        return f"[{text} {_url(url)}]" if text and text != url else _url(url)
+
+
+class _HtmlReader(HTMLParser):
+    """Reads the tables, pictures, links and texts of HTML."""
+
+    def __init__(self, picture: Callable[[str, str], str], link: Callable[[str, str], str]) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._picture, self._make_link = picture, link
+        self._rows: list[list[str]] | None = None
+        self._cell: list[str] | None = None
+        self._href: str | None = None
+        self._link_parts: list[str] = []
+        self._hidden = 0
+
+    def lines(self) -> list[str]:
+        """The lines that were read."""
+        return [line.rstrip() for line in "".join(self.parts).split("\n")]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin an element."""
+        values = dict(attrs)
+        if tag in _HIDDEN_TAGS:
+            self._hidden += 1
+        elif tag == "table" and self._rows is None:
+            self._rows = []
+        elif tag == "tr" and self._rows is not None:
+            self._rows.append([])
+        elif tag in {"td", "th"} and self._rows:
+            self._end_cell()
+            self._cell = []
+        elif tag == "a" and _url(values.get("href") or ""):
+            self._href, self._link_parts = values["href"] or "", []
+        elif tag == "img":
+            self._write(self._picture(values.get("src") or "", values.get("alt") or ""))
+        elif tag in _BLOCK_TAGS:
+            self._write("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End an element."""
+        if tag in _HIDDEN_TAGS:
+            self._hidden = max(0, self._hidden - 1)
+        elif tag in {"td", "th", "tr"} and self._rows is not None:
+            self._end_cell()
+        elif tag == "table" and self._rows is not None:
+            self._end_cell()
+            rows, self._rows = self._rows, None
+            lines = _table_lines([row for row in rows if row])
+            self.parts.append("\n".join(["", *lines, ""]))
+        elif tag == "a" and self._href is not None:
+            href, self._href = self._href, None
+            text = "".join(self._link_parts)
+            # A picture in a link is enough: it has its own link.
+            self._write(text if text.lstrip().startswith("[") else self._make_link(href, text))
+        elif tag in _BLOCK_TAGS:
+            self._write("\n")
+
+    def handle_data(self, data: str) -> None:
+        """Add a text."""
+        if self._hidden:
+            return
+        text = re.sub(r"\s+", " ", data)
+        self._write(text if self._href is not None else _escaped(text))
+
+    def _write(self, text: str) -> None:
+        if self._href is not None:
+            self._link_parts.append(text)
+        elif self._cell is not None:
+            self._cell.append(text)
+        elif self._rows is None:
+            if not self.parts or self.parts[-1].endswith("\n"):  # a blank would begin a list
+                text = text if text == "\n" else _safe_line(text)
+            self.parts.append(text)
+
+    def _end_cell(self) -> None:
+        if self._cell is not None and self._rows:
+            self._rows[-1].append(" ".join("".join(self._cell).split()))
+        self._cell = None
+
+
+def _table_lines(rows: list[list[str]]) -> list[str]:
+    if not rows:
+        return []
+    cells = ("\t".join(" ".join(cell.split()) for cell in row) for row in rows)
+    return ["", "table:table", *(f" {line}" for line in cells), ""]
+
+
+def _plain_text(tokens: Iterable[_Token]) -> str:
+    return "".join(
+        _plain_text(token["children"]) if "children" in token else str(token.get("raw", " "))
+        for token in tokens
+    )
+
+
+def _escaped(text: str) -> str:
+    """A text without notation: Cosense has no escape character, so a bracket becomes code."""
+    return _BRACKETS.sub(lambda found: f"`{found[0]}`", text)
+
+
+def _safe_line(line: str) -> str:
+    """A line of text that does not begin a list, a code block or a table."""
+    line = line.lstrip()
+    return f"\u200b{line}" if _STARTS_BLOCK.match(line) else line
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', _GRAVE_ACCENT)}`"
+
+
+def _math(text: str) -> str:
+    return f"[$ {' '.join(text.split())} ]"
+
+
+def _url(url: str) -> str:
+    """A web address that cannot end the brackets around it; an empty text for any other address."""
+    return html.web_address(url).replace("[", "%5B").replace("]", "%5D")

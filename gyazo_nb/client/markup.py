@@ -1,0 +1,186 @@
+"""Finds the pictures in Markdown and HTML, and makes Markdown blocks that no neighbor can change.
+
+Guarantees:
+
+- A picture in a code block, a code span, a comment or a script is text, and is not found.
+- The time is linear in the length of the text, for any text.
+- A block is complete: an open code block, comment or script of one cell does not hide the next cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from typing import Literal
+
+Form = Literal["markdown", "html"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture in a text: its address, and the part of the text that holds the address.
+
+    `template` is the new content of that part, in which `{}` stands for the new address.
+    """
+
+    start: int
+    end: int
+    url: str
+    alt: str
+    form: Form
+    template: str = "{}"
+    is_definition: bool = False
+    """Whether this only gives an address a name, which a picture of the same text may use."""
+
+
+# The possessive quantifiers and the bounded code span keep the time linear.
+_ESCAPED = r"\\[^\n]"
+_TITLE = (
+    rf""" "(?:[^"\\]|{_ESCAPED})*+" | '(?:[^'\\]|{_ESCAPED})*+' | \((?:[^()\\]|{_ESCAPED})*+\) """
+)
+_HTML_TOKENS = r"""
+      <!--(?s:.)*?(?:-->|(?P<open_comment>\Z))
+    | <(?P<raw>script|style|textarea)\b(?s:.)*?(?:</(?P=raw)\s*+>|(?P<open_raw>\Z))
+    | <img\b(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>
+"""
+_HTML = re.compile(_HTML_TOKENS, re.IGNORECASE | re.VERBOSE)
+_MARKDOWN = re.compile(
+    rf"""
+      ^(?P<indent>[ \t>]*+(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]++)*+)
+       (?P<fence>`{{3,}}+(?=[^`\n]*+$)|~{{3,}}+)[^\n]*+
+       (?:(?s:.)*?^[ \t>]*+(?P=fence)[`~]*+[ \t]*+$|(?P<open_fence>(?s:.)*+))
+    | (?<!`)(?P<span>`++)(?s:.){{1,2000}}?(?<!`)(?P=span)(?!`)
+    | `++
+    | {_ESCAPED}
+    | !\[(?P<alt>(?:[^\[\]\\]++|{_ESCAPED}|\[(?:[^\[\]\\]++|{_ESCAPED})*+\])*+)\]
+       (?:\(\s*+(?:<(?P<angle>[^<>\n]*+)>|(?P<bare>(?:[^\s<>()\\]++|{_ESCAPED}|\([^\s<>()\\]*+\))*+))
+            (?:\s+(?:{_TITLE}))?\s*+\)
+        | (?P<label>\[[^\[\]]*+\])
+        | (?!\()
+       )
+    | ^[ ]{{0,3}}\[(?P<defined>[^\[\]]++)\]:[ \t]*+\n?[ \t]*+
+       (?:<(?P<defined_angle>[^<>\n]*+)>|(?P<defined_bare>[^\s<]\S*+))
+    | {_HTML_TOKENS}
+    """,
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+_ATTRIBUTE = re.compile(
+    r"""([^\s=>"'/]++)\s*+=\s*+(?:"(?P<double>[^"]*+)"|'(?P<single>[^']*+)'|(?P<plain>[^\s"'>]++))"""
+)
+_UNESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_HIDDEN = re.compile(
+    r"<!--(?s:.)*?(?:-->|\Z)|<(script|style)\b(?s:.)*?(?:</\1\s*+>|\Z)", re.IGNORECASE
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
+
+
+def references(text: str, form: Form) -> list[Reference]:
+    """The pictures of a text, in order.
+
+    >>> [found.url for found in references("![a](attachment:b.png) `![c](d.png)`", "markdown")]
+    ['attachment:b.png']
+    """
+    if form == "html":
+        return [ref for match in _HTML.finditer(text) for ref in _html_reference(match)]
+    matches = list(_MARKDOWN.finditer(text))
+    definitions: dict[str, str] = {}
+    for match in matches:
+        if match["defined"]:
+            url = match["defined_angle"] or match["defined_bare"] or ""
+            definitions.setdefault(_normalized(match["defined"]), _plain(url))
+    found: list[Reference] = []
+    for match in matches:
+        if match["alt"] is not None:
+            found += _markdown_reference(match, definitions)
+        elif match["defined"]:
+            name = "defined_bare" if match["defined_angle"] is None else "defined_angle"
+            start, end = match.span(name)
+            url = _plain(match[name])
+            found.append(Reference(start, end, url, "", "markdown", is_definition=True))
+        elif match["attributes"]:
+            found += _html_reference(match)
+    return found
+
+
+def block(text: str) -> str:
+    r"""A Markdown text as a block of its own: an open code block, comment or script is closed.
+
+    >>> block("```python")
+    '```python\n```'
+    """
+    text = text.strip("\n").rstrip()
+    for match in _MARKDOWN.finditer(text):
+        if match["open_fence"] is not None:
+            text += f"\n{match['indent'] if '>' in match['indent'] else ''}{match['fence']}"
+        elif match["open_comment"] is not None and _is_at_line_start(match):
+            text += "-->"
+        elif match["open_raw"] is not None and _is_at_line_start(match):
+            text += f"</{match['raw']}>"
+    return text
+
+
+def fenced(text: str, language: str = "") -> str:
+    r"""A code block of any text.
+
+    >>> fenced("1 + 1", "python")
+    '```python\n1 + 1\n```'
+    """
+    runs = re.findall(r"`{3,}", text)
+    fence = "`" * (max(map(len, runs), default=2) + 1)
+    language = "".join(re.findall(r"[\w+#.-]", language))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def without_scripts(html: str) -> str:
+    """An HTML text without scripts, styles and comments, which Markdown cannot show."""
+    return _HIDDEN.sub("", html)
+
+
+def html_block(html: str) -> str:
+    """HTML as one block of Markdown: the block begins at its `<div>`, and has no blank line, which ends it."""
+    return f"<div>\n{_BLANK_LINE.sub(chr(10) + '&#10;', html.strip())}\n</div>"
+
+
+def _markdown_reference(match: re.Match[str], definitions: dict[str, str]) -> Iterator[Reference]:
+    alt = _plain(match["alt"])
+    for name in ("angle", "bare"):
+        if match[name] is not None:
+            start, end = match.span(name)
+            if name == "angle":  # the new address needs no brackets
+                start, end = start - 1, end + 1
+            yield Reference(start, end, _plain(match[name]), alt, "markdown")
+            return
+    # A reference: the address becomes part of the picture, because another cell may use the same label.
+    label = (match["label"] or "").strip("[]") or match["alt"]
+    if (url := definitions.get(_normalized(label))) is not None:
+        end = match.end()
+        start = match.start("label") if match["label"] else end
+        yield Reference(start, end, url, alt, "markdown", "({})")
+
+
+def _html_reference(match: re.Match[str]) -> Iterator[Reference]:
+    values: dict[str, tuple[int, int]] = {}
+    for attribute in _ATTRIBUTE.finditer(match["attributes"] or ""):
+        values.setdefault(attribute[1].lower(), attribute.span(attribute.lastgroup or 0))
+    if "src" not in values:
+        return
+    offset, text = match.start("attributes"), match["attributes"]
+    start, end = values["src"]
+    alt_start, alt_end = values.get("alt", (0, 0))
+    url, alt = unescape(text[start:end]), unescape(text[alt_start:alt_end])
+    yield Reference(offset + start, offset + end, url, alt, "html")
+
+
+def _is_at_line_start(match: re.Match[str]) -> bool:
+    """Whether HTML begins a block: inside of a line, an open comment is only text."""
+    return not match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
+
+
+def _plain(text: str) -> str:
+    return unescape(_UNESCAPE.sub(r"\1", text))
+
+
+def _normalized(label: str) -> str:
+    return " ".join(label.split()).casefold()

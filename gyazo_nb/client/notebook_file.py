@@ -1,0 +1,571 @@
+"""A notebook as one text whose pictures are on Gyazo: `gyazo.publish`, and `jupyter nbconvert --to gyazo`.
+
+Guarantees:
+
+- The pictures are those that the notebook shows, in its order; identical ones are uploaded once.
+- Everything is checked before the first upload, and the file is written after the last one, in one step.
+- A notebook comes from elsewhere: no address is fetched, no file outside of the notebook's folder is read
+  (also not through a link, and no hidden one), and all sizes are limited. An SVG goes through the sanitizer.
+- An error names the cell. The text holds no token.
+
+A local picture that is missing, outside of the folder or not a picture stays as it is, and a note says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, unquote_to_bytes
+
+from gyazo_nb import html
+from gyazo_nb.api.image import Image
+from gyazo_nb.batch.report import Report
+from gyazo_nb.errors import ArgumentError, BatchError, PictureError
+from gyazo_nb.images import convert, render
+
+from . import cosense, markup
+from .markup import Reference
+
+Notation = Literal["markdown", "cosense"]
+
+SUFFIXES = {"markdown": ".md", "cosense": ".txt"}
+MAX_NOTEBOOK_BYTES = 512 * 2**20
+MAX_PICTURE_BYTES = 100 * 2**20
+MAX_TOTAL_BYTES = 512 * 2**20  # of all pictures, which are in memory
+MAX_PICTURES = 2000
+_MAX_NOTES = 50
+
+# The last line of the file. A file without it was written by the user.
+MARK = "<!-- Published by gyazo_nb -->"
+_NOTEBOOK_VERSION = 4
+_BASE64_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_CHART_TYPES = ("application/vnd.plotly.v1+json", "application/vnd.vegalite.", "image/svg+xml")
+_RAW_TYPES = {"", "text/markdown", "text/html", "text/x-markdown"}
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|\Z)", re.MULTILINE)  # by a progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the notebook, which is uploaded once. `cell` names the first cell that shows it."""
+
+    data: bytes = field(repr=False)
+    cell: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """The place of a picture in the text."""
+
+    picture: int
+    alt: str
+    form: Literal["embed", "markdown", "html"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The result of `gyazo.publish`.
+
+    - `path` is the written file, `text` its content.
+    - `markdown` is the same content as Markdown; it differs from `text` only in another notation.
+    - `images` are the uploaded images, in the order of the notebook, each once.
+    - `report` is the `Report` of the upload.
+    - `notes` name the local pictures that were left as they are.
+    """
+
+    path: Path
+    text: str = field(repr=False)
+    markdown: str = field(repr=False)
+    report: Report = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> list[Image]:
+        """The uploaded images, in the order of the notebook, each once."""
+        return self.report.images
+
+    def __repr__(self) -> str:
+        return "\n".join([f"<{self._caption()}>", *self.notes])
+
+    def _repr_html_(self) -> str:
+        lines = "<br>".join(escape(line) for line in [self._caption(), *self.notes])
+        return html.message_box(lines) + self.report._repr_html_()
+
+    def _caption(self) -> str:
+        return f"{self.path.name}: {_count(len(self.images), 'picture')} on Gyazo"
+
+
+class Draft:
+    """The text of a notebook, before its pictures are uploaded.
+
+    `notebook` is the JSON of the file, `folder` its folder; without it, local pictures stay as they are.
+    """
+
+    def __init__(
+        self, notebook: Mapping[str, Any], folder: Path | None, *, with_input: bool = True
+    ) -> None:
+        self.pictures: list[Picture] = []
+        self.notes: list[str] = []
+        self.places = 0  # where the notebook shows a picture
+        self._with_input = with_input
+        self._folder = _resolved(folder)
+        self._parts: list[str | _Slot] = []
+        self._indexes: dict[bytes, int] = {}  # of the pictures, by the bytes in the notebook
+        self._total = 0
+        self._language = _language(notebook)
+        self._number, self._cell = 0, ""  # of the current cell
+        for self._number, cell in enumerate(_cells(notebook), 1):
+            count = cell.get("execution_count")
+            self._cell = f"cell {self._number}" + (f" (In [{count}])" if count else "")
+            self._add_cell(cell)
+
+    @property
+    def summary(self) -> str:
+        """How many pictures will be uploaded, and how many are identical."""
+        same = self.places - len(self.pictures)
+        verb = "is" if same == 1 else "are"
+        identical = f" ({same} more {verb} identical to one of them)" if same else ""
+        return f"{_count(len(self.pictures), 'picture')} to upload{identical}."
+
+    @property
+    def items(self) -> list[bytes]:
+        """The pictures, for `upload_all`."""
+        return [picture.data for picture in self.pictures]
+
+    def title_of(self, item: bytes) -> str | None:
+        """The title of an image without the option: the text that describes it in the notebook."""
+        return next((p.alt for p in self.pictures if p.data == item), "") or None
+
+    def check(self, report: Report, retry: str) -> None:
+        """Raise a `BatchError` that names the cells whose pictures were not uploaded."""
+        if report.ok:
+            return
+        failures = report.failures
+        first = failures[0]
+        cells = list(dict.fromkeys(self.pictures[failure.index].cell for failure in failures))
+        more = f", {', '.join(cells[1:4])}{', …' if cells[4:] else ''}" if cells[1:] else ""
+        raise BatchError(
+            f"{len(failures)} of {_count(len(self.pictures), 'picture')} could not be uploaded, so no file "
+            f"was written: {cells[0]}{more}: {str(first.error).rstrip('.')}. {retry}",
+            report,
+        )
+
+    def text(self, images: Sequence[Image], notation: Notation = "markdown") -> str:
+        """The text, with these images for the pictures."""
+        parts = [
+            part if isinstance(part, str) else self._embedded(part, images[part.picture])
+            for part in self._parts
+        ]
+        text = "".join(parts).strip("\n")
+        if notation == "cosense":
+            known = {_address(image): image.cosense for image in images}
+            return cosense.from_markdown(text, known)
+        return f"{text}\n\n{MARK}\n"
+
+    def _embedded(self, slot: _Slot, image: Image) -> str:
+        url = _address(image)
+        if slot.form == "html":
+            return escape(url)
+        if slot.form == "markdown":
+            return url
+        return html.markdown_embed(slot.alt, url, image.permalink_url or url)
+
+    # ── cells ────────────────────────────────────────────────────────────────────────────────────
+
+    def _add_cell(self, cell: Mapping[str, Any]) -> None:
+        kind, source = cell.get("cell_type"), _text(cell.get("source"))
+        if kind == "markdown":
+            self._add_text(markup.block(source), "markdown", cell.get("attachments"))
+        elif kind == "raw":
+            raw_type = _mapping(cell.get("metadata")).get("raw_mimetype", "")
+            if raw_type == "text/html":
+                self._add_text(markup.html_block(source), "html", cell.get("attachments"))
+            elif raw_type in _RAW_TYPES:
+                self._add_text(markup.block(source), "markdown", cell.get("attachments"))
+        elif kind == "code":
+            metadata = _mapping(cell.get("metadata"))
+            hidden = _mapping(cell.get("transient")).get("remove_source")
+            if self._with_input and not hidden and source.strip():
+                language = _text(metadata.get("magics_language")) or self._language
+                self._add_block(markup.fenced(source, language))
+            for output in _list(cell.get("outputs")):
+                if isinstance(output, Mapping):
+                    self._add_output(output, metadata)
+
+    def _add_output(self, output: Mapping[str, Any], cell_metadata: Mapping[str, Any]) -> None:
+        kind = output.get("output_type")
+        if kind == "stream":
+            self._add_plain(_text(output.get("text")))
+        elif kind == "error":
+            self._add_plain("\n".join(map(_text, _list(output.get("traceback")))))
+        elif kind in {"display_data", "execute_result"}:
+            data = {
+                name: _value(name, value) for name, value in _mapping(output.get("data")).items()
+            }
+            with self._errors():
+                picture = _picture_in(data)
+            if picture is None:
+                self._add_data(data)
+                return
+            mime_type, content = picture
+            alt = _alt_text(_mapping(output.get("metadata")), mime_type, cell_metadata)
+            self._separate()
+            index = self._register(content, alt)
+            self._parts.append(_Slot(index, alt or f"Output of cell {self._number}", "embed"))
+
+    def _add_data(self, data: Mapping[str, Any]) -> None:
+        """Add an output that is not a picture, in the form that the notebook shows."""
+        if text := _text(data.get("text/html")):
+            self._add_text(markup.html_block(markup.without_scripts(text)), "html")
+        elif text := _text(data.get("text/markdown")):
+            self._add_text(markup.block(text), "markdown")
+        elif text := _text(data.get("text/latex")):
+            self._add_block(markup.block(text))
+        else:
+            self._add_plain(_text(data.get("text/plain")))
+
+    def _add_plain(self, text: str) -> None:
+        text = _OVERWRITTEN.sub("", _ANSI.sub("", text)).strip("\n")
+        if text.strip():
+            self._add_block(markup.fenced(text))
+
+    def _add_text(self, text: str, form: markup.Form, attachments: Any = None) -> None:
+        """Add a text, and replace its pictures."""
+        if not text.strip():
+            return
+        self._separate()
+        contents: list[tuple[Reference, bytes]] = []
+        for found in markup.references(text, form):
+            with self._errors():
+                content = self._content_of(found, _mapping(attachments))
+            if content is None:
+                continue
+            if not found.is_definition:
+                self._register(content, found.alt)
+            contents.append((found, content))
+        position = 0
+        for found, content in contents:
+            if content in self._indexes:
+                before, after = found.template.split("{}")
+                slot = _Slot(self._indexes[content], found.alt, found.form)
+                self._parts += [text[position : found.start] + before, slot, after]
+                position = found.end
+        self._parts.append(text[position:])
+
+    def _add_block(self, text: str) -> None:
+        self._separate()
+        self._parts.append(text)
+
+    def _separate(self) -> None:
+        self._parts.append("\n\n")
+
+    # ── pictures ─────────────────────────────────────────────────────────────────────────────────
+
+    def _register(self, content: bytes, alt: str) -> int:
+        """Add a picture, unless it is known, and return its index."""
+        self.places += 1
+        if content not in self._indexes:
+            with self._errors():
+                data = self._checked(content)
+                index = self._indexes.setdefault(data, len(self.pictures))
+                self._indexes[content] = index
+                if index == len(self.pictures):
+                    self._check_size(data)
+                    self.pictures.append(Picture(data, self._cell, " ".join(alt.split())))
+        return self._indexes[content]
+
+    def _checked(self, content: bytes) -> bytes:
+        """Return the bytes to upload: an SVG is rendered, and every other format is recognized."""
+        _check_limit(len(content))
+        part = convert.from_bytes(content, "The picture")
+        if part.content_type == "application/octet-stream" or not isinstance(part.content, bytes):
+            raise PictureError("The picture is damaged, or of a format that Gyazo does not accept.")
+        return part.content
+
+    def _check_size(self, data: bytes) -> None:
+        self._total += len(data)
+        if len(self.pictures) >= MAX_PICTURES or self._total > MAX_TOTAL_BYTES:
+            raise PictureError(
+                f"The notebook has more than {MAX_PICTURES} pictures, or more than "
+                f"{MAX_TOTAL_BYTES // 2**20} MB of them: publish it in parts."
+            )
+
+    def _content_of(self, found: Reference, attachments: Mapping[str, Any]) -> bytes | None:
+        """The bytes of a picture in the notebook or in its folder; None for any other address."""
+        url = found.url.strip()
+        if url[:5].lower() == "data:":
+            return _decode_data_url(url)
+        if url.startswith("attachment:"):
+            name = url.removeprefix("attachment:")
+            bundle = _mapping(attachments.get(name) or attachments.get(unquote(name)))
+            for mime_type, data in bundle.items():
+                return _decode(_text(data), mime_type)
+            self._note(f"the attachment {name[:80]!r} is missing.")
+            return None
+        if not url or _SCHEME.match(url) or found.is_definition:
+            return None
+        try:
+            return self._local(url)
+        except PictureError as error:
+            self._note(f"{url[:80]!r} {error}, so it was left as it is.")
+            return None
+
+    def _note(self, text: str) -> None:
+        note = f"{self._cell}: {text}"
+        if note not in self.notes and len(self.notes) < _MAX_NOTES:
+            self.notes.append(note)
+
+    def _local(self, url: str) -> bytes:
+        """Read a local picture, or raise a `PictureError` with the reason why it is not uploaded."""
+        if self._folder is None:
+            raise PictureError("is a file, and the folder of the notebook is not known")
+        path = _resolved(self._folder / unquote(re.split(r"[?#]", url, maxsplit=1)[0]))
+        if path is None or not path.is_relative_to(self._folder):
+            raise PictureError("is outside of the notebook's folder")
+        if any(part.startswith(".") for part in path.relative_to(self._folder).parts):
+            raise PictureError("is a hidden file")
+        try:
+            if not path.is_file():
+                raise PictureError("does not exist")
+            _check_limit(path.stat().st_size)
+            content = path.read_bytes()
+        except OSError as error:
+            raise PictureError(f"cannot be read ({error.strerror})") from None
+        try:
+            self._checked(content)
+        except PictureError as error:
+            raise PictureError(f"cannot be uploaded ({str(error).rstrip('.')})") from None
+        return content
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Name the cell in an error about a picture."""
+        try:
+            yield
+        except PictureError as error:
+            raise PictureError(f"In {self._cell}: {error}") from None
+
+
+class Publication:
+    """One call of `gyazo.publish`: reads the notebook, and writes the text after the uploads."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        to: str | os.PathLike[str] | None,
+        notation: Notation,
+        *,
+        overwrite: bool,
+    ) -> None:
+        if notation not in SUFFIXES:
+            raise ArgumentError(f"notation is 'markdown' or 'cosense', not {notation!r}.")
+        if notation == "cosense":
+            cosense.check_installed()
+        self._notation, self._overwrite = notation, overwrite
+        source = Path(path).expanduser()
+        self._target = (
+            source.with_suffix(SUFFIXES[notation]) if to is None else Path(to).expanduser()
+        )
+        self._check_target(source)
+        self.draft = Draft(_read(source), source.parent)
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of `upload_all`. Prints how many pictures will be uploaded."""
+        if options["progress"] and self.draft.pictures:
+            print(self.draft.summary)  # noqa: T201 -- before the progress bar
+        return {**options, "title": options["title"] or self.draft.title_of}
+
+    def write(self, report: Report) -> Published:
+        """Write the file, and return the result."""
+        self.draft.check(
+            report,
+            "Call publish again to retry; with resume='FILE.jsonl' it sends only the rest.",
+        )
+        text = self.draft.text(report.images, self._notation)
+        markdown = self.draft.text(report.images)
+        try:
+            _write(self._target, text)
+        except OSError as error:
+            raise ArgumentError(
+                f"The file {str(self._target)!r} cannot be written ({error.strerror}): pass the path of "
+                f"a writable file as to=. The pictures are uploaded: see gyazo.report."
+            ) from None
+        return Published(self._target, text, markdown, report, tuple(self.draft.notes))
+
+    def _check_target(self, source: Path) -> None:
+        """Refuse to replace a file of the user."""
+        target = self._target
+        if target.resolve() == source.resolve():
+            raise ArgumentError("to= names the notebook itself: pass the path of another file.")
+        if self._overwrite or not target.exists():
+            return
+        with suppress(OSError, ValueError):
+            if target.read_text("utf-8").rstrip().endswith(MARK):
+                return
+        raise ArgumentError(
+            f"The file {str(target)!r} exists, and publish did not write it: pass another path as to=, or "
+            f"overwrite=True to replace it."
+        )
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+            raise ArgumentError(
+                f"The notebook {str(path)!r} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: publish it "
+                f"in parts."
+            )
+        notebook = json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise ArgumentError(
+            f"The notebook {str(path)!r} cannot be read ({error.strerror}): check the path."
+        ) from None
+    except (ValueError, RecursionError):
+        notebook = None
+    if not isinstance(notebook, Mapping) or not isinstance(notebook.get("cells"), list):
+        raise ArgumentError(
+            f"{str(path)!r} is not a notebook of format {_NOTEBOOK_VERSION} (JSON with cells): open it in "
+            f"JupyterLab, save it, and publish it again."
+        )
+    return notebook
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step."""
+    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _resolved(path: Path | None) -> Path | None:
+    """The real path, without links; None for a path that cannot exist."""
+    try:
+        return None if path is None else path.resolve()
+    except (OSError, ValueError, RuntimeError):  # a zero byte, or a loop of links
+        return None
+
+
+# ── the data of a notebook ───────────────────────────────────────────────────────────────────────
+
+
+def _picture_in(data: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """The picture of an output, with its type."""
+    for mime_type in _BASE64_TYPES:
+        if text := _text(data.get(mime_type)):
+            return mime_type, _decode(text, mime_type)
+    chart = next((name for name in data if name.startswith(_CHART_TYPES)), None)
+    if chart is not None and (rendered := render.from_mime_bundle(data)):
+        return chart, rendered
+    for mime_type, text in data.items():
+        if mime_type.startswith("image/") and _text(text):
+            return mime_type, _decode(_text(text), mime_type)
+    if "application/pdf" in data:
+        raise PictureError(
+            "A figure is shown as PDF, which Gyazo does not accept: run  %config "
+            "InlineBackend.figure_formats = ['png']  and the cell, save the notebook, and publish it again."
+        )
+    return None
+
+
+def _decode(text: str, mime_type: str) -> bytes:
+    """Decode the base64 text of a picture. An SVG may be plain text."""
+    if mime_type == "image/svg+xml" and text.lstrip().startswith("<"):
+        return text.encode()
+    _check_limit(len(text) * 3 // 4)
+    clean = "".join(text.split())
+    if not clean or not _BASE64.fullmatch(clean) or len(clean.rstrip("=")) % 4 == 1:
+        raise PictureError(
+            "The picture is damaged (its base64 text is not valid): run the cell again."
+        )
+    return base64.b64decode(clean.rstrip("=") + "=" * (-len(clean.rstrip("=")) % 4))
+
+
+def _decode_data_url(url: str) -> bytes | None:
+    """Decode a data: URL; None if it holds another kind of data than a picture."""
+    header, comma, body = url.partition(",")
+    if not comma or not header[5:].lstrip().lower().startswith("image/"):
+        return None
+    mime_type = header[5:].partition(";")[0].strip().lower()
+    if header.rstrip().lower().endswith("base64"):
+        return _decode(unquote(body), mime_type)
+    return unquote_to_bytes(body)
+
+
+def _check_limit(size: int) -> None:
+    if size > MAX_PICTURE_BYTES:
+        raise PictureError(
+            f"The picture has more than {MAX_PICTURE_BYTES // 2**20} MB: make it smaller."
+        )
+
+
+def _alt_text(metadata: Mapping[str, Any], mime_type: str, cell: Mapping[str, Any]) -> str:
+    """The text that describes a picture: of the output, else of its cell."""
+    for source in (_mapping(metadata.get(mime_type)), metadata, cell):
+        for name in ("alt", "caption"):
+            if isinstance(text := source.get(name), str) and text.strip():
+                return " ".join(text.split())
+    return ""
+
+
+def _address(image: Image) -> str:
+    """The address of the picture, which is safe in Markdown and HTML."""
+    url = html.web_address(image.url or "") or html.web_address(image.permalink_url or "")
+    if not url:
+        raise PictureError("Gyazo sent no web address for a picture: run it again.")
+    return url
+
+
+def _language(notebook: Mapping[str, Any]) -> str:
+    metadata = _mapping(notebook.get("metadata"))
+    info, kernel = _mapping(metadata.get("language_info")), _mapping(metadata.get("kernelspec"))
+    return _text(info.get("name")) or _text(kernel.get("language"))
+
+
+def _cells(notebook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [cell for cell in _list(notebook.get("cells")) if isinstance(cell, Mapping)]
+
+
+def _text(value: Any) -> str:
+    """A text, which a notebook stores as one string or as its lines."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return value if isinstance(value, str) else ""
+
+
+def _value(mime_type: str, value: Any) -> Any:
+    return value if mime_type.endswith("json") else _text(value)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,147 @@
+"""`jupyter nbconvert --to gyazo notebook.ipynb`, and "Gyazo" in the export menu of JupyterLab.
+
+Guarantees:
+
+- The export never asks for input. It uses the token of the environment, or a saved one, and fails with one
+  sentence before the first upload if it finds none.
+- If one picture cannot be uploaded, nbconvert writes no file.
+- No trait is a secret, and no log line, text or resume file holds a token.
+- Importing this module starts no IPython.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from nbconvert.exporters import Exporter, MarkdownExporter
+from traitlets import Enum, Unicode, default
+from traitlets.config import Application, Config
+
+from gyazo_nb.api.endpoints import AccessPolicy
+from gyazo_nb.client import cosense
+from gyazo_nb.client.gyazo import Gyazo
+from gyazo_nb.client.notebook_file import SUFFIXES, Draft, Notation
+from gyazo_nb.errors import ConfigError, GyazoError, NotLoggedInError, StoppedError
+from gyazo_nb.settings import Settings
+
+from .credentials import CredentialResolver
+from .login_options import LoginOptions
+
+_NOT_SIGNED_IN = (
+    "You are not signed in to Gyazo: set GYAZO_ACCESS_TOKEN, or save a token in a notebook with  "
+    "%gyazo_login --save file  and export again."
+)
+_RETRY = "Export again to retry; with --GyazoExporter.resume=FILE.jsonl the next export sends only the rest."
+
+
+class GyazoExporter(MarkdownExporter):
+    """Exports to Markdown whose pictures are on Gyazo."""
+
+    export_from_notebook = "Gyazo"
+
+    access_policy = Enum(
+        ("", "anyone", "only_me"),
+        "",
+        help="Who can see the images: anyone (who has the link) or only_me. Default: the setting, or that "
+        "of Gyazo.",
+    ).tag(config=True)
+    collection_id = Unicode(help="A collection that you own or have joined.").tag(config=True)
+    title = Unicode(
+        help="The title of each image. Default: the text that describes the picture in the notebook."
+    ).tag(config=True)
+    notation = Enum(
+        tuple(SUFFIXES),
+        "markdown",
+        help="The notation of the text: markdown (.md) or cosense (.txt).",
+    ).tag(config=True)
+    profile = Unicode(
+        help="The saved account to use (%gyazo_login --save --profile NAME). Default: the token in "
+        "GYAZO_ACCESS_TOKEN, else the account that is saved without a name."
+    ).tag(config=True)
+    resume = Unicode(
+        help="A file that records the uploads: after a failure, the next export sends only the rest."
+    ).tag(config=True)
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return SUFFIXES[self.notation]
+
+    @property
+    def default_config(self) -> Config:
+        """The preprocessors of the Markdown exporter, without those that write pictures to files."""
+        off = {"enabled": False}
+        config = Config(super().default_config)
+        config.merge({"ExtractOutputPreprocessor": off, "ExtractAttachmentsPreprocessor": off})
+        return config
+
+    def from_notebook_node(  # type: ignore[override]  # a text, as in TemplateExporter
+        self, nb: Any, resources: Any = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Upload the pictures of a notebook, and return its text."""
+        try:
+            # Without the template of Markdown, whose code blocks can hide the pictures that follow.
+            nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
+            return self._published(nb, resources["metadata"]), resources
+        except (GyazoError, StoppedError) as error:
+            self._fail(error)
+
+    def _published(self, nb: Any, metadata: Any) -> str:
+        if self.template_name != "markdown":
+            raise ConfigError("--to gyazo has no templates: leave out --template.")
+        if self.notation == "cosense":
+            cosense.check_installed()
+            self.output_mimetype = "text/plain"
+        folder = Path(metadata["path"] or ".") if "path" in metadata else None
+        draft = Draft(self._shown(nb), folder, with_input=not self.exclude_input)
+        for note in draft.notes:
+            self.log.warning("[gyazo] %s", note)
+        images = []
+        if draft.pictures:
+            with Gyazo() as session:
+                self._sign_in(session)
+                self.log.info("[gyazo] %s", draft.summary)
+                report = session.upload_all(
+                    draft.items,
+                    progress=self.log.isEnabledFor(logging.INFO),
+                    resume=self.resume or None,
+                    title=self.title or draft.title_of,
+                    access_policy=cast("AccessPolicy | None", self.access_policy or None),
+                    collection_id=self.collection_id or None,
+                )
+            draft.check(report, _RETRY)
+            images = report.images
+        return draft.text(images, cast("Notation", self.notation))
+
+    def _shown(self, nb: Any) -> Any:
+        """The notebook without the parts that nbconvert's options exclude, such as --no-output."""
+        hidden = {
+            "code": self.exclude_code_cell,
+            "markdown": self.exclude_markdown,
+            "raw": self.exclude_raw,
+        }
+        nb["cells"] = [cell for cell in nb["cells"] if not hidden.get(cell["cell_type"])]
+        for cell in nb["cells"]:
+            if self.exclude_output:
+                cell.pop("outputs", None)
+        return nb
+
+    def _sign_in(self, session: Gyazo) -> None:
+        options = LoginOptions(profile=self.profile or None)
+        found = CredentialResolver(session, Settings()).resolve(options, required=True)
+        if found.user is None:
+            raise NotLoggedInError(_NOT_SIGNED_IN)
+        self.log.info("[gyazo] Signed in as %s, by %s.", found.user.called, found.source)
+
+    def _fail(self, error: GyazoError | StoppedError) -> NoReturn:
+        """Show one sentence: in a terminal instead of a traceback, in a server as the error page."""
+        from nbconvert.nbconvertapp import NbConvertApp  # noqa: PLC0415 -- it imports this module
+
+        if not (Application.initialized() and isinstance(Application.instance(), NbConvertApp)):
+            raise error
+        sentence = str(error)
+        if isinstance(error, StoppedError):
+            sentence = f"{sentence.partition('.')[0]}, so no file was written. {_RETRY}"
+        self.log.error("[gyazo] %s", sentence)
+        raise SystemExit(1)
