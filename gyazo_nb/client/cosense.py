@@ -193,7 +193,9 @@ class _Writer:
         text = " ".join(re.sub(r"[\[\]`]", " ", text).split())
         if not _url(url):
             return text
-        return f"[{text} {_url(url)}]" if text and text != url else _url(url)
+        # A text that is an address could name another one.
+        is_address = text.lower().startswith(("http://", "https://"))
+        return f"[{text} {_url(url)}]" if text and not is_address else _url(url)
 
 
 class _HtmlReader(HTMLParser):

@@ -155,10 +155,10 @@ class Draft:
         failures = report.failures
         first = failures[0]
         cells = list(dict.fromkeys(self.pictures[failure.index].cell for failure in failures))
-        more = f", {', '.join(cells[1:4])}{', …' if cells[4:] else ''}" if cells[1:] else ""
+        names = ", ".join(cells[:4]) + (", …" if cells[4:] else "")
         raise BatchError(
-            f"{len(failures)} of {_count(len(self.pictures), 'picture')} could not be uploaded, so no file "
-            f"was written: {cells[0]}{more}: {str(first.error).rstrip('.')}. {retry}",
+            f"{len(failures)} of {_count(len(self.pictures), 'picture')} could not be uploaded ({names}), "
+            f"so no file was written: {str(first.error).rstrip('.')}. {retry}",
             report,
         )
 
@@ -425,18 +425,19 @@ class Publication:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-            raise ArgumentError(
-                f"The notebook {str(path)!r} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: publish it "
-                f"in parts."
-            )
-        notebook = json.loads(path.read_text("utf-8-sig"))
+        is_too_large = path.stat().st_size > MAX_NOTEBOOK_BYTES
+        notebook = None if is_too_large else json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ArgumentError(
             f"The notebook {str(path)!r} cannot be read ({error.strerror}): check the path."
         ) from None
     except (ValueError, RecursionError):
-        notebook = None
+        is_too_large, notebook = False, None
+    if is_too_large:
+        raise ArgumentError(
+            f"The notebook {str(path)!r} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: publish it in "
+            f"parts."
+        )
     if not isinstance(notebook, Mapping) or not isinstance(notebook.get("cells"), list):
         raise ArgumentError(
             f"{str(path)!r} is not a notebook of format {_NOTEBOOK_VERSION} (JSON with cells): open it in "

@@ -16,24 +16,30 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from nbconvert.exporters import Exporter, MarkdownExporter
-from traitlets import Enum, Unicode, default
+from traitlets import Unicode, default
 from traitlets.config import Application, Config
 
 from gyazo_nb.api.endpoints import AccessPolicy
+from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.client import cosense
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.client.notebook_file import SUFFIXES, Draft, Notation
-from gyazo_nb.errors import ConfigError, GyazoError, NotLoggedInError, StoppedError
+from gyazo_nb.errors import (
+    ConfigError,
+    GyazoError,
+    NotLoggedInError,
+    StoppedError,
+    UnauthorizedError,
+)
 from gyazo_nb.settings import Settings
 
 from .credentials import CredentialResolver
 from .login_options import LoginOptions
 
-_NOT_SIGNED_IN = (
-    "You are not signed in to Gyazo: set GYAZO_ACCESS_TOKEN, or save a token in a notebook with  "
-    "%gyazo_login --save file  and export again."
+_SIGN_IN = (
+    "set GYAZO_ACCESS_TOKEN to a token, or save one in a notebook with  %gyazo_login --save file  and "
+    "export again."
 )
-_RETRY = "Export again to retry; with --GyazoExporter.resume=FILE.jsonl the next export sends only the rest."
 
 
 class GyazoExporter(MarkdownExporter):
@@ -41,9 +47,8 @@ class GyazoExporter(MarkdownExporter):
 
     export_from_notebook = "Gyazo"
 
-    access_policy = Enum(
-        ("", "anyone", "only_me"),
-        "",
+    # Not an Enum: a wrong value would break the list of all exporters in a server.
+    access_policy = Unicode(
         help="Who can see the images: anyone (who has the link) or only_me. Default: the setting, or that "
         "of Gyazo.",
     ).tag(config=True)
@@ -51,10 +56,8 @@ class GyazoExporter(MarkdownExporter):
     title = Unicode(
         help="The title of each image. Default: the text that describes the picture in the notebook."
     ).tag(config=True)
-    notation = Enum(
-        tuple(SUFFIXES),
-        "markdown",
-        help="The notation of the text: markdown (.md) or cosense (.txt).",
+    notation = Unicode(
+        "markdown", help="The notation of the text: markdown (.md) or cosense (.txt)."
     ).tag(config=True)
     profile = Unicode(
         help="The saved account to use (%gyazo_login --save --profile NAME). Default: the token in "
@@ -66,7 +69,7 @@ class GyazoExporter(MarkdownExporter):
 
     @default("file_extension")
     def _file_extension_default(self) -> str:
-        return SUFFIXES[self.notation]
+        return SUFFIXES.get(self.notation, "")
 
     @property
     def default_config(self) -> Config:
@@ -90,6 +93,10 @@ class GyazoExporter(MarkdownExporter):
     def _published(self, nb: Any, metadata: Any) -> str:
         if self.template_name != "markdown":
             raise ConfigError("--to gyazo has no templates: leave out --template.")
+        if self.notation not in SUFFIXES:
+            raise ConfigError(
+                f"GyazoExporter.notation is markdown or cosense, not {self.notation!r}."
+            )
         if self.notation == "cosense":
             cosense.check_installed()
             self.output_mimetype = "text/plain"
@@ -110,7 +117,7 @@ class GyazoExporter(MarkdownExporter):
                     access_policy=cast("AccessPolicy | None", self.access_policy or None),
                     collection_id=self.collection_id or None,
                 )
-            draft.check(report, _RETRY)
+            draft.check(report, self._retry)
             images = report.images
         return draft.text(images, cast("Notation", self.notation))
 
@@ -128,11 +135,30 @@ class GyazoExporter(MarkdownExporter):
         return nb
 
     def _sign_in(self, session: Gyazo) -> None:
+        """Sign in with an existing token, or say how to get one."""
         options = LoginOptions(profile=self.profile or None)
-        found = CredentialResolver(session, Settings()).resolve(options, required=True)
+        if self.profile and Profiles().load(self.profile) is None:
+            raise NotLoggedInError(
+                f"No account is saved as {self.profile}: save it in a notebook with  %gyazo_login --save "
+                f"file --profile {self.profile}  and export again."
+            )
+        try:
+            found = CredentialResolver(session, Settings()).resolve(options, required=True)
+        except UnauthorizedError as error:
+            reason = str(error).partition(": ")[0]
+            raise NotLoggedInError(f"{reason}: {_SIGN_IN}") from None
         if found.user is None:
-            raise NotLoggedInError(_NOT_SIGNED_IN)
+            raise NotLoggedInError(f"You are not signed in to Gyazo: {_SIGN_IN}")
         self.log.info("[gyazo] Signed in as %s, by %s.", found.user.called, found.source)
+
+    @property
+    def _retry(self) -> str:
+        if self.resume:
+            return "Export again: only the rest is sent."
+        return (
+            "Export again to retry; with --GyazoExporter.resume=FILE.jsonl the export after a failure "
+            "sends only the rest."
+        )
 
     def _fail(self, error: GyazoError | StoppedError) -> NoReturn:
         """Show one sentence: in a terminal instead of a traceback, in a server as the error page."""
@@ -142,6 +168,6 @@ class GyazoExporter(MarkdownExporter):
             raise error
         sentence = str(error)
         if isinstance(error, StoppedError):
-            sentence = f"{sentence.partition('.')[0]}, so no file was written. {_RETRY}"
+            sentence = f"{sentence.partition('.')[0]}, so no file was written. {self._retry}"
         self.log.error("[gyazo] %s", sentence)
         raise SystemExit(1)

@@ -1,0 +1,433 @@
+"""`gyazo.publish`: the text of a notebook, and its pictures on Gyazo."""
+
+import json
+import os
+import stat
+
+import pytest
+from support.notebooks import (
+    SVG,
+    base64_of,
+    code_cell,
+    data_url,
+    markdown_cell,
+    notebook,
+    picture,
+    printed,
+    rendered_pictures,
+    shown,
+    write_notebook,
+)
+
+from gyazo_nb import ArgumentError, BatchError, NotLoggedInError, PictureError
+from gyazo_nb.client import notebook_file
+from gyazo_nb.client.notebook_file import MARK, Draft
+from gyazo_nb.sandbox import Fault
+
+RED, BLUE, GOLD = picture("red"), picture("blue"), picture("gold")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "work" / "analysis.ipynb"
+
+
+@pytest.fixture
+def publish(gyazo, path, call):
+    """Publish a notebook of these cells, with the blocking or the async method."""
+
+    def publish(*cells, **options):
+        path.parent.mkdir(exist_ok=True)
+        write_notebook(path, *cells)
+        return call(gyazo, "publish", path, progress=False, **options)
+
+    return publish
+
+
+def bytes_of(gyazo, markdown):
+    """What a reader of the Markdown sees."""
+    by_url = {image.url: image.download() for image in gyazo.images()}
+    return [by_url[url] for url in rendered_pictures(markdown)]
+
+
+# ── pictures ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_pictures_are_on_gyazo_in_order(gyazo, publish):
+    """Attachments, outputs of each type, and pictures in HTML and Markdown outputs."""
+    jpeg, gif, webp = (picture("green", kind) for kind in ("JPEG", "GIF", "WEBP"))
+    published = publish(
+        markdown_cell("![a](attachment:a.png)", **{"a.png": RED}),
+        code_cell(
+            shown({"image/jpeg": jpeg, "text/plain": "x"}),
+            shown({"image/gif": gif}),
+            shown({"image/webp": webp}),
+            shown({"text/html": f"<b>x</b><img src='{data_url(BLUE)}'>"}),
+            shown({"text/markdown": f"![m]({data_url(GOLD)})"}),
+        ),
+    )
+
+    assert bytes_of(gyazo, published.markdown) == [RED, jpeg, gif, webp, BLUE, GOLD]
+    assert [image.download() for image in published.images] == [RED, jpeg, gif, webp, BLUE, GOLD]
+    assert published.path.read_text() == published.markdown == published.text
+    assert "data:" not in published.markdown
+    assert "attachment:" not in published.markdown
+
+
+def test_an_identical_picture_is_uploaded_once(server, gyazo, publish):
+    """It is shown at each of its places."""
+    published = publish(
+        markdown_cell(f"![a]({data_url(RED)}) ![b](attachment:b.png)", **{"b.png": RED}),
+        code_cell(shown({"image/png": RED}), shown({"image/png": BLUE})),
+    )
+
+    assert bytes_of(gyazo, published.markdown) == [RED, RED, RED, BLUE]
+    uploaded = [r for r in server.sandbox.requests if r.path == "/api/upload"]
+    assert len(uploaded) == len(published.images) == 2
+
+
+def test_an_svg_is_rendered(gyazo, publish):
+    """As plain text in an output, and as base64 in an attachment or an address."""
+    published = publish(
+        code_cell(shown({"image/svg+xml": SVG, "text/plain": "x"})),
+        markdown_cell(f"![a]({data_url(SVG.encode(), 'image/svg+xml')})"),
+    )
+
+    first, second = bytes_of(gyazo, published.markdown)
+    assert first == second
+    assert first.startswith(b"\x89PNG")
+
+
+def test_a_hostile_svg_is_refused(publish):
+    """It goes through the sanitizer, as every SVG."""
+    hostile = SVG.replace("<rect", '<image href="file:///etc/passwd"/><rect')
+
+    with pytest.raises(PictureError, match="^In cell 1"):
+        publish(code_cell(shown({"image/svg+xml": hostile})))
+
+
+def test_a_chart_is_rendered(gyazo, publish):
+    """The data of a Vega-Lite chart, which Markdown cannot show."""
+    chart = {"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}}
+    published = publish(
+        code_cell(shown({"application/vnd.vegalite.v5+json": chart, "text/plain": "alt.Chart"}))
+    )
+
+    assert bytes_of(gyazo, published.markdown)[0].startswith(b"\x89PNG")
+    assert "alt.Chart" not in published.markdown
+
+
+def test_the_description_of_a_picture_is_its_alternative_text_and_title(publish):
+    """From the metadata of the output or its cell; the option `title` wins as the title."""
+    cells = (
+        code_cell(
+            shown({"image/png": RED}, {"image/png": {"alt": "Red [x](javascript:a)\n*line*"}})
+        ),
+        code_cell(shown({"image/png": BLUE}), metadata={"caption": "Blue"}),
+        code_cell(shown({"image/png": GOLD})),
+    )
+    published = publish(*cells)
+
+    assert [image.title for image in published.images] == [
+        "Red [x](javascript:a) *line*",
+        "Blue",
+        "",
+    ]
+    assert r"[![Red \[x\](javascript:a) \*line\*](http" in published.markdown
+    assert "[![Blue](http" in published.markdown
+    assert "[![Output of cell 3](http" in published.markdown
+
+
+def test_options_reach_the_uploads(server, publish):
+    """The title and the access policy."""
+    published = publish(
+        code_cell(shown({"image/png": RED}, {"alt": "x"})), title="T", access_policy="only_me"
+    )
+
+    assert published.images[0].title == "T"
+    assert server.sandbox.images[0].fields["access_policy"] == "only_me"
+
+
+# ── local files ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_local_picture_is_uploaded(gyazo, publish, path):
+    """From the folder of the notebook, in Markdown and in HTML, and with an encoded name."""
+    (path.parent / "img").mkdir(parents=True)
+    (path.parent / "img" / "a b.png").write_bytes(RED)
+    published = publish(
+        markdown_cell('![a](img/a%20b.png "t") <img src="img/a%20b.png?x=1">'),
+        code_cell(shown({"text/html": "<img src='./img/a b.png'>"})),
+    )
+
+    assert bytes_of(gyazo, published.markdown) == [RED] * 3
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("../secret.png", "is outside of the notebook's folder"),
+        ("%2e%2e/secret.png", "is outside of the notebook's folder"),
+        ("link.png", "is outside of the notebook's folder"),
+        ("linked/secret.png", "is outside of the notebook's folder"),
+        ("{root}/secret.png", "is outside of the notebook's folder"),
+        (".hidden/a.png", "is a hidden file"),
+        ("missing.png", "does not exist"),
+        ("pipe.png", "does not exist"),
+        ("folder", "does not exist"),
+        ("data.csv", "cannot be uploaded"),
+        ("a%00b.png", "is outside of the notebook's folder"),
+        ("attachment:none.png", "is missing"),
+    ],
+)
+def test_a_picture_that_is_not_in_the_folder_stays_as_it_is(server, publish, path, address, reason):
+    """It is not read, and a note says why."""
+    work = path.parent
+    for folder in (work / ".hidden", work / "folder"):
+        folder.mkdir(parents=True)
+    for file in (work.parent / "secret.png", work / ".hidden" / "a.png"):
+        file.write_bytes(RED)
+    (work / "data.csv").write_text("a,b\n1,2\n")
+    (work / "link.png").symlink_to("../secret.png")
+    (work / "linked").symlink_to("..")
+    os.mkfifo(work / "pipe.png")
+    address = address.format(root=work.parent)
+
+    published = publish(markdown_cell(f"![a]({address})"))
+
+    assert f"![a]({address})" in published.markdown
+    (note,) = published.notes
+    assert note.startswith("cell 1: ")
+    assert reason in note
+    assert server.sandbox.images == []
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.png", "//host/a.png", "file:///a.png"])
+def test_no_address_is_fetched(server, publish, address):
+    """An address stays as it is."""
+    published = publish(markdown_cell(f'![a]({address}) <img src="{address}">'))
+
+    assert published.markdown.count(address) == 2
+    assert published.images == []
+
+
+# ── damaged and large input ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        shown({"image/png": "not base64!"}),
+        shown({"image/png": base64_of(RED)[1:]}),
+        shown({"image/png": base64_of(b"no picture")}),
+        shown({"image/jpeg": ["/9j/", 5]}) | {"data": {"image/jpeg": "A"}},
+        shown({"text/html": '<img src="data:image/png;base64,@@@">'}),
+        shown({"application/pdf": base64_of(b"%PDF-1.7")}),
+    ],
+)
+def test_a_damaged_picture_names_its_cell(server, publish, path, output):
+    """One sentence, before the first upload, and no file."""
+    with pytest.raises(PictureError, match=r"^In cell 2 \(In \[7\]\): ") as raised:
+        publish(code_cell(shown({"image/png": RED})), code_cell(output, count=7))
+
+    assert "\n" not in str(raised.value)
+    assert server.sandbox.images == []
+    assert not path.with_suffix(".md").exists()
+
+
+def test_sizes_are_limited(publish, monkeypatch):
+    """Of one picture, of all, and of the notebook."""
+    cell = code_cell(shown({"image/png": RED}), shown({"image/png": BLUE}))
+    for name, value, pattern in (
+        ("MAX_PICTURE_BYTES", 10, "In cell 1: The picture has more than"),
+        ("MAX_TOTAL_BYTES", len(RED) + 1, "In cell 1: The notebook has more than"),
+        ("MAX_PICTURES", 1, "In cell 1: The notebook has more than 1 picture"),
+        ("MAX_NOTEBOOK_BYTES", 10, "is larger than"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(notebook_file, name, value)
+            with pytest.raises((PictureError, ArgumentError), match=pattern):
+                publish(cell)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"cells": 5}', '{"worksheets": []}', "\x00", "[" * 100_000],
+)
+def test_a_file_that_is_not_a_notebook_is_refused(gyazo, tmp_path, content):
+    """One sentence with the next step."""
+    (tmp_path / "a.ipynb").write_text(content)
+
+    with pytest.raises(ArgumentError, match="is not a notebook of format 4"):
+        gyazo.publish(tmp_path / "a.ipynb")
+
+
+def test_a_missing_notebook_is_named(gyazo, tmp_path):
+    """One sentence with the path."""
+    with pytest.raises(ArgumentError, match=r"none\.ipynb' cannot be read \(No such file"):
+        gyazo.publish(tmp_path / "none.ipynb")
+
+
+def test_a_notebook_of_wrong_types_is_read():
+    """A value of a wrong type counts as missing."""
+    cells = [5, {}, {"cell_type": "code", "outputs": 5}, {"cell_type": "markdown", "source": [1]}]
+    cells += [{"cell_type": "code", "outputs": [{"output_type": "display_data", "data": []}, 3]}]
+    cells += [{"cell_type": "markdown", "source": "![a](attachment:b)", "attachments": {"b": 3}}]
+
+    draft = Draft({"cells": cells, "metadata": 7}, None)
+
+    assert draft.text([]).startswith("![a](attachment:b)")
+
+
+# ── the text ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_text_is_that_of_the_notebook():
+    """Markdown, code with its language, printed text without color codes, errors and tables."""
+    error = {
+        "output_type": "error",
+        "ename": "E",
+        "evalue": "v",
+        "traceback": ["\x1b[31mE\x1b[0m", "v"],
+    }
+    draft = Draft(
+        notebook(
+            markdown_cell("# Title\n"),
+            code_cell(printed("\x1b[1mbold\x1b[0m\n10%\r99%\n"), source="1"),
+            code_cell(shown({"text/html": "<table></table>", "text/plain": "t"}), source=""),
+            code_cell(shown({"text/latex": "$x$", "text/plain": "x"}), error, source=""),
+            {"cell_type": "raw", "metadata": {}, "source": "raw"},
+            {"cell_type": "raw", "metadata": {"raw_mimetype": "text/latex"}, "source": "hidden"},
+        ),
+        None,
+    )
+
+    assert draft.text([]) == (
+        "# Title\n\n```python\n1\n```\n\n```\nbold\n99%\n```\n\n<div>\n<table></table>\n</div>\n\n"
+        f"$x$\n\n```\nE\nv\n```\n\nraw\n\n{MARK}\n"
+    )
+
+
+def test_a_cell_does_not_hide_the_pictures_of_the_next(gyazo, publish):
+    """Open code blocks, comments and scripts, backticks in code, and labels of another cell."""
+    published = publish(
+        markdown_cell("```\nopen"),
+        markdown_cell("<!-- open"),
+        markdown_cell(f"![a][x]\n\n[x]: {data_url(RED)}"),
+        markdown_cell(f"![a][x]\n\n[x]: {data_url(BLUE)}"),
+        code_cell(printed("```\n````"), source="'''\n```\n'''"),
+        code_cell(shown({"text/html": "<style>\n\n x\n<script>\n\n</script><!--"})),
+        code_cell(shown({"image/png": GOLD})),
+    )
+
+    assert bytes_of(gyazo, published.markdown) == [RED, BLUE, GOLD]
+
+
+def test_the_cosense_notation_has_the_pages_of_the_pictures(publish, path):
+    """In a text file, and the result has the Markdown, too."""
+    published = publish(
+        markdown_cell(f"# Title\n\n![a]({data_url(RED)})"),
+        code_cell(shown({"image/png": BLUE}), source="x[0]"),
+        notation="cosense",
+    )
+
+    first, second = published.images
+    assert published.path == path.with_suffix(".txt")
+    assert published.path.read_text() == (
+        f"[**** Title]\n\n{first.cosense}\n\ncode:python\n x[0]\n\n{second.cosense}\n"
+    )
+    assert rendered_pictures(published.markdown) == [first.url, second.url]
+
+
+# ── the file ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_only_an_own_file_is_replaced(publish, path):
+    """Its own result is; another file only with `overwrite`."""
+    target = publish(markdown_cell("one")).path
+    assert "two" in publish(markdown_cell("two")).path.read_text()
+    assert stat.S_IMODE(target.stat().st_mode) & 0o044
+
+    target.write_text("my own text")
+    with pytest.raises(ArgumentError, match="exists, and publish did not write it"):
+        publish(markdown_cell("three"))
+    assert target.read_text() == "my own text"
+    publish(markdown_cell("three"), overwrite=True)
+    assert "three" in target.read_text()
+    with pytest.raises(ArgumentError, match="names the notebook itself"):
+        publish(markdown_cell("four"), to=path)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["analysis.ipynb", "analysis.md"]
+
+
+def test_a_failed_upload_writes_no_file_and_the_next_call_sends_the_rest(
+    server, gyazo, publish, path, tmp_path
+):
+    """The sentence names the cell; with `resume`, the uploaded pictures are not sent again."""
+    cells = [code_cell(shown({"image/png": data})) for data in (RED, BLUE, GOLD)]
+    server.sandbox.faults.append(Fault(400, path="/api/upload"))
+
+    with pytest.raises(
+        BatchError, match=r"^1 of 3 pictures could not be uploaded \(cell \d\), so no file"
+    ):
+        publish(*cells, resume=tmp_path / "r.jsonl")
+    assert not path.with_suffix(".md").exists()
+
+    server.sandbox.requests.clear()
+    published = publish(*cells, resume=tmp_path / "r.jsonl")
+    assert sum(request.path == "/api/upload" for request in server.sandbox.requests) == 1
+    assert bytes_of(gyazo, published.markdown) == [RED, BLUE, GOLD]
+
+
+def test_a_revoked_token_writes_no_file(server, gyazo, publish, path):
+    """The sentence is that of every call."""
+    gyazo.logout()
+    with pytest.raises(NotLoggedInError):
+        publish(code_cell(shown({"image/png": RED})))
+    assert not path.with_suffix(".md").exists()
+
+
+def test_no_token_is_stored(server, gyazo, publish, tmp_path):
+    """Neither in the text, nor in the resume file, nor in the result."""
+    published = publish(code_cell(shown({"image/png": RED})), resume=tmp_path / "r.jsonl")
+    token = gyazo.account.token.reveal()
+
+    for text in (
+        published.text,
+        (tmp_path / "r.jsonl").read_text(),
+        repr(published),
+        published._repr_html_(),
+    ):
+        assert token not in text
+
+
+def test_it_says_how_many_pictures_it_uploads(gyazo, tmp_path, capsys):
+    """Before the progress bar, with the number of identical ones."""
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        code_cell(*(shown({"image/png": data}) for data in (RED, BLUE, RED))),
+    )
+    gyazo.publish(path)
+
+    assert capsys.readouterr().out == (
+        "2 pictures to upload (1 more is identical to one of them).\n"
+    )
+
+
+def test_the_result_names_its_file(publish):
+    """As text, and in the notebook with the gallery of its images."""
+    published = publish(code_cell(shown({"image/png": RED})))
+
+    assert repr(published) == "<analysis.md: 1 picture on Gyazo>"
+    assert published.images[0].permalink_url in published._repr_html_()
+
+
+def test_a_notebook_of_lines_is_read(gyazo, tmp_path):
+    """A saved notebook stores a text as a list of its lines."""
+    encoded = base64_of(RED)
+    cell = code_cell(shown({"image/png": [encoded[:40] + "\n", encoded[40:]]}), source=["a\n", "b"])
+    (tmp_path / "a.ipynb").write_text("\ufeff" + json.dumps(notebook(cell)))
+
+    published = gyazo.publish(tmp_path / "a.ipynb", progress=False)
+
+    assert "```python\na\nb\n```" in published.markdown
+    assert bytes_of(gyazo, published.markdown) == [RED]
