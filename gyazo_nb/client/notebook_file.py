@@ -113,13 +113,10 @@ class Draft:
     `notebook` is the JSON of the file, `folder` its folder; without it, local pictures stay as they are.
     """
 
-    def __init__(
-        self, notebook: Mapping[str, Any], folder: Path | None, *, with_input: bool = True
-    ) -> None:
+    def __init__(self, notebook: Mapping[str, Any], folder: Path | None) -> None:
         self.pictures: list[Picture] = []
         self.notes: list[str] = []
         self.places = 0  # where the notebook shows a picture
-        self._with_input = with_input
         self._folder = _resolved(folder)
         self._parts: list[str | _Slot] = []
         self._indexes: dict[bytes, int] = {}  # of the pictures, by the bytes in the notebook
@@ -196,8 +193,7 @@ class Draft:
                 self._add_text(markup.block(source), "markdown", cell.get("attachments"))
         elif kind == "code":
             metadata = _mapping(cell.get("metadata"))
-            hidden = _mapping(cell.get("transient")).get("remove_source")
-            if self._with_input and not hidden and source.strip():
+            if source.strip():
                 language = _text(metadata.get("magics_language")) or self._language
                 self._add_block(markup.fenced(source, language))
             for output in _list(cell.get("outputs")):

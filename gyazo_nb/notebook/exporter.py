@@ -101,7 +101,7 @@ class GyazoExporter(MarkdownExporter):
             cosense.check_installed()
             self.output_mimetype = "text/plain"
         folder = Path(metadata["path"] or ".") if "path" in metadata else None
-        draft = Draft(self._shown(nb), folder, with_input=not self.exclude_input)
+        draft = Draft(self._shown(nb), folder)
         for note in draft.notes:
             self.log.warning("[gyazo] %s", note)
         images = []
@@ -122,14 +122,18 @@ class GyazoExporter(MarkdownExporter):
         return draft.text(images, cast("Notation", self.notation))
 
     def _shown(self, nb: Any) -> Any:
-        """The notebook without the parts that nbconvert's options exclude, such as --no-output."""
-        hidden = {
+        """The notebook without the parts that nbconvert's options exclude, such as --no-input."""
+        excluded = {
             "code": self.exclude_code_cell,
             "markdown": self.exclude_markdown,
             "raw": self.exclude_raw,
         }
-        nb["cells"] = [cell for cell in nb["cells"] if not hidden.get(cell["cell_type"])]
+        nb["cells"] = [cell for cell in nb["cells"] if not excluded.get(cell["cell_type"])]
         for cell in nb["cells"]:
+            # Set for the tags of TagRemovePreprocessor.remove_input_tags.
+            without_source = cell["metadata"].get("transient", {}).get("remove_source")
+            if without_source or (cell["cell_type"] == "code" and self.exclude_input):
+                cell["source"] = ""
             if self.exclude_output:
                 cell.pop("outputs", None)
         return nb
