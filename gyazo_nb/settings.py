@@ -34,6 +34,9 @@ Override = Callable[[str], str | None]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
+# A redirect URI of Doorkeeper, the OAuth server of Gyazo: its own page shows the code.
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+
 # https://gyazo.com/api/docs/auth : where users register an application and create a token.
 APPLICATIONS_URL = "https://gyazo.com/oauth/applications"
 # Where users see which applications can use their account, and revoke one.
@@ -129,6 +132,22 @@ class Settings:
             if text := self.text(name):
                 given[name] = text
         return Site(**given)
+
+    def missing_addresses(self) -> str:
+        """A sentence if only some addresses of another server than Gyazo are set, else an empty text.
+
+        With a part of them, a token of that server would be sent to Gyazo.
+        """
+        texts = {name: self.text(name) for name in ("auth_url", "api_url", "upload_url")}
+        own = [name for name, text in texts.items() if text and not _is_gyazo(text)]
+        missing = [name for name, text in texts.items() if not text]
+        if not own or not missing:
+            return ""
+        default = Site.__dataclass_fields__[missing[-1]].default
+        return (
+            f"{_variables(own)} names another server than Gyazo, but {_variables(missing)} is not set, so "
+            f"{default} is used there: set all three addresses of that server."
+        )
 
     def app(self) -> App:
         """The registered application. Raises `ConfigError` if its client id is missing."""
@@ -231,6 +250,19 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", default if parts.port is None else parts.port
 
 
+def _is_gyazo(url: str) -> bool:
+    """Whether a URL names a host of gyazo.com. A wrong URL is reported elsewhere."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return True
+    return host == "gyazo.com" or host.endswith(".gyazo.com")
+
+
+def _variables(settings: list[str]) -> str:
+    return " and ".join(f"GYAZO_{name.upper()}" for name in settings)
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine."""
     return urlsplit(url).hostname in LOOPBACK_HOSTS
@@ -268,16 +300,14 @@ def _checked_url(setting: str, url: str) -> str:
 
 
 def _check_redirect_uri(uri: str) -> None:
-    """Raise `ConfigError` for a redirect URI that no browser could open. Any scheme is allowed."""
+    """Raise `ConfigError` for a redirect URI at which a browser cannot show its address."""
     parts = _split("redirect_uri", uri)
-    if (
-        not parts.scheme
-        or parts.fragment
-        or (parts.scheme in {"http", "https"} and not parts.netloc)
-    ):
+    if uri == OUT_OF_BAND:
+        return
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
         raise ConfigError(
-            f"{setting_names('redirect_uri')} must be the callback URL as registered, like "
-            f"http://127.0.0.1:8765/callback; it is {_shortened(uri)}"
+            f"{setting_names('redirect_uri')} must be the callback URL as registered, which begins with "
+            f"http:// or https://, like http://127.0.0.1:8765/callback; it is {_shortened(uri)}"
         )
 
 

@@ -76,6 +76,15 @@ class Profiles:
                 self._remove_marker(name)
         return where
 
+    def names(self) -> list[str]:
+        """The names of the saved accounts, in alphabetical order. An unreadable folder has none."""
+        with contextlib.suppress(OSError):
+            paths = [
+                path for path in self._folder.iterdir() if path.suffix in {".json", ".keyring"}
+            ]
+            return sorted({path.stem for path in paths if not path.name.startswith(".")})
+        return []
+
     def clear(self, name: str) -> bool:
         """Remove an account from both stores, and return whether there was one."""
         removed = self._file.clear(name)

@@ -125,7 +125,7 @@ class FileStore:
                 f"until this kernel ends. To save the token, correct the problem, then run the same "
                 f"%gyazo_login line again."
             ) from None
-        return f"the file {path}"
+        return f"the file {shown_path(path)}"
 
     def clear(self, name: str) -> bool:
         """Remove the file of a profile, and return whether there was one."""
@@ -362,6 +362,13 @@ def _attributes(instance: Any) -> Iterator[Any]:
 
 
 # ── files and folders ────────────────────────────────────────────────────────────────────────────
+
+
+def shown_path(path: Path) -> str:
+    """A path for a message in a notebook: with ~ for the home folder, whose name is often private."""
+    with contextlib.suppress(RuntimeError, ValueError):
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    return str(path)
 
 
 def config_folder() -> Path:

@@ -61,6 +61,18 @@ class CredentialResolver:
         self._session, self._settings = session, settings
         self._profile: str | None = None  # the name of the profile in use
 
+    @property
+    def profile(self) -> str | None:
+        """The name of the profile in use, if the session signed in with one, or saved one."""
+        return self._profile
+
+    def saved_profiles(self) -> list[str]:
+        """The names of the saved accounts. A folder that cannot be found has none."""
+        try:
+            return Profiles().names()
+        except StoreError:
+            return []
+
     def resolve(self, options: LoginOptions, *, required: bool) -> TokenSignIn:
         """Sign in with the first valid token.
 
@@ -92,7 +104,11 @@ class CredentialResolver:
                 first_error = first_error or error
                 warnings.append(str(error))
                 continue
-            note = self.save(options)
+            try:
+                note = self._save(options)
+            except (StoreError, ConfigError) as error:  # shown also in a headless run
+                note = ""
+                warnings.append(str(error))
             self._profile = self._profile or credential.name
             return TokenSignIn(user, credential.source, note, tuple(warnings))
         if required and warnings:
@@ -140,15 +156,18 @@ class CredentialResolver:
 
         If this fails, the sentence is the error, and the session stays signed in.
         """
+        try:
+            return self._save(options)
+        except (StoreError, ConfigError) as error:
+            return str(error)
+
+    def _save(self, options: LoginOptions) -> str:
         self._profile = options.profile
         account = self._session.account
         if options.save is None or account is None:
             return ""
         name = options.profile or DEFAULT_PROFILE
-        try:
-            where = Profiles().save(options.save, name, Profile(account.token, account.site))
-        except (StoreError, ConfigError) as error:
-            return str(error)
+        where = Profiles().save(options.save, name, Profile(account.token, account.site))
         self._profile = name
         return f"The token is saved in {where} until you run %gyazo_logout."
 

@@ -27,6 +27,11 @@ class Frontend:
         """The user can neither click nor answer: nbclient, nbconvert, papermill, a script."""
         return not self.can_prompt and not self.shows_widgets
 
+    @property
+    def is_page(self) -> bool:
+        """The user sees a page without cells, and can run no command there: Voila."""
+        return not self.can_prompt and self.shows_widgets
+
 
 def detect_frontend(shell: Any) -> Frontend:
     """Detect what the front end of the running cell can do."""

@@ -6,6 +6,8 @@ end's own. Each message exists as HTML and as plain text, so that every front en
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from html import escape
 
 from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, message, message_box
@@ -14,7 +16,7 @@ from gyazo_nb.settings import APPLICATIONS_URL, AUTHORIZED_URL
 Bundle = dict[str, str]
 
 _CODE = (
-    "font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere;"
+    f"{TEXT_COLOR};font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));padding:1px 4px;border-radius:3px"
 )
 _LINK = f"{LINK_COLOR};text-decoration:underline"
@@ -25,8 +27,75 @@ _BUTTON = (
 )
 
 
-def panel_steps(url: str, redirect_uri: str, note: str = "", *, listening: bool = False) -> str:
-    """The upper part of the panel: the link, and what to do after it."""
+# The classes of the panel and of its status line, which the style and the script find.
+PANEL_CLASS, STATUS_CLASS = "gyazo-nb-panel", "gyazo-nb-status"
+
+# Widgets take no style sheet and no role. Both come with the first widget of the panel, on each page that
+# shows it. The class jupyter-widgets-disconnected is set by the front end when the kernel is gone.
+_PANEL_CSS = f"""
+.{PANEL_CLASS} a:focus-visible, .{PANEL_CLASS} button:focus-visible,
+.{PANEL_CLASS} input[type=checkbox]:focus-visible, .{PANEL_CLASS} .widget-text input[type=text]:focus {{
+  outline: 2px solid var(--jp-ui-font-color1, currentColor) !important; outline-offset: 1px }}
+.{PANEL_CLASS} .widget-text input[type=text]::placeholder {{
+  color: var(--jp-ui-font-color1, currentColor); opacity: .8 }}
+.{PANEL_CLASS} .widget-checkbox .widget-label-basic {{ white-space: normal; align-items: flex-start }}
+.gyazo-nb-lost, .{PANEL_CLASS}.jupyter-widgets-disconnected > :not(:first-child),
+.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-open {{ display: none !important }}
+.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-lost {{ display: block }}
+"""
+
+# The panel is a labelled group with a status region. When the panel ends, its focused control disappears:
+# then the next cell gets the focus, so that Shift+Enter runs it, and the result is announced.
+_PANEL_SCRIPT = f"""
+const panel = this.closest('.{PANEL_CLASS}');
+if (panel && !panel.hasAttribute('role')) {{
+  panel.setAttribute('role', 'group');
+  panel.setAttribute('aria-label', 'Sign in to Gyazo');
+  const cell = panel.closest('.jp-Cell');
+  const spoken = document.createElement('div');
+  spoken.setAttribute('role', 'status');
+  spoken.style.cssText = 'position:fixed;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)';
+  document.body.append(spoken);
+  let focused = null, shown = false;
+  const follow = event => {{ focused = panel.contains(event.target) ? event.target : null; }};
+  const observer = new MutationObserver(() => {{
+    const status = panel.querySelector('.{STATUS_CLASS}');
+    if (status && !status.hasAttribute('role')) status.setAttribute('role', 'status');
+    const open = panel.isConnected && panel.querySelector('input[type=text]');
+    const lost = focused && !focused.isConnected && document.activeElement === document.body;
+    shown = shown || open;
+    if (open && lost) (panel.querySelector('a') || open).focus();
+    if (open || !shown) return;
+    observer.disconnect();
+    document.removeEventListener('focusin', follow);
+    const next = cell && cell.nextElementSibling;
+    if (lost && cell) (next && next.matches('.jp-Cell') ? next : cell).focus();
+    setTimeout(() => {{
+      const output = cell && cell.querySelector('.jp-Cell-outputArea');
+      spoken.textContent = output ? output.textContent : '';
+      setTimeout(() => spoken.remove(), 10000);
+    }}, 300);
+  }});
+  document.addEventListener('focusin', follow);
+  observer.observe(cell || document.body, {{childList: true, subtree: true}});
+}}
+"""
+_PANEL_HEAD = f'<style onload="{escape(_PANEL_SCRIPT)}">{_PANEL_CSS}</style>'
+
+
+def panel_steps(
+    url: str,
+    redirect_uri: str,
+    note: str = "",
+    *,
+    listening: bool = False,
+    prompt_command: str = "%gyazo_login --mode prompt",
+    new_command: str = "%gyazo_login",
+) -> str:
+    """The upper part of the panel: the link, and what to do after it.
+
+    A command is empty where the user cannot run it.
+    """
     step = (
         "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
         "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
@@ -36,41 +105,51 @@ def panel_steps(url: str, redirect_uri: str, note: str = "", *, listening: bool 
         f"is expected: copy its <b>whole address</b> and paste it below."
     )
     extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
-    return (
-        f'<div style="{PARAGRAPH};{TEXT_COLOR}">'
-        f'<div style="font-size:16px;font-weight:600;margin-bottom:2px">Sign in to Gyazo</div>{extra}'
-        f'<div style="margin:8px 0">{_external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)}'
-        f"</div><div>{step}</div>"
+    other = (
         f'<div style="{MUTED_COLOR}">If there is no box, or if you cannot paste into it: '
-        f"{_code('%gyazo_login --mode prompt')}</div></div>"
+        f"{_code(prompt_command)}</div>"
+        if prompt_command
+        else ""
+    )
+    again = f"run {_code(new_command)} again" if new_command else "load this page again"
+    return (
+        f'{_PANEL_HEAD}<div style="{PARAGRAPH};{TEXT_COLOR}"><div class="gyazo-nb-open">'
+        f'<h3 style="font-size:16px;font-weight:600;margin:0 0 2px">Sign in to Gyazo</h3>{extra}'
+        f'<div style="margin:8px 0">{_external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)}'
+        f"</div><div>{step}</div>{other}</div>"
+        f'<div class="gyazo-nb-lost">The kernel of this sign-in has ended: {again}.</div></div>'
     )
 
 
-def panel_fallback(url: str, redirect_uri: str) -> Bundle:
+def panel_fallback(
+    url: str, redirect_uri: str, prompt_command: str = "%gyazo_login --mode prompt"
+) -> Bundle:
     """The alternative to the panel, for a front end that cannot show widgets."""
-    command = "%gyazo_login --mode prompt"
+    other = f", or run {_code(prompt_command)}" if prompt_command else ""
+    plain = f" If there is no box, run:\n  {prompt_command}" if prompt_command else ""
     return {
         "text/html": message_box(
             f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access')}. "
             f"If there is no box here to paste the result into, this front end cannot show widgets, or "
-            f"the notebook was opened again: run the cell again, or run {_code(command)}."
+            f"the notebook was opened again: run the cell again{other}."
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
-            f"then paste the address that begins with {redirect_uri} into the box. If there is no "
-            f"box, run:\n  {command}"
+            f"then paste the address that begins with {redirect_uri} into the box.{plain}"
         ),
     }
 
 
-def prompt_steps(url: str, redirect_uri: str) -> Bundle:
+def prompt_steps(
+    url: str, redirect_uri: str, panel_command: str = "%gyazo_login --mode panel"
+) -> Bundle:
     """The link, and what to do after it, above the hidden prompt."""
+    other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
     return {
         "text/html": message_box(
             f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access ↗')}. Your "
             f"browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this is "
-            f"expected: copy its <b>whole address</b> and paste it into the prompt "
-            f'<span style="{MUTED_COLOR}">(for a panel instead: {_code("%gyazo_login --mode panel")})</span>.'
+            f"expected: copy its <b>whole address</b> and paste it into the prompt{other}."
         ),
         "text/plain": (
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
@@ -80,36 +159,75 @@ def prompt_steps(url: str, redirect_uri: str) -> Bundle:
     }
 
 
-def signed_in(who: str, session_name: str, note: str = "") -> Bundle:
-    """The text that stays in the notebook after the sign-in."""
+def signed_in(who: str, session_name: str, note: str = "", *, commands: bool = True) -> Bundle:
+    """The text that stays in the notebook after the sign-in, with its time.
+
+    A reader of the saved notebook sees the text later, in a kernel that may not be signed in.
+    `commands` tells whether the user can run commands there.
+    """
+    when = time.strftime("on %Y-%m-%d at %H:%M")
     extra = f" {note}" if note else ""
+    html = (
+        f'<span style="color:var(--jp-success-color1,#2e7d32)">✓</span> '
+        f"Signed in as <b>{escape(who)}</b> {when}."
+    )
+    plain = f"Signed in as {who} {when}."
+    if not commands:
+        return {"text/html": message_box(f"{html}{escape(extra)}"), "text/plain": plain + extra}
     return {
         "text/html": message_box(
-            f'<span style="color:var(--jp-success-color1,#2e7d32)">✓</span> '
-            f'<span role="status">Signed in as <b>{escape(who)}</b>.</span> '
-            f"Next: {_code(f'{session_name}.upload(fig)')}.{escape(extra)} "
+            f"{html} Next: {_code(f'{session_name}.upload(fig)')}.{escape(extra)} "
             f'<span style="{MUTED_COLOR}">Not you? Run {_code("%gyazo_logout")}.</span>'
         ),
         "text/plain": (
-            f"Signed in as {who}. Next: {session_name}.upload(fig).{extra} Not you? Run %gyazo_logout."
+            f"{plain} Next: {session_name}.upload(fig).{extra} Not you? Run %gyazo_logout."
         ),
     }
 
 
-def panel_closed() -> Bundle:
+def already_signed_in(who: str, note: str = "", switch_command: str = "") -> Bundle:
+    """The line of a sign-in that was not needed."""
+    extra = f" {note}" if note else ""
+    html, plain = f"Already signed in as <b>{escape(who)}</b>.", f"Already signed in as {who}."
+    other = f" Another account: {_code(switch_command)}." if switch_command else ""
+    return {
+        "text/html": message_box(f"{html}{escape(extra)}{other}"),
+        "text/plain": plain
+        + extra
+        + (f" Another account: {switch_command}" if switch_command else ""),
+    }
+
+
+def was_signed_in(who: str) -> Bundle:
+    """The text in place of `signed_in` when the extension is unloaded or loaded again."""
+    return text_message(f"Signed in as {who}, and signed out when gyazo_nb was unloaded.")
+
+
+def panel_closed(command: str = "%gyazo_login") -> Bundle:
     """The text that stays in the notebook when a panel is closed before the sign-in."""
-    return text_message(
-        "This sign-in was closed before it was finished: run %gyazo_login to start a new one."
+    again = f"run {command} to start a new one" if command else "load this page again"
+    return text_message(f"This sign-in was closed before it was finished: {again}.")
+
+
+def panel_not_needed(who: str) -> Bundle:
+    """The text that replaces an open panel when another one of the session has signed in."""
+    return text_message(f"This sign-in was ended: you signed in as {who} with another panel.")
+
+
+def setup_guide(
+    command: str = "%gyazo_login", *, note: str = "", can_prompt: bool = True
+) -> Bundle:
+    """The steps to take when no application is configured. `note` is a sentence above them."""
+    token = "enter it with %gyazo_login --token, or set it" if can_prompt else "set it"
+    token_html = (
+        f"enter it with {_code('%gyazo_login --token')}, or set it" if can_prompt else "set it"
     )
-
-
-def setup_guide() -> Bundle:
-    """The steps to take when no application is configured."""
+    note_html, note_plain = (f"<div>{escape(note)}</div>", f"{note}\n") if note else ("", "")
     uri = "http://127.0.0.1:8765/callback"
     settings = f"GYAZO_CLIENT_ID=…\nGYAZO_CLIENT_SECRET=…\nGYAZO_REDIRECT_URI={uri}"
     return {
         "text/html": message_box(
-            f"<b>Set up Gyazo (needed once):</b>"
+            f"{note_html}<b>Set up Gyazo (needed once):</b>"
             f'<ol style="margin:6px 0;padding-left:1.6em">'
             f"<li>Register an application at {_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}. "
             f"Choose any name, and enter {_code(uri)} as <i>Callback URL</i>. (If another page opens "
@@ -117,27 +235,34 @@ def setup_guide() -> Bundle:
             f"<li>Set these variables before you start Jupyter. The first two values are on the "
             f"application's page:"
             f'<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
-            f"</pre></li><li>Run {_code('%gyazo_login')} again.</li></ol>"
+            f"</pre></li><li>Run {_code(command)} again.</li></ol>"
             f"<b>Without an application:</b> create a token on the same page "
-            f"(<i>Your access token</i>) and enter it with {_code('%gyazo_login --token')}, or set it as "
+            f"(<i>Your access token</i>) and {token_html} as "
             f"{_code('GYAZO_ACCESS_TOKEN')}. To try everything without an account, run "
             f"{_code('%gyazo_login --sandbox')}: it starts a sandbox, a local Gyazo look-alike."
         ),
         "text/plain": (
-            f"Set up Gyazo (needed once). Register an application at {APPLICATIONS_URL}\n"
+            f"{note_plain}Set up Gyazo (needed once). Register an application at {APPLICATIONS_URL}\n"
             f"with the callback URL {uri}, then set these variables before you\n"
             f"start Jupyter:\n\n{settings}\n\n"
-            f"Without an application: create a token on the same page and enter it with\n"
-            f"%gyazo_login --token, or set it as GYAZO_ACCESS_TOKEN. To try everything without an\n"
+            f"Without an application: create a token on the same page and\n"
+            f"{token} as GYAZO_ACCESS_TOKEN. To try everything without an\n"
             f"account, run  %gyazo_login --sandbox  (a sandbox, a local Gyazo look-alike)."
         ),
     }
 
 
 def signed_out(
-    who: str | None, remaining: str | None, *, saved: str | None = None, revocable: bool = True
+    who: str | None,
+    remaining: str | None,
+    *,
+    saved: str | None = None,
+    others: Sequence[str] = (),
+    revocable: bool = True,
 ) -> Bundle:
     """The results of a sign-out: the account and the profile that are removed, and what remains.
+
+    `others` are the names of the profiles that are still saved.
 
     `remaining` is the source of a token that still signs in. `revocable` tokens stay valid until the
     user revokes them.
@@ -149,6 +274,11 @@ def signed_out(
     )
     if saved:
         text += f" The token saved as {saved} was removed, too."
+    if others:
+        text += (
+            f" Still saved on this machine: {', '.join(others)} (to remove one: %gyazo_logout --profile "
+            f"{others[0]})."
+        )
     if remaining:
         text += (
             f" {remaining} is still set and still signs you in: unset it to sign out completely."
@@ -168,7 +298,7 @@ def text_message(text: str) -> Bundle:
 
 def status_hint(text: str) -> str:
     """A line under the box with a hint or the progress."""
-    return f'<div role="status" style="{PARAGRAPH};{MUTED_COLOR}">{escape(text)}</div>'
+    return f'<div style="{PARAGRAPH};{MUTED_COLOR}">{escape(text)}</div>'
 
 
 def status_error(text: str) -> str:

@@ -6,6 +6,7 @@ Guarantees:
   never prints, sets traits, and at the end updates its own output by display id.
 - No pasted text stays: the box is emptied first. At the end the panel becomes static text, which a
   reader of the saved notebook sees without a kernel.
+- The check box holds only whether the token is to be saved.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ class Box(widgets.Text):
 class Panel:
     """Shows a `Login` and finishes it, with the text from the box or with the browser's redirect.
 
-    `session_name` is the variable to name at the end. `save_token` is called after the sign-in, and
-    returns a line to add. `on_message_handled` is called after each message of the front end.
+    `session_name` is the variable to name at the end. `stay_signed_in` is the first state of the check
+    box, or None for a panel without one. `prompt_command` and `new_command` are the lines for another
+    method and for a new sign-in; both are empty where the user cannot run them. `save_token` is called
+    after the sign-in, and returns a line to add. Then `on_signed_in` is called.
+    `on_message_handled` is called after each message of the front end.
     """
 
     def __init__(
@@ -56,14 +60,22 @@ class Panel:
         *,
         session_name: str = "gyazo",
         note: str = "",
+        stay_signed_in: bool | None = None,
+        prompt_command: str = "%gyazo_login --mode prompt",
+        new_command: str = "%gyazo_login",
         save_token: Callable[[], str] = str,
+        on_signed_in: Callable[[User], object] = str,
         on_message_handled: Callable[[], None] = lambda: None,
     ) -> None:
         self._login, self._session_name, self._note = login, session_name, note
-        self._save_token, self._on_message_handled = save_token, on_message_handled
+        self._prompt_command, self._new_command = prompt_command, new_command
+        self._save_token, self._on_signed_in = save_token, on_signed_in
+        self._on_message_handled = on_message_handled
         self._display_id = uuid.uuid4().hex
         self._busy = threading.Lock()
         self.is_open = True  # neither finished nor closed
+        self._user: User | None = None  # who signed in here
+        self._successor: User | None = None  # who signed in with another panel
         self.was_interrupted = False
         self._last_result_at = -inf
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
@@ -79,7 +91,7 @@ class Panel:
         self._head = widgets.HTML()
         self._box = Box(
             description="Address or code",
-            placeholder="Paste here; pressing Enter or leaving the box sends it",
+            placeholder="Paste here",
             continuous_update=False,
             style={"description_width": "initial"},
             layout=widgets.Layout(
@@ -89,7 +101,7 @@ class Panel:
         self._button = widgets.Button(
             description="Sign in",
             button_style="primary",
-            tooltip="Sign in with the pasted address or code",
+            tooltip="Sign in with the pasted address or code (pressing Enter or leaving the box does the same)",
             layout=widgets.Layout(flex="0 0 auto", width="auto", min_width="110px"),
         )
         # A separate button: a click on "Sign in" arrives after the text that it took from the box, and
@@ -100,15 +112,26 @@ class Panel:
             tooltip="Send the same code again: it is still valid",
             layout=widgets.Layout(width="auto", align_self="flex-start", display="none"),
         )
+        self._stay = widgets.Checkbox(
+            value=bool(stay_signed_in),
+            description="Stay signed in on this machine",
+            tooltip="Save the token for later kernels, until you run %gyazo_logout",
+            indent=False,
+            layout=widgets.Layout(
+                width="auto", height="auto", display="none" if stay_signed_in is None else ""
+            ),
+        )
         self._status = widgets.HTML()
+        self._status.add_class(messages.STATUS_CLASS)
         self._row = widgets.HBox(
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, self._row, self._status, self._retry_button],
-            layout=widgets.Layout(max_width="680px", padding="4px 0", overflow="visible"),
+            [self._head, self._row, self._stay, self._status, self._retry_button],
+            layout=widgets.Layout(max_width="680px", padding="4px 2px", overflow="visible"),
         )
+        self._view.add_class(messages.PANEL_CLASS)
         self._log_filter = WidgetLogFilter(self._box.model_id, kernel_log(get_ipython()))
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
@@ -130,7 +153,9 @@ class Panel:
                     "version_minor": 0,
                     "model_id": self._view.model_id,
                 },
-                **messages.panel_fallback(self._login.url, self._login.redirect_uri),
+                **messages.panel_fallback(
+                    self._login.url, self._login.redirect_uri, self._prompt_command
+                ),
             },
             raw=True,
             display_id=self._display_id,
@@ -149,7 +174,13 @@ class Panel:
     @property
     def comms(self) -> list[Any]:
         """The comms that carry the messages of the controls."""
-        return [control.comm for control in (self._box, self._button, self._retry_button)]
+        controls = (self._box, self._button, self._retry_button, self._stay)
+        return [control.comm for control in controls]
+
+    @property
+    def stays_signed_in(self) -> bool:
+        """Whether the user wants the token to be saved."""
+        return self._stay.value is True
 
     def add_note(self, text: str) -> None:
         """Add a sentence above the link."""
@@ -165,10 +196,23 @@ class Panel:
         """End the sign-in and release everything, at unload. The output becomes static text."""
         self._login.cancel()
         if self.is_open:
-            self._replace_with(messages.panel_closed())
+            self._replace_with(messages.panel_closed(self._new_command))
+        elif self._user is not None:
+            self._publish(messages.was_signed_in(self._user.called))
         self._release()  # an interrupt may have ended an earlier call
         for widget in (self._view, self._head):
             _close_widget(widget)
+
+    def end(self, user: User) -> None:
+        """End the sign-in because `user` has signed in with another panel of the session."""
+        self._successor = user
+        self._login.cancel()
+        if self._busy.acquire(blocking=False):  # otherwise the running exchange ends the panel
+            try:
+                if self.is_open:
+                    self._replace_with(messages.panel_not_needed(user.called))
+            finally:
+                self._busy.release()
 
     # ── what the user does ───────────────────────────────────────────────────────────────────────
 
@@ -241,7 +285,9 @@ class Panel:
                 f"The sign-in was interrupted ({where}): try again."
             )
         finally:
-            if self.is_open:
+            if self.is_open and self._successor is not None:
+                self._replace_with(messages.panel_not_needed(self._successor.called))
+            elif self.is_open:
                 # The link may be a new one, and there may be a code to send again.
                 self._listen()
                 self._show_link()
@@ -255,7 +301,12 @@ class Panel:
         except BaseException as error:  # noqa: BLE001 -- above all an interrupt
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             note = f"(The token was not saved: {reason}.)"
-        self._replace_with(messages.signed_in(user.called, self._session_name, note))
+        self._user = user
+        commands = bool(self._new_command)
+        self._replace_with(
+            messages.signed_in(user.called, self._session_name, note, commands=commands)
+        )
+        self._on_signed_in(user)
 
     # ── the browser's redirect ───────────────────────────────────────────────────────────────────
 
@@ -283,7 +334,12 @@ class Panel:
     @hides_frames  # the link contains the `state`
     def _show_link(self) -> None:
         self._head.value = messages.panel_steps(
-            self._login.url, self._login.redirect_uri, self._note, listening=self.is_listening
+            self._login.url,
+            self._login.redirect_uri,
+            self._note,
+            listening=self.is_listening,
+            prompt_command=self._prompt_command,
+            new_command=self._new_command,
         )
 
     def _release(self) -> None:
@@ -299,8 +355,19 @@ class Panel:
         self._view.children = [self._head]
         # The row, too: a page that is reloaded requests every remaining model, and would wait forever
         # for the closed controls in the row.
-        for control in (self._row, self._box, self._button, self._retry_button, self._status):
+        for control in (
+            self._row,
+            self._box,
+            self._button,
+            self._stay,
+            self._retry_button,
+            self._status,
+        ):
             _close_widget(control)
+        self._publish(bundle)
+
+    def _publish(self, bundle: messages.Bundle) -> None:
+        """Replace the output of the panel."""
         if self._publisher is not None:
             self._publisher.publish(
                 data=bundle, transient={"display_id": self._display_id}, update=True

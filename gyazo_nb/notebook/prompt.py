@@ -20,19 +20,19 @@ from gyazo_nb.secret import Secret, hides_frames
 MAX_ATTEMPTS = 5
 
 
-def sign_in(login: Login, show_link: Callable[[], None]) -> User:
+def sign_in(login: Login, show_link: Callable[[], None], command: str = "%gyazo_login") -> User:
     """Read addresses until one signs in. Each error is printed, and the prompt is shown again.
 
     `show_link` is called when `login` has a new link. It is not printed here, because a printed `state`
-    would stay in the notebook.
+    would stay in the notebook. `command` is the line that starts the same sign-in again.
     """
     link = _link(login)
     for _ in range(MAX_ATTEMPTS):
         retry = " (or leave it empty to send the last one again)" if login.can_retry else ""
-        pasted = ask(f"Paste the whole address{retry}, then press Enter: ")
+        pasted = ask(f"Paste the whole address{retry}, then press Enter: ", command)
         if not pasted and not login.can_retry:
             raise PromptError(
-                "Nothing was pasted: run %gyazo_login again when you have the address."
+                f"The pasted text is empty: run {command} again when you have the address."
             )
         try:
             return login.finish(pasted)
@@ -43,7 +43,7 @@ def sign_in(login: Login, show_link: Callable[[], None]) -> User:
             if _link(login) != link:
                 link = _link(login)
                 show_link()
-    raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run %gyazo_login again.")
+    raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run {command} again.")
 
 
 @hides_frames
@@ -53,8 +53,8 @@ def _link(login: Login) -> Secret:
 
 
 @hides_frames
-def ask(question: str) -> Secret:
-    """Read a text that stays hidden while it is typed."""
+def ask(question: str, command: str = "%gyazo_login") -> Secret:
+    """Read a text that stays hidden while it is typed. `command` is the line that starts again."""
     say("Type in the field below (in VS Code: at the top of the window). It stays hidden.")
     try:
         with warnings.catch_warnings():
@@ -62,7 +62,7 @@ def ask(question: str) -> Secret:
             warnings.simplefilter("error", getpass.GetPassWarning)
             return Secret(getpass.getpass(question))
     except KeyboardInterrupt:
-        raise WaitInterruptedError("Stopped before the sign-in: run %gyazo_login again.") from None
+        raise WaitInterruptedError(f"Stopped before the sign-in: run {command} again.") from None
     except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
         raise PromptError(
             "This environment does not support prompts: set GYAZO_ACCESS_TOKEN to a token from your "

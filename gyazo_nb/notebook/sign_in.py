@@ -6,9 +6,10 @@ hangs: if the user can neither click nor answer, a token signs in, or the cell f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,7 +18,13 @@ from IPython.display import display
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.account import check_same_site
 from gyazo_nb.client.gyazo import Gyazo
-from gyazo_nb.errors import ConfigError, NotLoggedInError, WaitInterruptedError
+from gyazo_nb.errors import (
+    ConfigError,
+    GyazoError,
+    NotLoggedInError,
+    UnauthorizedError,
+    WaitInterruptedError,
+)
 from gyazo_nb.secret import hides_frames
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
 
@@ -54,16 +61,24 @@ class SignInFlow:
         self._open_logins.check_can_await = self._check_can_await
         self.credentials = CredentialResolver(session, settings)
         self._panels: list[Panel] = []
+        self._signed_in_lines: dict[str, str] = {}  # the name in each line, by display id
         self._sandbox: Server | None = None
 
     def run(self, parsed: Mapping[str, Any]) -> None:
         """Sign in with the parsed options."""
         options = LoginOptions(**parsed)
         frontend = detect_frontend(self._shell)
-        target = self._start_sandbox(options) if options.sandbox else Target()
+        is_prompt = options.mode == "prompt" or (
+            options.mode == "auto" and not frontend.shows_widgets
+        )
+        target = Target()
+        if options.sandbox:
+            target = self._start_sandbox(options, is_panel=not is_prompt)
+        if not options.sandbox and (warning := self._settings.missing_addresses()):
+            display(messages.text_message(warning), raw=True)
         if options.token:
-            self._with_typed_token(options)
-        elif self._with_existing_token(options, frontend):
+            self._with_typed_token(options, frontend)
+        elif self._is_signed_in(options, frontend) or self._with_existing_token(options, frontend):
             return
         elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
             raise NotLoggedInError(
@@ -72,22 +87,50 @@ class SignInFlow:
                 f"and leave out --mode."
             )
         elif target.app is None and not self._settings.text("client_id"):
-            self._show_setup(options)
-        elif options.mode == "prompt" or (options.mode == "auto" and not frontend.shows_widgets):
+            self._show_setup(options, frontend)
+        elif is_prompt:
             self._with_prompt(options, target, frontend)
         else:
-            self._with_panel(options, target)
+            self._with_panel(options, target, frontend)
 
     def close(self) -> None:
         """Close the panels, their listeners and the sandbox."""
         with ExitStack() as stack:  # closes all of them, also if one fails
             for panel in self._panels:
                 stack.callback(panel.close)
+            for display_id, name in self._signed_in_lines.items():
+                line = messages.was_signed_in(name)
+                stack.callback(display, line, raw=True, display_id=display_id, update=True)
             if self._sandbox is not None:
                 stack.callback(self._sandbox.close)
-            self._panels, self._sandbox = [], None
+            self._panels, self._sandbox, self._signed_in_lines = [], None, {}
 
     # ── with a token ─────────────────────────────────────────────────────────────────────────────
+
+    def _is_signed_in(self, options: LoginOptions, frontend: Frontend) -> bool:
+        """Show the signed-in account, unless the options want another one. Return whether there is one."""
+        account = self._session.known
+        is_other = options.switch or options.profile not in {None, self.credentials.profile}
+        if account is None or account.user is None or options.mode == "env" or is_other:
+            return False
+        user, note = account.user, ""
+        try:
+            user = self._session.use_token(account.token, site=account.site, source=account.source)
+        except UnauthorizedError:
+            self._session._connection.current.mark_revoked(account.token)  # noqa: SLF001 -- not for users
+            text = f"Gyazo does not accept the token of {user.called} any longer: sign in again."
+            display(messages.text_message(text), raw=True)
+            return False
+        except GyazoError as error:  # the account stays signed in, as after every other call
+            note = f"It was not checked: {error}"
+        if options.save is not None:
+            note = f"{note} {self.credentials.save(options)}".strip()
+        if account.site.api_url != self._settings.site().api_url:
+            note = f"The server is {account.site.api_url}. {note}".strip()
+        if not frontend.is_headless or note:
+            switch = "" if frontend.is_page else options.command(switch=True, wait=None, save=None)
+            display(messages.already_signed_in(user.called, note, switch), raw=True)
+        return True
 
     def _with_existing_token(self, options: LoginOptions, frontend: Frontend) -> bool:
         """Sign in with the environment's token or a saved one. Return whether one was valid."""
@@ -104,46 +147,68 @@ class SignInFlow:
                 )
             return False
         if not frontend.is_headless:
-            note = f"The token is from {result.source} (for a panel instead: %gyazo_login --mode panel)."
-            self._show_signed_in(result.user, f"{note} {result.note}".strip())
+            mode = "panel" if frontend.shows_widgets else "prompt"
+            other = options.command(mode=mode, switch=True, save=None)
+            hint = "" if frontend.is_page else f" (for a {mode} instead: {other})"
+            self._show_signed_in(
+                result.user, f"The token is from {result.source}{hint}. {result.note}", frontend
+            )
         return True
 
-    def _with_typed_token(self, options: LoginOptions) -> None:
-        typed = prompt.ask("Paste your access token, then press Enter: ")
+    def _with_typed_token(self, options: LoginOptions, frontend: Frontend) -> None:
+        typed = prompt.ask("Paste your access token, then press Enter: ", options.command())
         user = self._session.use_token(typed, switch=options.switch, source="--token")
-        self._show_signed_in(user, self.credentials.save(options))
+        self._show_signed_in(user, self._save(options, frontend), frontend)
+
+    def _save(self, options: LoginOptions, frontend: Frontend) -> str:
+        """Save the token if the options say so. Return where it is kept, and how to keep it longer."""
+        if options.sandbox or options.save is not None:
+            return self.credentials.save(options)
+        self.credentials.save(options)
+        command = LoginOptions(profile=options.profile, save="file").command()
+        hint = "" if frontend.is_page else f" To stay signed in on this machine, run {command}."
+        return f"The token is kept until this kernel ends.{hint}"
 
     # ── with a link ──────────────────────────────────────────────────────────────────────────────
 
     def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         login = self._session.login(target.app, site=target.site, switch=options.switch)
         display_ids: list[str] = []
+        panel_command = options.command(mode="panel") if frontend.shows_widgets else ""
 
         @hides_frames
         def show_link() -> None:
             display_ids.append(uuid4().hex)
-            link = messages.prompt_steps(login.url, login.redirect_uri)
+            link = messages.prompt_steps(login.url, login.redirect_uri, panel_command)
             display(link, raw=True, display_id=display_ids[-1])
 
         show_link()
         try:
-            user = prompt.sign_in(login, show_link)
+            user = prompt.sign_in(login, show_link, options.command())
         finally:
             login.cancel()
             # The link contains a state, so it must not stay in the notebook after the sign-in.
             for display_id in display_ids if frontend.in_kernel else ():
                 removed = messages.text_message("The sign-in link was removed.")
                 display(removed, raw=True, display_id=display_id, update=True)
-        self._show_signed_in(user, self.credentials.save(options))
+        self._show_signed_in(user, self._save(options, frontend), frontend)
 
-    def _with_panel(self, options: LoginOptions, target: Target) -> None:
+    def _with_panel(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         from .panel import Panel  # noqa: PLC0415 -- loads ipywidgets, which %load_ext must not
+
+        def save_token() -> str:
+            store = (options.save or "file") if panel.stays_signed_in else None
+            return self._save(replace(options, save=store), frontend)
 
         panel = Panel(
             self._session.login(target.app, site=target.site, switch=options.switch),
             session_name=self._variable,
             note=target.note or self._current_account_note(),
-            save_token=lambda: self.credentials.save(options),
+            stay_signed_in=None if options.sandbox else options.save is not None,
+            prompt_command=_prompt_command(options, frontend),
+            new_command="" if frontend.is_page else options.command(),
+            save_token=save_token,
+            on_signed_in=lambda user: self._end_other_panels(panel, user),
             on_message_handled=self._on_message_handled,
         )
         self._panels.append(panel)
@@ -158,15 +223,23 @@ class SignInFlow:
             )
         panel.show()
         try:
-            self._wait_for_panel(panel, wait, options.wait)
+            self._wait_for_panel(panel, wait, options.wait, _prompt_command(options, frontend))
         finally:
             panel.stop_listening()
 
-    def _wait_for_panel(self, panel: Panel, wait: CellWait, seconds: float) -> None:
+    def _end_other_panels(self, panel: Panel, user: User) -> None:
+        """End the panels that are still open: the session is signed in."""
+        for other in self._panels:
+            if other is not panel and other.is_open:
+                other.end(user)
+
+    def _wait_for_panel(
+        self, panel: Panel, wait: CellWait, seconds: float, prompt_command: str
+    ) -> None:
         if wait.unsupported_reason and not panel.is_listening:
             raise NotLoggedInError(
                 f"{wait.unsupported_reason}, so this cell cannot wait for the panel: finish the panel "
-                f"and continue in the next cell, or run %gyazo_login --mode prompt."
+                f"and continue in the next cell{f', or run {prompt_command}' if prompt_command else ''}."
             )
         before = self._session.account
 
@@ -185,7 +258,8 @@ class SignInFlow:
         if not finished:
             raise NotLoggedInError(
                 f"The sign-in was not finished within {seconds:g} seconds: finish the panel, then "
-                f"continue in the next cell (or run %gyazo_login --mode prompt, which always waits)."
+                f"continue in the next cell"
+                f"{f' (or run {prompt_command}, which always waits)' if prompt_command else ''}."
             )
 
     def _check_can_await(self) -> None:
@@ -206,13 +280,30 @@ class SignInFlow:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────
 
-    def _show_setup(self, options: LoginOptions) -> None:
-        display(messages.setup_guide(), raw=True)
+    def _show_setup(self, options: LoginOptions, frontend: Frontend) -> None:
+        given = [
+            f"GYAZO_{name.upper()}"
+            for name in ("client_secret_file", "redirect_uri")
+            if self._settings.text(name)
+        ]
+        if _is_set("GYAZO_CLIENT_SECRET"):
+            given.insert(0, "GYAZO_CLIENT_SECRET")
+        verb = "are" if len(given) > 1 else "is"
+        note = f"{' and '.join(given)} {verb} set, but GYAZO_CLIENT_ID is not." if given else ""
+        guide = messages.setup_guide(options.command(), note=note, can_prompt=frontend.can_prompt)
+        display(guide, raw=True)
         if options.wait is not None or options.mode == "prompt":
             raise ConfigError("No application is set up: follow the steps above.")
 
-    def _show_signed_in(self, user: User, note: str) -> None:
-        display(messages.signed_in(user.called, self._variable, note), raw=True)
+    def _show_signed_in(self, user: User, note: str, frontend: Frontend) -> None:
+        """Show the account. At the end of the extension, the line says that it is signed out."""
+        shown = messages.signed_in(
+            user.called, self._variable, note.strip(), commands=not frontend.is_page
+        )
+        display_id = uuid4().hex
+        display(shown, raw=True, display_id=display_id)
+        if frontend.in_kernel and not frontend.is_headless:
+            self._signed_in_lines[display_id] = user.called
 
     def _current_account_note(self) -> str:
         account = self._session.account
@@ -220,8 +311,11 @@ class SignInFlow:
 
     # ── the sandbox ──────────────────────────────────────────────────────────────────────────────
 
-    def _start_sandbox(self, options: LoginOptions) -> Target:
-        """Start the sandbox unless it is running, and return its application and addresses."""
+    def _start_sandbox(self, options: LoginOptions, *, is_panel: bool) -> Target:
+        """Start the sandbox unless it is running, and return its application and addresses.
+
+        A panel receives the redirect itself. For a prompt, a page of the sandbox shows the address.
+        """
         if self._sandbox is None:
             try:
                 from gyazo_nb.sandbox import Sandbox, serve  # noqa: PLC0415 -- an extra
@@ -230,15 +324,26 @@ class SignInFlow:
                     'The sandbox is not installed: run  %pip install "gyazo-nb[sandbox]"  first.'
                 ) from None
             self._sandbox = serve(Sandbox())
-        app, url = _application(self._sandbox), self._sandbox.url
+        app, url = _application(self._sandbox, is_panel=is_panel), self._sandbox.url
         site = Site(url, url, url, token_in=self._settings.site().token_in)
         if (account := self._session.account) is not None and not options.switch:
             check_same_site(site, account)  # before the user opens the link
         return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")
 
 
+def _prompt_command(options: LoginOptions, frontend: Frontend) -> str:
+    """The line for the same sign-in with a prompt; empty where the user cannot answer one."""
+    return options.command(mode="prompt", wait=None) if frontend.can_prompt else ""
+
+
 @hides_frames
-def _application(sandbox: Server) -> App:
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())
+
+
+@hides_frames
+def _application(sandbox: Server, *, is_panel: bool) -> App:
     """The application that a sandbox knows from the start."""
+    variables = sandbox.variables_of_panel() if is_panel else sandbox.variables
     names = ("GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI")
-    return App(*(sandbox.variables[name] for name in names))
+    return App(*(variables[name] for name in names))

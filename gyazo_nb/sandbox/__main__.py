@@ -15,8 +15,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from . import Application, Sandbox
+from .accounts import OUT_OF_BAND
 
 # The exit code of a shell for a command that it cannot find.
 _COMMAND_NOT_FOUND = 127
@@ -40,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with server:
-            _print_variables(server.url, server.variables)
-            return _run(options.command, server.variables) if options.command else _wait()
+            # By default, the panel of a notebook on this machine receives the redirect.
+            variables = server.variables if options.redirect_uri else server.variables_of_panel()
+            _print_variables(server.url, variables)
+            return _run(options.command, variables) if options.command else _wait()
     except KeyboardInterrupt:
         return 0
 
@@ -56,9 +60,11 @@ def _parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--redirect-uri",
         action="append",
+        type=_redirect_uri,
         default=[],
         metavar="URI",
-        help="register this URI instead of the sandbox's own landing page; can be repeated",
+        help="register this URI; can be repeated. Default: a free port of this machine, where the panel "
+        "receives the redirect",
     )
     parser.add_argument(
         "command",
@@ -70,6 +76,21 @@ def _parse_options(arguments: list[str]) -> argparse.Namespace:
     if options.command[:1] == ["--"]:
         del options.command[0]
     return options
+
+
+def _redirect_uri(text: str) -> str:
+    """Check an option. A browser is sent to this address, so that it needs http or https."""
+    try:
+        parts = urlsplit(text)
+        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_web = False
+    if text != OUT_OF_BAND and not is_web:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must begin with http:// or https:// and a host, like "
+            f"http://127.0.0.1:8765/callback"
+        )
+    return text
 
 
 def _print_variables(url: str, variables: Mapping[str, str]) -> None:

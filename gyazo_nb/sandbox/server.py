@@ -69,6 +69,15 @@ class Server:
             self.close()
             raise RuntimeError("The sandbox did not start.") from self._error
 
+    def variables_of_panel(self) -> dict[str, str]:
+        """Return the variables for a client on this machine that receives the redirect itself.
+
+        Its redirect URI has a port that is free now. The landing page matches with any port.
+        """
+        with socket.create_server((HOST, 0)) as free:
+            port = free.getsockname()[1]
+        return {**self.variables, "GYAZO_REDIRECT_URI": f"http://{HOST}:{port}/callback"}
+
     def close(self) -> None:
         """Stop at once and close open connections. A second call has no effect."""
         self._uvicorn.stop()

@@ -30,7 +30,9 @@ def test_command_prints_variables_and_stops_on_a_signal(stop_signal):
             variables = dict(line.split("=", 1) for line in lines)
             assert httpx.get(url).status_code == 200
             assert variables["GYAZO_API_URL"] == url
-            assert variables["GYAZO_REDIRECT_URI"] == f"{url}/callback"
+            redirect_uri = variables["GYAZO_REDIRECT_URI"]
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback", redirect_uri)
+            assert not redirect_uri.startswith(url)  # a free port, where a panel can listen
 
             process.send_signal(stop_signal)
             output = process.communicate(timeout=5)
@@ -55,6 +57,17 @@ def test_command_runs_another_command_with_the_variables():
     assert f"GYAZO_REDIRECT_URI='{uri}'\n" in completed.stdout
     assert completed.stdout.endswith(f"{uri} None\n")
     assert completed.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "uri", ["localhost:8765", "ftp://127.0.0.1/callback", "http:///x", "http://["]
+)
+def test_redirect_uri_without_http_is_refused(uri):
+    """The line says how the address begins."""
+    completed = run([*COMMAND, "--redirect-uri", uri])
+
+    assert completed.returncode == 2
+    assert "must begin with http:// or https://" in completed.stderr
 
 
 def test_missing_command_prints_one_sentence():
