@@ -175,6 +175,7 @@ class GyazoMagics(GyazoTraits, Magics):
             who,
             remaining.source if remaining is not None else None,
             saved=saved,
+            others=self.sign_in.credentials.saved_profiles(),
             revocable=not is_loopback((site or self.settings.site()).auth_url),
         )
         display(message, raw=True)
