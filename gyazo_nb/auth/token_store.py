@@ -366,9 +366,8 @@ def _attributes(instance: Any) -> Iterator[Any]:
 
 def shown_path(path: Path) -> str:
     """A path for a message in a notebook: with ~ for the home folder, whose name is often private."""
-    with contextlib.suppress(RuntimeError, ValueError):
-        return f"~/{path.relative_to(Path.home()).as_posix()}"
-    return str(path)
+    text, home = str(path), os.path.expanduser("~")  # noqa: PTH111 -- Path.home() can raise
+    return f"~{text.removeprefix(home)}" if text.startswith(home + os.sep) else text
 
 
 def config_folder() -> Path:
