@@ -20,8 +20,11 @@ How a text is read:
    the `state`, is the border of the address. Two texts have no certain border, and are errors: a word or
    more after a code that comes last, and an address with one single word behind it.
 4. An address without its scheme, `code=…` and `code=…&state=…` must begin the text.
-5. A bare code is one word of the characters that RFC 9110 (§11.2) names token68. Line breaks inside it are
-   removed. A code with other characters is read from an address only.
+5. A bare code is one word of at least 20 of the characters that RFC 9110 (§11.2) names token68: a code has
+   at least 128 bits (RFC 6749 §10.10). Several lines are one code if they have the form of a code of
+   Doorkeeper, the OAuth server of Gyazo, or are lines of one length, of at least 20 characters, and a last
+   line that is not longer. A shorter code, or one with other characters, is accepted in an address or
+   after `code=` or `code:` only.
 """
 
 from __future__ import annotations
@@ -38,6 +41,9 @@ from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site
 
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
+MIN_CODE_CHARACTERS = (
+    20  # of a text that is only a code: 128 bits, in the 94 visible characters of ASCII
+)
 
 _GYAZO = Site().auth_url
 
@@ -73,6 +79,7 @@ _PART_OF_A_WORD = re.compile(r"[\w+.~?#&:-]$", re.ASCII)
 _PART_OF_AN_ADDRESS = re.compile(r"[/@=\\%]$")
 _PREFIX = re.compile(r"(?:view-source|url):$", re.IGNORECASE)
 _PARAMETER_NAME = re.compile(r"(?:[\w.~\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+_DOORKEEPER_CODE = re.compile(r"[\w-]{43}|[0-9a-f]{64}", re.ASCII)
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _HOST_AND_PATH = re.compile(r"www\.|(?:localhost|[\w-]++(?:\.[\w-]++)++)/", re.IGNORECASE)
 _PORT_AND_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::[0-9]*)?")
@@ -89,6 +96,14 @@ _NO_CODE = (
 _BLANK_IN_CODE = (
     "The pasted code has a blank inside, so a part of it may be missing: copy it again in one piece, or "
     "paste the whole address that your browser shows."
+)
+_TOO_SHORT = (
+    "This text is too short to be a code, so it was not sent: paste the whole address that your browser "
+    "shows after you allow the access."
+)
+_WORDS_ON_LINES = (
+    "The pasted text has several lines that do not form one code, so it was not sent: paste the whole "
+    "address that your browser shows after you allow the access."
 )
 _TEXT_AFTER_CODE = (
     "Other text follows the code, so its end is not certain: paste only the address that your browser "
@@ -214,7 +229,7 @@ def _read_text(
         if _contains_address(_joined(text), places):
             found = _read_address(text, places, state)
         else:
-            found = Pasted(_bare_code(_LABEL.sub("", text, count=1)), state_checked=False)
+            found = Pasted(_only_code(text), state_checked=False)
     except ValueError:  # from urlsplit or unquote
         raise PasteError(_NO_CODE) from None
     _check_not_secret(found.code.reveal(), not_codes, secrets)
@@ -282,6 +297,22 @@ def _contains_address(joined: str, places: tuple[_Place, ...]) -> bool:
     return bool(_ADDRESS_SIGN.search(joined)) or joined.lower().startswith(
         tuple(place.prefix.lower() for place in places)
     )
+
+
+def _only_code(text: str) -> Secret:
+    """Read a text that is only a code, or a code after a label. Any other text is refused."""
+    unlabeled = _LABEL.sub("", text, count=1)
+    code = _bare_code(unlabeled)
+    if unlabeled != text:
+        return code
+    if len(code.reveal()) < MIN_CODE_CHARACTERS:
+        raise PasteError(_TOO_SHORT)
+    *full_lines, last = unlabeled.split("\n")
+    widths = {len(line) for line in full_lines}
+    is_block = len(widths) <= 1 and max(MIN_CODE_CHARACTERS, len(last)) <= max(widths, default=0)
+    if full_lines and not is_block and not _DOORKEEPER_CODE.fullmatch(code.reveal()):
+        raise PasteError(_WORDS_ON_LINES)
+    return code
 
 
 def _bare_code(text: str) -> Secret:

@@ -229,7 +229,7 @@ def test_an_unreachable_server_raises_one_error(app):
     """Without the error of the HTTP library as its context."""
     with Gyazo(auth_url="http://127.0.0.1:1", api_url="http://127.0.0.1:1") as gyazo:
         with pytest.raises(ConnectionFailedError, match="could not be reached") as caught:
-            gyazo.login(app).finish("a-code")
+            gyazo.login(app).finish("a-code-of-20-characters")
 
         assert caught.value.__context__ is None
 

@@ -19,6 +19,7 @@ from gyazo_nb.auth.paste import read
 
 STATE = "St4te_-abcdefghijklmnopqrstuvwxyz0123456789"
 REDIRECT = "http://127.0.0.1:8765/callback"
+CODE = "Ab_9-cdefghijklmnopq"  # the shortest one that is accepted without code= before it
 WHOLE = f"{REDIRECT}?code=-Ab_9&state={STATE}"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 
@@ -40,23 +41,23 @@ def refusal(text, redirect_uri=REDIRECT):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("abc", "abc"),
-        ("-Ab_9", "-Ab_9"),
-        ("--help", "--help"),
-        ("4/0AeaYSHB~x.y", "4/0AeaYSHB~x.y"),
-        ("4%2F0AeaYSHB", "4/0AeaYSHB"),
-        ("a+b/c==", "a+b/c=="),
-        ("  abc\t\n", "abc"),
-        ('"abc"', "abc"),
-        ("'abc'", "abc"),
-        ("`abc`", "abc"),
-        ("<abc>", "abc"),
-        ("“abc”", "abc"),
-        ("\u200babc\ufeff", "abc"),
-        ("a\u200bb\u00adc", "abc"),
-        ("\u00a0abc\u00a0", "abc"),
-        ("abc\ndef", "abcdef"),
-        ("abc\r\n   def", "abcdef"),
+        (CODE, CODE),
+        (f"-{CODE}_9", f"-{CODE}_9"),
+        (f"--help{CODE}", f"--help{CODE}"),
+        (f"4/{CODE}~x.y", f"4/{CODE}~x.y"),
+        (f"4%2F{CODE}", f"4/{CODE}"),
+        (f"a+b/{CODE}==", f"a+b/{CODE}=="),
+        (f"  {CODE}\t\n", CODE),
+        (f'"{CODE}"', CODE),
+        (f"'{CODE}'", CODE),
+        (f"`{CODE}`", CODE),
+        (f"<{CODE}>", CODE),
+        (f"“{CODE}”", CODE),
+        (f"\u200b{CODE}\ufeff", CODE),
+        (f"a\u200b{CODE}\u00adc", f"a{CODE}c"),
+        (f"\u00a0{CODE}\u00a0", CODE),
+        (f"{CODE}\ndef", f"{CODE}def"),
+        (f"{CODE}\r\n   {CODE}\ndef", f"{CODE}{CODE}def"),
         ("x" * 5000, "x" * 5000),
         ("code=abc", "abc"),
         ("code=-abc", "-abc"),
@@ -71,8 +72,8 @@ def refusal(text, redirect_uri=REDIRECT):
         ("Authorization code: abc", "abc"),
         ("Authorization code\n\n  abc", "abc"),
         ("code=abc\ndef", "abcdef"),
-        ("> abc\n> def", "abcdef"),
-        ("『abc』", "abc"),
+        (f"> {CODE}\n> def", f"{CODE}def"),
+        (f"『{CODE}』", CODE),
     ],
 )
 def test_a_bare_code_is_accepted_without_a_state(text, code):
@@ -185,6 +186,16 @@ def test_every_form_of_redirect_uri_is_recognized(redirect_uri):
         (f"{REDIRECT}?code=-Ab _9&state={STATE}", "blank inside"),
         (f"-Ab _9&state={STATE}", "blank inside"),
         ("abc.", "end is not certain"),
+        ("hello", "too short"),
+        ("12345678", "too short"),
+        ("\u200bpassword ", "too short"),
+        (CODE[:-1], "too short"),
+        ("hello\nworld", "too short"),
+        ("my password is secret", "blank inside"),
+        ("correct horse battery staple", "blank inside"),
+        ("correct\nhorse\nbattery\nstaple", "do not form one code"),
+        ("extraordinary\npasswords", "do not form one code"),
+        (f"{CODE}\n{CODE}x", "do not form one code"),
         (f"{REDIRECT}?state={STATE}&code=-Ab_9.", "end is not certain"),
         (f"{REDIRECT}?state={STATE}&code=-Ab_9\nThis site", "end is not certain"),
         (f"{REDIRECT}?state={STATE}&code=-Ab\n_9", "end is not certain"),
@@ -680,7 +691,7 @@ def test_every_format_character_without_a_width_is_removed():
     visible = re.compile(f"[{visible}\U00013430-\U0001343f]")
     for character in map(chr, range(0x110000)):
         if unicodedata.category(character) == "Cf" and not visible.match(character):
-            assert read_paste(f"a{character}b") == ("ab", False)
+            assert read_paste(f"a{character}{CODE}") == (f"a{CODE}", False)
 
 
 def test_an_interrupt_does_not_hold_the_paste(monkeypatch):
