@@ -5,6 +5,9 @@ RUN := $(VENV)/bin/python -m
 # The ipykernel versions that behave differently. The tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 
+# Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
+WORKERS ?= 4
+PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 
@@ -19,13 +22,13 @@ demo: $(VENV)/demo ## Open the first demo notebook in JupyterLab, with the sandb
 	IPYTHONDIR=$(abspath $(VENV))/ipython $(RUN) gyazo_nb.sandbox -- $(abspath $(VENV))/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_login.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 test: $(VENV)/dev ## Run all tests (ARGS="-k paste" for some)
-	$(RUN) pytest $(ARGS)
+	$(RUN) $(PYTEST) $(ARGS)
 
 unit: $(VENV)/dev ## Run the tests that need no browser and no kernel
-	$(RUN) pytest $(UNIT) $(ARGS)
+	$(RUN) $(PYTEST) $(UNIT) $(ARGS)
 
 coverage: $(VENV)/dev ## Run the unit tests, and list the lines and branches that they miss
-	$(RUN) pytest $(UNIT) --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(RUN) $(PYTEST) $(UNIT) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 # The Python versions of test-matrix, from the PATH or pyenv.
 MATRIX ?= 3.11 3.12 3.13
@@ -41,12 +44,12 @@ test-matrix: ## Run all tests except the browser tests on each installed Python 
 bench: $(VENV)/dev ## Run the benchmarks, with a comparison for each (ARGS="batches loading" for some)
 	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
-check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, tests
+check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, tests, the floor of the coverage
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(RUN) pytest $(ARGS)
+	$(RUN) $(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 fix: $(VENV)/dev ## Format, and apply automatic fixes
 	$(VENV)/bin/ruff format

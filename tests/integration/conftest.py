@@ -6,9 +6,18 @@ import socket
 import pytest
 from playwright.sync_api import sync_playwright
 from support.helpers import jupyter_environment, skip_missing, write_kernelspecs
-from support.jupyterlab_driver import CHROMIUM_OPTIONS, SECONDS, JupyterServer, Notebook
+from support.jupyterlab_driver import (
+    CHROMIUM_OPTIONS,
+    CLOSE_NOTEBOOKS,
+    SECONDS,
+    JupyterServer,
+    Notebook,
+    SharedJupyter,
+)
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
+
+_FAILED = pytest.StashKey[list[bool]]()
 
 
 def pytest_collection_modifyitems(items):
@@ -63,17 +72,41 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def shared_servers(tmp_path_factory):
+    """The running Jupyter servers by their application; the tests of a process share them."""
+    servers = {}
+
+    def shared_server(app):
+        if app not in servers:
+            jupyter = JupyterServer(tmp_path_factory.mktemp("jupyter"), {})
+            jupyter.start(app)
+            servers[app] = jupyter
+        return servers[app]
+
+    yield shared_server
+    for jupyter in servers.values():
+        jupyter.stop()
+
+
 @pytest.fixture
-def start_jupyter(tmp_path_factory):
-    """Start a JupyterLab, or another server application, with these variables."""
+def start_jupyter(tmp_path_factory, shared_servers):
+    """Kernels with these variables, in JupyterLab or another server application.
+
+    A test that changes settings of JupyterLab, or reads its files, starts its own server.
+    """
     started = []
 
-    def start(environment, configure=lambda jupyter: None, app="jupyterlab"):
-        jupyter = JupyterServer(tmp_path_factory.mktemp("jupyter"), environment)
-        configure(jupyter)
-        if app is not None:
-            started.append(jupyter)
+    def start(environment, configure=None, app="jupyterlab", *, own=False):
+        if own or configure is not None:
+            jupyter = JupyterServer(tmp_path_factory.mktemp("jupyter"), environment)
+            if configure is not None:
+                configure(jupyter)
             jupyter.start(app)
+        else:
+            home = tmp_path_factory.mktemp("home")
+            jupyter = SharedJupyter(shared_servers(app), home, environment)
+        started.append(jupyter)
         return jupyter
 
     yield start
@@ -81,21 +114,67 @@ def start_jupyter(tmp_path_factory):
         jupyter.stop()
 
 
+@pytest.fixture(scope="module")
+def shared_page(chromium):
+    """A page that keeps its JupyterLab open from test to test: to load it takes three seconds."""
+    pages = []
+
+    def shared_page(*, fresh=False):
+        if pages and (fresh or pages[0].is_closed()):
+            pages.pop().context.close()
+        if not pages:
+            pages.append(_new_context(chromium).new_page())
+            pages[0].set_default_timeout(20 * SECONDS)
+        return pages[0]
+
+    yield shared_page
+    for page in pages:
+        page.context.close()
+
+
+def _new_context(chromium, **options):
+    return chromium.new_context(viewport={"width": 1200, "height": 900}, **options)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.stash.setdefault(_FAILED, []).append(report.failed)
+    return report
+
+
 @pytest.fixture
-def new_page(chromium):
-    """Open a page of a new browser profile."""
-    contexts = []
+def new_page(request, chromium, shared_page):
+    """Open a page. The first one without options may show the JupyterLab of the test before."""
+    contexts, shared = [], []
 
     def new_page(**options):
-        context = chromium.new_context(viewport={"width": 1200, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
+        if not options and not shared:
+            shared.append(shared_page())
+            shared[0].context.clear_cookies()
+            return shared[0]
+        contexts.append(_new_context(chromium, **options))
+        page = contexts[-1].new_page()
         page.set_default_timeout(20 * SECONDS)
         return page
 
     yield new_page
     for context in contexts:
         context.close()
+    for page in shared:
+        if any(request.node.stash.get(_FAILED, [])) or not _close_notebooks(page):
+            shared_page(fresh=True)
+
+
+def _close_notebooks(page):
+    """Close the notebooks and the other tabs. Return whether the page can be used again."""
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
+    if not page.evaluate("() => window.jupyterapp?.shell !== undefined"):
+        return False
+    page.evaluate(CLOSE_NOTEBOOKS)
+    return True
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import re
 import sys
 from html import unescape
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -55,6 +56,12 @@ def kernel_environment(version):
 
 def jupyter_environment(home):
     """Variables that keep every file of Jupyter and IPython inside one folder."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))}
+    return kept | jupyter_folders(home)
+
+
+def jupyter_folders(home):
+    """Create the folders of Jupyter and IPython in a home folder, and return their variables."""
     names = {
         "HOME": "",
         "IPYTHONDIR": "ipython",
@@ -63,24 +70,22 @@ def jupyter_environment(home):
         "JUPYTER_RUNTIME_DIR": "runtime",
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "MPLCONFIGDIR": "matplotlib",
         "XDG_CONFIG_HOME": "xdg",
     }
     for folder in names.values():
         (home / folder).mkdir(parents=True, exist_ok=True)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))}
-    return kept | {name: str(home / folder) for name, folder in names.items()}
+    return {name: str(home / folder) for name, folder in names.items()}
 
 
-def write_kernelspecs(data):
-    """Install a kernelspec `ipykernel-<version>` for each generation."""
+def write_kernelspecs(data, suffix="", environment=MappingProxyType({})):
+    """Install a kernelspec `ipykernel-<version><suffix>` for each generation."""
     for version in KERNELS:
-        folder = data / "kernels" / f"ipykernel-{version}"
+        folder = data / "kernels" / f"ipykernel-{version}{suffix}"
         folder.mkdir(parents=True)
         spec = {
             "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": f"ipykernel {version}",
             "language": "python",
-            "env": kernel_environment(version),
+            "env": {**environment, **kernel_environment(version)},
         }
         (folder / "kernel.json").write_text(json.dumps(spec))

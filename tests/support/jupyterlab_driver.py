@@ -2,15 +2,17 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 
 import nbformat
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
-from support.helpers import jupyter_environment, write_kernelspecs
+from support.helpers import jupyter_environment, jupyter_folders, write_kernelspecs
 
 SECONDS = 1000  # Playwright counts milliseconds
 expect.set_options(timeout=30 * SECONDS)
@@ -32,6 +34,13 @@ KERNEL_IS_IDLE = """() => {
 RESTART_KERNEL = (
     "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 )
+OPEN_NOTEBOOK = """async (path) => {
+    await window.jupyterapp.serviceManager.kernelspecs.refreshSpecs();
+    await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+CLOSE_NOTEBOOKS = """() => {
+    for (const widget of [...window.jupyterapp.shell.widgets('main')]) widget.dispose();
+}"""
 KERNEL_REPLIES = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const reply = kernel.requestExecute({code: '', silent: true}).done.then(() => true);
@@ -57,12 +66,20 @@ class JupyterServer:
         path.write_text(json.dumps(settings))
 
     def start(self, app="jupyterlab"):
+        if app == "voila":
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            self._run(app, {"no-browser": True, "port": port, "Voila.ip": "127.0.0.1"})
+            self.url = f"http://127.0.0.1:{port}"
+            self._wait(lambda: is_listening(port))
+            return
         options = {
             "ServerApp.port": 0,
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
             "IdentityProvider.token": "",
+            "ServerApp.disable_check_xsrf": True,  # the tests themselves shut kernels down
             "ServerApp.password": "",
             "LabApp.expose_app_in_browser": True,
             "JupyterNotebookApp.expose_app_in_browser": True,
@@ -70,21 +87,33 @@ class JupyterServer:
             "LabApp.news_url": "",
             "FileContentsManager.delete_to_trash": False,
         }
+        self._run(app, options)
+        files = self._wait(lambda: list((self.home / "runtime").glob("jpserver-*.json")))
+        self.url = f"http://127.0.0.1:{json.loads(files[0].read_text())['port']}"
+
+    def _run(self, app, options):
+        self.app = app
         self.log = (self.root / "jupyter.log").open("w")
+        words = [
+            f"--{name}" if value is True and "." not in name else f"--{name}={value}"
+            for name, value in options.items()
+        ]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", app, *(f"--{k}={v}" for k, v in options.items())],
+            [sys.executable, "-m", app, *words],
             env=self.environment,
             cwd=self.work,
             stdout=self.log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
+
+    def _wait(self, condition):
         deadline = time.monotonic() + 60
-        while not (found := list((self.home / "runtime").glob("jpserver-*.json"))):
+        while not (result := condition()):
             assert self.process.poll() is None, (self.root / "jupyter.log").read_text()
             assert time.monotonic() < deadline, "Jupyter did not start within a minute"
             time.sleep(0.1)
-        self.url = f"http://127.0.0.1:{json.loads(found[0].read_text())['port']}"
+        return result
 
     def stop(self):
         self.process.terminate()
@@ -97,13 +126,46 @@ class JupyterServer:
 
     def write_notebook(self, cells, kernel):
         """Write a notebook of these code cells under a new name."""
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"kernelspec": {"name": f"ipykernel-{kernel}", "display_name": kernel}},
-        )
-        path = self.work / f"{uuid.uuid4().hex[:8]}.ipynb"
-        nbformat.write(notebook, path)
-        return path
+        return write_notebook(self.work, cells, f"ipykernel-{kernel}")
+
+
+def is_listening(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+class SharedJupyter:
+    """A running Jupyter server of other tests, with kernels that have their own variables and home."""
+
+    def __init__(self, server, home, environment):
+        self.server, self.url, self.work = server, server.url, server.work
+        self._kernels = f"-{uuid.uuid4().hex[:8]}"
+        self._environment = jupyter_folders(home) | environment
+        write_kernelspecs(server.home / "data", self._kernels, self._environment)
+
+    def write_notebook(self, cells, kernel):
+        """Write a notebook of these code cells under a new name."""
+        return write_notebook(self.work, cells, f"ipykernel-{kernel}{self._kernels}")
+
+    def stop(self):
+        """Stop the kernels; the server keeps running. Voila stops them itself, with their page."""
+        if self.server.app == "voila":
+            return
+        with urllib.request.urlopen(f"{self.url}/api/sessions") as reply:
+            sessions = json.load(reply)
+        for session in sessions:
+            address = f"{self.url}/api/sessions/{session['id']}"
+            urllib.request.urlopen(urllib.request.Request(address, method="DELETE")).close()
+
+
+def write_notebook(folder, cells, kernelspec):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": kernelspec, "display_name": kernelspec}},
+    )
+    path = folder / f"{uuid.uuid4().hex[:8]}.ipynb"
+    nbformat.write(notebook, path)
+    return path
 
 
 class Notebook:
@@ -116,8 +178,13 @@ class Notebook:
         url_path = url_path.format(stem=self.path.stem, name=self.path.name)
         # In about one of forty cases a new kernel of ipykernel 7.3 never becomes idle, or becomes idle and
         # executes no request, before it imports gyazo_nb. Then open the page again.
-        for _ in range(4):
-            self.page.goto(f"{self.jupyter.url}/{url_path}")
+        for attempt in range(4):
+            if attempt == 0 and url_path.startswith("lab/") and self._is_lab_of_another_notebook():
+                self.page.evaluate(
+                    OPEN_NOTEBOOK, self.path.name
+                )  # three seconds less than a new page
+            else:
+                self.page.goto(f"{self.jupyter.url}/{url_path}")
             try:
                 self.page.wait_for_function(KERNEL_IS_IDLE, timeout=30 * SECONDS)
             except PlaywrightTimeoutError:
@@ -126,6 +193,13 @@ class Notebook:
                 return self
             self.page.evaluate(RESTART_KERNEL)
         raise AssertionError("the kernel executes no request")
+
+    def _is_lab_of_another_notebook(self):
+        return (
+            self.page.url.startswith(f"{self.jupyter.url}/lab")
+            and self.path.name not in self.page.url
+            and self.page.evaluate("() => window.jupyterapp?.shell !== undefined")
+        )
 
     def run(self, index, *, wait=True):
         """Run a cell and wait until its prompt shows a number."""

@@ -1,13 +1,5 @@
 """`%gyazo_login` in Notebook 7 and Voila: the same panel as in JupyterLab."""
 
-import contextlib
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-
 import pytest
 from playwright.sync_api import expect
 from support.helpers import KERNELS
@@ -98,69 +90,47 @@ def test_token_in_the_environment_signs_in_at_once(server, start_jupyter, new_pa
 # ── Voila ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@contextlib.contextmanager
-def voila(jupyter, cells, kernel):
-    """Serve a notebook of these cells by Voila, and yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    path = jupyter.write_notebook(cells, kernel)
-    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voila", path, *options],
-        env=jupyter.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/", timeout=2)
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "Voila did not start within a minute"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(20)
+@pytest.fixture
+def open_in_voila(start_jupyter, new_page):
+    """Open a notebook of these cells in Voila."""
+
+    def open_in_voila(variables, cells, kernel):
+        jupyter = start_jupyter(variables, app="voila")
+        page = new_page()
+        page.goto(f"{jupyter.url}/voila/render/{jupyter.write_notebook(cells, kernel).name}")
+        return page
+
+    return open_in_voila
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_voila_shows_a_panel_that_works(server, start_jupyter, new_page, kernel):
+def test_voila_shows_a_panel_that_works(server, open_in_voila, kernel):
     """Voila supports no prompts, as nbclient, but it shows widgets."""
-    jupyter = start_jupyter(server.variables, app=None)
-    with voila(jupyter, [LOAD, "%gyazo_login"], kernel) as url:
-        page = new_page()
-        page.goto(url)
-        box = page.get_by_label("Address or code")
-        box.wait_for()
-        with page.context.expect_page() as opening:
-            page.get_by_role("link", name="Open Gyazo").click()
-        tab = opening.value
-        tab.get_by_role("button", name="Allow", exact=True).click()
-        tab.wait_for_url("**/callback*")
-        box.click()
-        page.keyboard.insert_text(tab.url)
-        page.keyboard.press("Enter")
+    page = open_in_voila(server.variables, [LOAD, "%gyazo_login"], kernel)
+    box = page.get_by_label("Address or code")
+    box.wait_for()
+    with page.context.expect_page() as opening:
+        page.get_by_role("link", name="Open Gyazo").click()
+    tab = opening.value
+    tab.get_by_role("button", name="Allow", exact=True).click()
+    tab.wait_for_url("**/callback*")
+    box.click()
+    page.keyboard.insert_text(tab.url)
+    page.keyboard.press("Enter")
 
-        expect(page.locator("body")).to_contain_text("Signed in as Sandy Box")
-        expect(page.get_by_label("Address or code")).to_have_count(0)
+    expect(page.locator("body")).to_contain_text("Signed in as Sandy Box")
+    expect(page.get_by_label("Address or code")).to_have_count(0)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_voila_receives_the_redirect(loopback_sandbox, start_jupyter, new_page, kernel):
+def test_voila_receives_the_redirect(loopback_sandbox, open_in_voila, kernel):
     """The callback server completes the sign-in of a served page, too."""
-    jupyter = start_jupyter(loopback_sandbox.variables, app=None)
-    with voila(jupyter, [LOAD, "%gyazo_login"], kernel) as url:
-        page = new_page()
-        page.goto(url)
-        with page.context.expect_page() as opening:
-            page.get_by_role("link", name="Open Gyazo").click(timeout=30_000)
-        opening.value.get_by_role("button", name="Allow", exact=True).click()
+    page = open_in_voila(loopback_sandbox.variables, [LOAD, "%gyazo_login"], kernel)
+    with page.context.expect_page() as opening:
+        page.get_by_role("link", name="Open Gyazo").click(timeout=30_000)
+    opening.value.get_by_role("button", name="Allow", exact=True).click()
 
-        expect(page.locator("body")).to_contain_text("Signed in as Sandy Box")
+    expect(page.locator("body")).to_contain_text("Signed in as Sandy Box")
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -173,16 +143,14 @@ def test_voila_receives_the_redirect(loopback_sandbox, start_jupyter, new_page, 
         ("--token", False, "does not support prompts"),
     ],
 )
-def test_voila_never_hangs(server, start_jupyter, new_page, kernel, option, has_token, expected):
+def test_voila_never_hangs(server, open_in_voila, kernel, option, has_token, expected):
     """A token in the environment signs in; a wait or a prompt ends with one sentence."""
     token = {"GYAZO_ACCESS_TOKEN": server.sandbox.new_token()} if has_token else {}
-    jupyter = start_jupyter({**server.variables, **token}, app=None)
     sign_in = (
         f"try:\n    get_ipython().run_line_magic('gyazo_login', '{option}')\n"
         "    print(gyazo.me().name)\nexcept Exception as error:\n    print(error)"
     )
-    with voila(jupyter, [LOAD, sign_in], kernel) as url:
-        page = new_page()
-        page.goto(url)
 
-        expect(page.locator("body")).to_contain_text(expected)
+    page = open_in_voila({**server.variables, **token}, [LOAD, sign_in], kernel)
+
+    expect(page.locator("body")).to_contain_text(expected)

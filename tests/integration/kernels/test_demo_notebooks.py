@@ -24,7 +24,6 @@ def test_notebook_runs_without_a_user(server, monkeypatch, tmp_path, name):
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
     NotebookClient(notebook, timeout=90, resources={"metadata": {"path": tmp_path}}).execute()
