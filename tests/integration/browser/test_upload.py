@@ -34,11 +34,10 @@ SCREENSHOTS = os.environ.get("GYAZO_TEST_SCREENSHOTS")
 def jupyter(server, start_jupyter):
     variables = {**server.variables, "GYAZO_ACCESS_TOKEN": server.sandbox.new_token()}
 
-    def configure(jupyter):
-        if THEME == "dark":
-            jupyter.configure("@jupyterlab/apputils-extension:themes", theme="JupyterLab Dark")
+    def use_dark_theme(jupyter):
+        jupyter.configure("@jupyterlab/apputils-extension:themes", theme="JupyterLab Dark")
 
-    return start_jupyter(variables, configure)
+    return start_jupyter(variables, use_dark_theme if THEME == "dark" else None)
 
 
 def save_screenshot(notebook, name):
