@@ -52,6 +52,9 @@ class UploadConnection(Protocol):
     async def asend(self, operation: Operation[T]) -> T:
         """Same as `send`, async."""
 
+    def local_part(self, picture: Any) -> FilePart:
+        """Make the file of an upload from any object but a web address."""
+
     def download(self, url: str) -> bytes:
         """Fetch a picture from a web address."""
 
@@ -123,7 +126,7 @@ class Uploader:
         for name, value in self._fields.items():
             fields[name] = value(item) if callable(value) else value
         item = _read_open_file(item)
-        picture = convert.picture_url(item) or _snapshot(convert.file_part(item))
+        picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
         return RenderedItem(picture, UploadFields(**fields))
 
     def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:

@@ -27,6 +27,7 @@ from gyazo_nb.batch.runner import Batch
 from gyazo_nb.batch.upload import Uploader
 from gyazo_nb.errors import GyazoError, NotLoggedInError, UnauthorizedError
 from gyazo_nb.images import convert
+from gyazo_nb.images.render import Formatter
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site
 
@@ -44,6 +45,9 @@ class Connection:
 
     is_unpickled = False
     """Whether the session came from a pickle, without its token."""
+
+    formatter: Formatter | None = None
+    """Renders an object as the notebook shows it. None outside of notebooks."""
 
     def __init__(self, settings: Settings, timeouts: Timeouts, retry: Retry) -> None:
         self.settings = settings
@@ -224,13 +228,17 @@ class Connection:
     def file_part(self, picture: Any) -> FilePart:
         """Make the file of an upload from any object that `convert` takes, or from a web address."""
         url = convert.picture_url(picture)
-        return convert.file_part(picture) if url is None else self._downloaded(url)
+        return self.local_part(picture) if url is None else self._downloaded(url)
+
+    def local_part(self, picture: Any) -> FilePart:
+        """Make the file of an upload from any object that `convert` takes."""
+        return convert.file_part(picture, self.formatter)
 
     async def afile_part(self, picture: Any) -> FilePart:
         """Same as `file_part`, async: a download runs in a thread."""
         url = convert.picture_url(picture)
         if url is None:
-            return convert.file_part(picture)
+            return self.local_part(picture)
         return await asyncio.to_thread(self._downloaded, url)
 
     def easy_upload(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.batch.report import Report
     from gyazo_nb.batch.source import Items
     from gyazo_nb.batch.upload import PerItem
+    from gyazo_nb.images.render import Formatter
 
     from .connection import Connection
     from .notebook_file import Notation, Publication, Published
@@ -94,6 +95,9 @@ class Gyazo:
     and with the settings of that process. A copy (`copy.copy`, `copy.deepcopy`) is the same object.
     """
 
+    formatter: Formatter | None = None
+    """The extension for notebooks sets it: figures are uploaded as this notebook shows them."""
+
     _is_unpickled = False
 
     def __init__(
@@ -139,6 +143,7 @@ class Gyazo:
             if self._opened is None:
                 self._opened = Connection(self._settings, self._timeouts, self._retry)
                 self._opened.is_unpickled = self._is_unpickled
+                self._opened.formatter = self.formatter
             return self._opened
 
     def _signed_in(self) -> tuple[Site, Secret]:

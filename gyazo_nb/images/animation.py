@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -205,6 +205,17 @@ def _png_chunks(frame: Any, options: Mapping[str, Any]) -> Iterator[tuple[bytes,
         length, name = struct.unpack_from(">I4s", data, position)
         yield name, data[position + 8 : position + 8 + length]
         position += 12 + length
+
+
+def join_frames(pictures: Sequence[bytes], interval: float, *, plays: int) -> bytes:
+    """Join pictures, each shown for `interval` milliseconds, to one moving picture."""
+    animation = Animation(plays=plays)
+    for data in pictures:
+        with importlib.import_module("PIL.Image").open(io.BytesIO(data)) as frame:
+            width, height = frame.size
+            check_pixels(width, height, "animation", frames=len(pictures))
+            animation.add(frame, interval)
+    return animation.encode({}, prefer_gif=True)
 
 
 # ── animations of Matplotlib ──────────────────────────────────────────────────────────────────────

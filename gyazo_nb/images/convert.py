@@ -23,7 +23,7 @@ from gyazo_nb.errors import PictureError
 
 from .limits import to_bytes
 from .other_formats import convert_or_refuse
-from .render import render
+from .render import Formatter, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
 
@@ -58,11 +58,11 @@ _FORMATS = (
 _CONTENT_TYPES = {name: content_type for name, content_type, _ in _FORMATS}
 
 
-def file_part(item: Any) -> FilePart:
+def file_part(item: Any, formatter: Formatter | None = None) -> FilePart:
     """Make the file part of an upload from any item in `SUPPORTED`, except a web address.
 
-    The name of a local file is not sent: Gyazo does not need it, and it may be private. For an item
-    that is not a picture this raises `PictureError`.
+    `formatter` is that of the notebook, if there is one. The name of a local file is not sent: Gyazo does
+    not need it, and it may be private. For an item that is not a picture this raises `PictureError`.
     """
     if isinstance(item, str):
         return _from_path(_parse_path(item))
@@ -72,7 +72,7 @@ def file_part(item: Any) -> FilePart:
         return from_bytes(item)
     if isinstance(item, bytearray | memoryview):
         return from_bytes(to_bytes(item))
-    if (data := render(item)) is not None:
+    if (data := render(item, formatter)) is not None:
         return from_bytes(data, f"This {type(item).__name__}")
     if callable(getattr(item, "read", None)):
         return _from_file(item)

@@ -4,6 +4,9 @@ An object is recognized by its methods and attributes, or by the library that de
 Matplotlib figure that it belongs to (`figures_of`), a PIL image, an array, a Plotly or Altair chart, and
 finally the picture that IPython would display for it.
 
+Where a notebook has a formatter for a class of objects, such as Matplotlib's figures, the picture is the one
+that the notebook shows: with its format, size and options.
+
 Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert) is imported
 only to render an object that needs it; if it is missing, the error says how to install it.
 An error inside another library becomes one `PictureError`.
@@ -18,10 +21,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from gyazo_nb.errors import PictureError, reason_of
@@ -32,6 +36,10 @@ from .pil_images import encode
 from .png_encoder import encode_array
 from .svg import render_svg
 from .tables import render_table
+
+# Returns the pictures, as a MIME bundle, that a notebook's formatters for the class of an object render. The
+# bundle is empty if it has none. The extension for notebooks sets it.
+Formatter: TypeAlias = Callable[[Any], Mapping[str, Any]]
 
 # Where an object keeps its figure: Artists and seaborn's grids, scikit-learn's displays (`figure_`),
 # a Colorbar (`ax`). The results of `pie` and `streamplot` keep only their Artists (`wedges`, `lines`).
@@ -49,6 +57,15 @@ _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain onl
 _EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
 _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
+_PICTURE_RENDERERS = {"png", "jpeg", "svg"}  # of Plotly and Altair
+# What to do with the charts that only a browser draws, by their library.
+WAYS = {
+    "bokeh": "A Bokeh plot is drawn by the browser, so there is no picture of it here. Run  "
+    "bokeh.io.export_png(plot, filename='plot.png')  (it needs selenium), and upload  plot.png",
+    "holoviews": "This HoloViews plot is drawn by the browser, so there is no picture of it here. Run  "
+    "hv.save(plot, 'plot.png')  (for Bokeh it needs selenium), and upload  plot.png",
+    "folium": "A folium map is drawn by the browser, so there is no picture of it here: upload a screenshot.",
+}
 _REMEDY = "check that the notebook can display it, then upload it again."
 
 # The methods by which an object displays itself, in IPython's order. Each of the last three returns
@@ -127,29 +144,42 @@ def _owner(item: Any) -> Any:
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(item: Any) -> bytes | None:
-    """Render an item as picture data, or return None if it is not recognized."""
+def render(item: Any, formatter: Formatter | None = None) -> bytes | None:
+    """Render an item as picture data, or return None if it is not recognized.
+
+    `formatter` is that of the notebook, if there is one.
+    """
     if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
     for renderer in (
         _render_animation,
         _render_table,
-        _render_figure,
+        partial(_render_figure, formatter=formatter),
         _encode_pil_image,
+        partial(_render_by, formatter),
         _encode_array,
         _render_plotly,
         _render_altair,
+        _render_holoviews,
         _image_data,
         _render_repr,
     ):
         if (data := renderer(item)) is not None:
             return data
+    for library, way in WAYS.items():
+        if _is_from(library, item):
+            raise PictureError(way)
     return None
 
 
-def render_chart(item: Any) -> bytes | None:
-    """Render a Plotly or Altair chart, which may display only a script; return None for other items."""
-    return _render_plotly(item) or _render_altair(item)
+def render_displayed(item: Any) -> bytes | None:
+    """Render an item whose display contains no picture, but a script or a widget that draws one."""
+    return (
+        _render_plotly(item)
+        or _render_altair(item)
+        or _render_holoviews(item)
+        or (_image_data(item) if _is_from("ipywidgets", item) else None)
+    )
 
 
 def _render_animation(item: Any) -> bytes | None:
@@ -166,7 +196,15 @@ def _is_table(item: Any) -> bool:
     return not _TABLES.isdisjoint(names) and callable(getattr(item, "_repr_html_", None))
 
 
-def _render_figure(item: Any) -> bytes | None:
+def _render_by(formatter: Formatter | None, item: Any) -> bytes | None:
+    """Render an item with the notebook's formatter for its class."""
+    if formatter is None:
+        return None
+    with _picture_errors(type(item).__name__):
+        return from_mime_bundle(formatter(item))
+
+
+def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
     """Render the Matplotlib figure of an item as the notebook displays it."""
     figure = figure_of(item)
     if figure is None:
@@ -174,14 +212,16 @@ def _render_figure(item: Any) -> bytes | None:
     if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
         figure = figure.gcf() if figure.get_fignums() else None
     if figure is None:
-        raise _empty_figure()
+        raise _empty_figure(formatter)
     with _picture_errors("figure"):
         if not hasattr(figure, "get_size_inches"):
             return _render_other_figure(figure)
         width, height = figure.get_size_inches() * figure.dpi
         check_pixels(width, height, "figure")
         if _is_empty(figure):
-            raise _empty_figure()
+            raise _empty_figure(formatter)
+        if (data := _render_by(formatter, figure)) is not None:
+            return data
         out = io.BytesIO()
         figure.savefig(out, format="png", bbox_inches="tight")
         return out.getvalue()
@@ -209,20 +249,19 @@ def _render_other_figure(figure: Any) -> bytes:
         return path.read_bytes()
 
 
-def _empty_figure() -> PictureError:
+def _empty_figure(formatter: Formatter | None) -> PictureError:
+    shown = (
+        "" if formatter is None else "To share the picture that a cell showed, run  %gyazo  alone. "
+    )
     return PictureError(
-        "This figure is empty: the notebook closes a figure after showing it. Upload it in the cell that "
-        "draws it, or keep it there in a variable:  fig = plt.gcf()"
+        f"This figure is empty: the notebook closes a figure after showing it. {shown}Upload it in the cell "
+        f"that draws it, or keep it there in a variable:  fig = plt.gcf()"
     )
 
 
 def _is_empty(figure: Any) -> bool:
-    """Whether a Matplotlib figure shows nothing, or only the Axes that `plt.gca()` creates."""
+    """Whether a Matplotlib figure shows only empty Axes, as `plt.gca()` and `plt.subplots()` create them."""
     if not callable(getattr(figure, "get_axes", None)):
-        return False
-    axes = figure.get_axes()
-    # The user creates several Axes, or those of a subfigure, on purpose.
-    if len(axes) > 1 or (axes and axes[0].figure is not figure):
         return False
     return all(_is_blank(artist) for artist in figure.get_children() if artist is not figure.patch)
 
@@ -274,6 +313,11 @@ def _render_plotly(item: Any) -> bytes | None:
         return None
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
+        renderers = str(importlib.import_module("plotly.io").renderers.default)
+        if not _PICTURE_RENDERERS.isdisjoint(
+            renderers.split("+")
+        ):  # with the user's size and scale
+            return from_mime_bundle(item._repr_mimebundle_())
         return to_bytes(item.to_image(format="png"))
 
 
@@ -285,8 +329,24 @@ def _render_altair(item: Any) -> bytes | None:
     with _picture_errors("chart"):
         item.save(spec, format="json")  # as for a PNG: with the data inside
         _check_vegalite(json.loads(spec.getvalue()))
+        if importlib.import_module("altair").renderers.active in _PICTURE_RENDERERS:
+            return from_mime_bundle(_call_repr(item._repr_mimebundle_, None))
         item.save(out, format="png")
     return out.getvalue()
+
+
+def _render_holoviews(item: Any) -> bytes | None:
+    """Render a HoloViews plot with Matplotlib or Plotly, if one of them is its current backend."""
+    if not _is_from("holoviews", item) or not hasattr(item, "opts"):
+        return None
+    holoviews = importlib.import_module("holoviews")
+    backend = holoviews.Store.current_backend
+    with _picture_errors("HoloViews plot"):
+        if backend == "matplotlib":
+            return to_bytes(holoviews.Store.renderers[backend](item, fmt="png")[0])
+        if backend == "plotly":
+            return render_plotly_spec(holoviews.render(item))
+    raise PictureError(WAYS["holoviews"])
 
 
 def _check_vegalite(spec: Any) -> None:
@@ -397,16 +457,17 @@ def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
             with _picture_errors("picture"):
                 return base64.b64decode(data) if isinstance(data, str) else to_bytes(data)
     if plotly := bundle.get(_PLOTLY_TYPE):
-        return _render_plotly_spec(plotly)
+        return render_plotly_spec(plotly)
     for mime_type, spec in bundle.items():
         if mime_type.startswith(_VEGALITE_PREFIX):
-            return _render_vegalite_spec(spec)
+            return render_vegalite_spec(spec)
     if svg := bundle.get(_SVG_TYPE):
         return render_svg(svg)
     return None
 
 
-def _render_plotly_spec(spec: Any) -> bytes:
+def render_plotly_spec(spec: Any) -> bytes:
+    """Render the data of a Plotly figure."""
     plotly_io = importlib.import_module("plotly.io")
     spec = {"data": spec.get("data"), "layout": spec.get("layout")}
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
@@ -414,7 +475,8 @@ def _render_plotly_spec(spec: Any) -> bytes:
         return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
 
 
-def _render_vegalite_spec(spec: Any) -> bytes:
+def render_vegalite_spec(spec: Any) -> bytes:
+    """Render the specification of a Vega-Lite chart."""
     vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
     with _picture_errors("Vega-Lite chart"):
         _check_vegalite(spec)

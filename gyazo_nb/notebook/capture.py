@@ -1,10 +1,10 @@
-"""Runs a cell as usual and records the outputs that it displays. `%%gyazo` uploads their pictures.
+"""Watches the outputs that IPython displays, and runs the cell of `%%gyazo`, which uploads their pictures.
 
 Guarantees:
 
-- The cell runs as it would without the magic. Its outputs appear at their usual places and in their
+- Watching changes no output, and keeps no object alive. Afterwards, the shell is as before.
+- The cell of `%%gyazo` runs as it would without the magic. Its outputs appear at their usual places and in their
   order, `_` and `Out` are kept, and an error is shown once and fails the cell.
-- After the cell, also after an error, the shell is as before.
 - Only visible outputs count: an output that was cleared, or replaced by an update, does not.
 - Only `run_coroutine` patches the event loop, only when this is needed, and with nest-asyncio2. The
   archived nest_asyncio makes ipykernel 7 lose queued cells.
@@ -17,9 +17,11 @@ import re
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from IPython.core import async_helpers
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -27,63 +29,105 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 T = TypeVar("T")
 
 
-class DisplayedOutputs:
-    """The outputs of a cell, in order: each is a MIME bundle, with its object where that is known.
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One displayed output: its MIME bundle, and its object where that is known.
 
-    Calls from other threads are ignored: from a callback, or from a subshell of ipykernel 7.
+    `widget` is the `Output` widget of ipywidgets that shows it, or None for the output area of the cell.
+    `size` is an estimate in bytes, where it is needed.
     """
 
-    def __init__(self) -> None:
-        self._outputs: dict[object, tuple[Mapping[str, Any], Any]] = {}
-        self._last_formatted: tuple[Any, Any] = (None, None)  # a bundle, and its object
-        self._being_formatted: list[Any] = []
-        self._clear_at_next_output = False
-        self._thread = threading.get_ident()
+    bundle: Mapping[str, Any]
+    item: Any = None
+    widget: Any = None
+    size: int = 0
 
-    def visible(self) -> list[tuple[Mapping[str, Any], Any]]:
+    @property
+    def is_kept(self) -> bool:
+        """Whether it holds data or an object."""
+        return bool(self.bundle) or self.item is not None
+
+
+class DisplayedOutputs:
+    """The visible outputs of one cell, in order."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[object, Output] = {}
+        self._cleared_by_next: list[Any] = []  # the widgets, or None, with a pending clear
+
+    def visible(self) -> list[Output]:
         """Return the outputs that are still visible, in order."""
         return list(self._outputs.values())
 
-    @contextmanager
-    def formatting(self, item: Any) -> Iterator[None]:
-        """A context for the formatting of an object: some objects display themselves during it."""
-        self._being_formatted.append(item)
-        try:
-            yield
-        finally:
-            self._being_formatted.pop()
-
-    def on_formatted(self, item: Any, bundle: Any) -> None:
-        """Record that an object was formatted as this bundle, which will be displayed next."""
-        self._last_formatted = (bundle, item)
-
-    def on_display(self, bundle: Any, transient: Any = None) -> None:
+    def on_display(self, output: Output, display_id: object) -> None:
         """Record an output. It replaces an earlier output with the same display id."""
-        if not self._is_same_thread() or not isinstance(bundle, Mapping):
-            return
-        self.on_write()
-        display_id = transient.get("display_id") if isinstance(transient, Mapping) else None
-        formatted, item = self._last_formatted
-        if formatted is not bundle:
-            item = self._being_formatted[-1] if self._being_formatted else None
-        self._outputs[object() if display_id is None else display_id] = (dict(bundle), item)
+        self.on_write(output.widget)
+        self._outputs[object() if display_id is None else display_id] = output
 
-    def on_write(self) -> None:
+    def clear(self) -> None:
+        """Forget all outputs."""
+        self._outputs.clear()
+
+    def replace(self, display_id: object, output: Output) -> bool:
+        """Replace the output with this display id, and return whether there is one."""
+        if display_id not in self._outputs:
+            return False
+        self._outputs[display_id] = output
+        return True
+
+    def on_write(self, widget: Any) -> None:
         """Record that something was printed or displayed: a pending clear takes effect now."""
-        if self._clear_at_next_output and self._is_same_thread():
-            self._outputs.clear()
-            self._clear_at_next_output = False
+        if any(one is widget for one in self._cleared_by_next):
+            self.on_clear(widget, wait=False)
 
-    def on_clear(self, *, wait: bool) -> None:
-        """Record that the outputs are cleared: now, or with `wait` at the next output."""
-        if self._is_same_thread():
-            if wait:
-                self._clear_at_next_output = True
-            else:
-                self._outputs.clear()
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        """Record that the outputs of a widget, or of the cell, are cleared: now, or at the next output."""
+        self._cleared_by_next = [one for one in self._cleared_by_next if one is not widget]
+        if wait:
+            self._cleared_by_next.append(widget)
+            return
+        for key in [key for key, output in self._outputs.items() if output.widget is widget]:
+            del self._outputs[key]
 
-    def _is_same_thread(self) -> bool:
-        return threading.get_ident() == self._thread
+
+class Listener(Protocol):
+    """Gets every output that IPython displays, as long as `watch` is open."""
+
+    def on_display(self, output: Output, display_id: object) -> None:
+        """An output is displayed, or updated."""
+
+    def on_write(self, widget: Any) -> None:
+        """A text is printed after `on_clear` with `wait`."""
+
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        """The outputs are cleared: now, or with `wait` at the next output."""
+
+
+class _OneThread(DisplayedOutputs):
+    """Ignores calls from other threads: from a callback, or from a subshell of ipykernel 7."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def on_display(self, output: Output, display_id: object) -> None:
+        if threading.get_ident() == self._thread:
+            super().on_display(output, display_id)
+
+    def on_write(self, widget: Any) -> None:
+        if threading.get_ident() == self._thread:
+            super().on_write(widget)
+
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        if threading.get_ident() == self._thread:
+            super().on_clear(widget, wait=wait)
+
+
+def show_pending_figures(shell: InteractiveShell) -> None:
+    """Show the figures now that Matplotlib's inline backend shows when the cell ends."""
+    backend: Any = sys.modules.get("matplotlib_inline.backend_inline")
+    if backend is not None and backend.flush_figures in shell.events.callbacks["post_execute"]:
+        backend.flush_figures()
 
 
 def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, ExecutionResult]:
@@ -92,8 +136,19 @@ def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, Execution
     Matplotlib's inline figures are displayed when the cell ends, by IPython's `post_execute`. That has
     happened when this function returns.
     """
-    outputs = DisplayedOutputs()
-    with _record_display(shell, outputs, cell), _use_running_loop(shell):
+    outputs = _OneThread()
+    hook: Any = shell.displayhook
+
+    def quiet() -> bool:
+        # A `;` at the end of the cell hides its value. IPython looks for it in the history, where it
+        # finds the outer cell, which ends with a bracket.
+        return bool(hook.semicolon_at_end_of_expression(shell.transform_cell(cell)))
+
+    with ExitStack() as stack, _use_running_loop(shell):
+        # Running a cell overwrites the result of the outer cell.
+        stack.callback(setattr, hook, "exec_result", hook.exec_result)
+        patch_method(stack, hook, "quiet", quiet)
+        stack.enter_context(watch(shell, outputs))
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return outputs, result
 
@@ -152,54 +207,100 @@ def fail(outer: ExecutionResult | None, error: BaseException) -> None:
 
 
 @contextmanager
-def _record_display(
-    shell: InteractiveShell, outputs: DisplayedOutputs, cell: str
-) -> Iterator[None]:
-    """Record every output that is displayed.
+def watch(shell: InteractiveShell, listener: Listener) -> Iterator[None]:
+    """Tell a listener about every output that is displayed.
 
     The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
     being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
     if the widget is not displayed. The hooks of ipykernel would record less: before ipykernel 7 they do
     not see `execute_result`.
     """
-    publisher: Any = shell.display_pub
-    hook: Any = shell.displayhook
+    with ExitStack() as stack:
+        _Watch(shell, listener, stack)
+        yield
 
-    def publish(data: Any, *args: Any, **kwargs: Any) -> Any:
-        outputs.on_display(data, kwargs.get("transient"))
-        return original_publish(data, *args, **kwargs)
 
-    def clear_output(wait: bool = False, *args: Any, **kwargs: Any) -> Any:
-        result = original_clear(wait, *args, **kwargs)
-        outputs.on_clear(wait=wait)  # afterwards: in a terminal, the original prints
+class _Watch:
+    """Patches the methods by which IPython displays, until `stack` is closed."""
+
+    def __init__(self, shell: InteractiveShell, listener: Listener, stack: ExitStack) -> None:
+        self._shell, self._listener = shell, listener
+        self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
+        self._formatted: tuple[int, weakref.ref[Any]] | None = None  # the last bundle, its object
+        self._waiting = stack.enter_context(ExitStack())  # patches until the next printed text
+        # Other code may have patched a method, too, and still call this one.
+        stack.callback(setattr, self, "_listener", DisplayedOutputs())
+        publisher, hook = shell.display_pub, shell.displayhook
+        self._format = patch_method(stack, shell.display_formatter, "format", self._on_format)
+        self._publish = patch_method(stack, publisher, "publish", self._on_publish)
+        self._clear = patch_method(stack, publisher, "clear_output", self._on_clear)
+        self._write = patch_method(stack, hook, "write_format_data", self._on_result)
+
+    def _on_format(self, item: Any, *args: Any, **kwargs: Any) -> Any:
+        self._being_formatted.append(item)
+        try:
+            bundle, metadata = self._format(item, *args, **kwargs)
+        finally:
+            self._being_formatted.pop()
+        self._formatted = None
+        with suppress(TypeError):  # a number or a text, which is not needed
+            self._formatted = (id(bundle), weakref.ref(item))
+        return bundle, metadata
+
+    def _on_publish(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        self._record(data, kwargs.get("transient"))
+        return self._publish(data, *args, **kwargs)
+
+    def _on_result(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        self._record(data, None)
+        return self._write(data, *args, **kwargs)
+
+    def _record(self, bundle: Any, transient: Any) -> None:
+        self._waiting.close()
+        formatted, self._formatted = self._formatted, None
+        if not isinstance(bundle, Mapping):
+            return
+        item = self._being_formatted[-1] if self._being_formatted else None
+        if formatted is not None and formatted[0] == id(bundle):
+            item = formatted[1]()
+        display_id = transient.get("display_id") if isinstance(transient, Mapping) else None
+        widget = _active_widget(self._shell)
+        self._listener.on_display(Output(dict(bundle), item, widget), display_id)
+
+    def _on_clear(self, wait: bool = False, *args: Any, **kwargs: Any) -> Any:
+        result = self._clear(wait, *args, **kwargs)
+        # Afterwards: in a terminal, the original prints.
+        self._listener.on_clear(_active_widget(self._shell), wait=wait)
+        if wait:
+            self._waiting.close()
+            for stream in (sys.stdout, sys.stderr):
+                _hook_stream(self._waiting, stream, self._on_write)
         return result
 
-    def write_format_data(data: Any, *args: Any, **kwargs: Any) -> Any:
-        outputs.on_display(data)
-        return original_write(data, *args, **kwargs)
+    def _on_write(self) -> None:
+        self._waiting.close()
+        self._listener.on_write(_active_widget(self._shell))
 
-    def format_(item: Any, *args: Any, **kwargs: Any) -> Any:
-        with outputs.formatting(item):
-            data, metadata = original_format(item, *args, **kwargs)
-        outputs.on_formatted(item, data)
-        return data, metadata
 
-    def quiet() -> bool:
-        # A `;` at the end of the cell hides its value. IPython looks for it in the history, where it
-        # finds the outer cell, which ends with a bracket.
-        return bool(hook.semicolon_at_end_of_expression(shell.transform_cell(cell)))
+def parent_id(shell: InteractiveShell) -> str | None:
+    """Return the id of the message to which the front end adds the outputs. A terminal has none."""
+    header = getattr(shell.display_pub, "parent_header", None)
+    return header.get("msg_id") if isinstance(header, Mapping) else None
 
-    with ExitStack() as stack:
-        # Running a cell overwrites the result of the outer cell.
-        stack.callback(setattr, hook, "exec_result", hook.exec_result)
-        _patch_method(stack, hook, "quiet", quiet)
-        for stream in (sys.stdout, sys.stderr):
-            _hook_stream(stack, stream, outputs.on_write)
-        original_format = _patch_method(stack, shell.display_formatter, "format", format_)
-        original_publish = _patch_method(stack, publisher, "publish", publish)
-        original_clear = _patch_method(stack, publisher, "clear_output", clear_output)
-        original_write = _patch_method(stack, hook, "write_format_data", write_format_data)
-        yield
+
+def _active_widget(shell: InteractiveShell) -> Any:
+    """Return the `Output` widget of ipywidgets that gets the outputs now, or None."""
+    widgets: Any = sys.modules.get("ipywidgets")
+    if widgets is None or (parent := parent_id(shell)) is None:
+        return None
+    # The registry is private. Where it does not exist, outputs count as those of the cell.
+    known = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
+    active = [
+        one
+        for one in list(known.values())
+        if isinstance(one, widgets.Output) and one.msg_id == parent
+    ]
+    return active[-1] if active else None
 
 
 def _hook_stream(stack: ExitStack, stream: Any, on_write: Callable[[], None]) -> None:
@@ -209,10 +310,10 @@ def _hook_stream(stack: ExitStack, stream: Any, on_write: Callable[[], None]) ->
         return original(text, *args, **kwargs)
 
     if hasattr(stream, "__dict__"):
-        original = _patch_method(stack, stream, "write", write)
+        original = patch_method(stack, stream, "write", write)
 
 
-def _patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:
+def patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[..., Any]) -> Any:
     """Replace a method of one object until the stack is closed, and return the original method."""
     original = getattr(owner, name)
     own = vars(owner).get(name)  # None if the method is that of the class

@@ -32,6 +32,7 @@ from gyazo_nb.errors import ConfigError
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback, setting_names
 
 from . import completion, messages
+from .shown import ShownPictures, formatter_of
 from .traits import GyazoTraits
 
 if TYPE_CHECKING:  # imported by the first magic that runs
@@ -76,6 +77,8 @@ class GyazoMagics(GyazoTraits, Magics):
         self.original_load_ext: Any = None
         self.own_load_ext: Any = None
         self._sign_in_flow: SignInFlow | None = None
+        self.shown = ShownPictures(shell)
+        self.session.formatter = formatter_of(shell)
 
     @property
     def sign_in(self) -> SignInFlow:
@@ -90,7 +93,7 @@ class GyazoMagics(GyazoTraits, Magics):
     def _uploads(self) -> UploadFlow:
         from .uploads import UploadFlow  # noqa: PLC0415 -- as above
 
-        return UploadFlow(self.shell, self.session)
+        return UploadFlow(self.shell, self.session, self.shown)
 
     @no_var_expand
     @magic_arguments()
@@ -198,12 +201,21 @@ class GyazoMagics(GyazoTraits, Magics):
     @magic_arguments()
     @_upload_options
     @argument(
+        "--cell",
+        type=int,
+        metavar="N",
+        help="Upload the pictures that cell [N] showed. Without an item: those of the newest cell with "
+        "pictures.",
+    )
+    @argument(
         "items", nargs="*", metavar="ITEM", help="A variable, an expression, a path or a glob."
     )
     @line_magic
     def gyazo(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
-        """Upload the named items, and show their cards.
+        """Upload the named items, or the pictures that a cell showed, and show their cards.
 
+        %gyazo
+        %gyazo --cell 5
         %gyazo fig
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
         %gyazo fig --title "Epoch {epoch}"
@@ -240,6 +252,7 @@ class GyazoMagics(GyazoTraits, Magics):
     def close(self) -> None:
         """Sign out, and close everything that the magics opened."""
         self.session.logout()
+        self.shown.close()
         try:
             if self._sign_in_flow is not None:
                 self._sign_in_flow.close()
@@ -281,6 +294,7 @@ def load(shell: InteractiveShell) -> None:
         )
     magics.restore_variable()
     _restore_at_load_ext(shell, magics)
+    magics.shown.open()
 
 
 def _restore_at_load_ext(shell: InteractiveShell, magics: GyazoMagics) -> None:

@@ -1,4 +1,4 @@
-"""`%gyazo ITEM …` and `%%gyazo`: upload what the notebook shows.
+"""`%gyazo`, `%gyazo ITEM …` and `%%gyazo`: upload what the notebook shows.
 
 Guarantees: every uploaded image is shown as a card. If an upload failed, one sentence below the cards says
 so, and the cell fails. The list of images is stored in a variable, and the report in the session.
@@ -7,15 +7,11 @@ so, and the cell fails. The list of images is stored in a variable, and the repo
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
 import keyword
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import unescape
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from IPython.core.error import UsageError
 from IPython.display import display
@@ -24,23 +20,12 @@ from gyazo_nb.api.endpoints import AccessPolicy
 from gyazo_nb.batch.report import Report
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ArgumentError, PictureError
-from gyazo_nb.images import convert, render
+from gyazo_nb.images import convert, page, render
 
 from . import capture, line_parser
+from .capture import Output
+from .shown import ShownPictures
 
-_PDF = "application/pdf"
-_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_HTML_PICTURE = re.compile(
-    r"""<img\b[^>]*?\bsrc\s*=\s*(?:["'](?P<quoted>data:image/[^"'>]+)|(?P<bare>data:image/[^\s>]+))""",
-    re.IGNORECASE,
-)
-_EMBEDDED = {
-    "text/html": (_HTML_PICTURE,),
-    "text/markdown": (
-        re.compile(r"!\[[^\]]*\]\(\s*<?(?P<url>data:image/[^)\s>]+)"),
-        _HTML_PICTURE,
-    ),
-}
 _MAX_CARDS = 12  # more images are shown as a gallery
 
 
@@ -54,6 +39,7 @@ class UploadOptions:
     access_policy: AccessPolicy | None = None
     collection_id: str | None = None
     items: Sequence[str] = ()
+    cell: int | None = None
     on_error: bool = False
 
     @classmethod
@@ -95,20 +81,43 @@ class UploadOptions:
 class UploadFlow:
     """Uploads the items that a line names, or the pictures that a cell shows. One for each extension."""
 
-    def __init__(self, shell: Any, session: Gyazo) -> None:
-        self._shell, self._session = shell, session
+    def __init__(self, shell: Any, session: Gyazo, shown: ShownPictures) -> None:
+        self._shell, self._session, self._shown = shell, session, shown
 
     def run_line(
         self, parser: argparse.ArgumentParser, line: str, local_names: Mapping[str, Any]
     ) -> None:
-        """Upload the items that the line names. A function that calls the magic has local names."""
+        """Upload the items that the line names, or else the pictures of a cell.
+
+        A function that calls the magic has local names.
+        """
         options = UploadOptions.parse(parser, line)
         if not options.items:
-            raise ArgumentError("Name the items to upload: %gyazo fig  or  %gyazo plots/*.png")
+            self._run_shown(options.expanded({**self._shell.user_ns, **local_names}))
+            return
+        if options.cell is not None:
+            raise ArgumentError(
+                "--cell uploads what a cell showed: run  %gyazo --cell N  without an item."
+            )
         items: list[Any] = []
         for word in options.items:
             items += line_parser.resolve(word, self._shell.user_ns, self._shell.ev)
         self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
+
+    def _run_shown(self, options: UploadOptions) -> None:
+        """Upload the pictures that a cell showed, and say which cell that was."""
+        capture.show_pending_figures(self._shell)
+        for cell in self._shown.cells(options.cell):
+            pictures, warning = _pictures_in(cell.candidates())
+            if warning is not None:
+                warning = PictureError(f"Cell [{cell.number}]: {warning}")
+            if pictures:
+                number = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+                print(f"Uploading {number} of cell [{cell.number}]")  # noqa: T201 -- above the cards
+            if pictures or warning:
+                self._upload(pictures, options, warning)
+                return
+        raise self._shown.no_picture(options.cell)
 
     def run_cell(self, parser: argparse.ArgumentParser, line: str, cell: str) -> None:
         """Run a cell, and upload the pictures that it displayed."""
@@ -122,7 +131,7 @@ class UploadFlow:
         # IPython expands the line of a cell before the cell runs. A name that it sets is known afterwards.
         options = options.expanded(self._shell.user_ns, before)
         if error is None or options.on_error:
-            pictures, warning = _pictures_in(outputs)
+            pictures, warning = _pictures_in(outputs.visible())
             try:
                 self._upload(pictures, options, warning, _without_pictures(outputs))
             except Exception:
@@ -164,74 +173,50 @@ class UploadFlow:
             raise warning
 
 
-def _pictures_in(
-    outputs: capture.DisplayedOutputs,
-) -> tuple[list[bytes | str], PictureError | None]:
+def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureError | None]:
     """Return the pictures among the outputs, each once, and the first error of one that cannot be rendered.
 
     A picture that the notebook shows by its web address is returned as that address.
     """
     pictures: dict[bytes, bytes | str] = {}
     warning = None
-    for bundle, item in outputs.visible():
+    for output in outputs:
         try:
-            data = (
-                render.from_mime_bundle(bundle)
-                or render.render_chart(item)
-                or _picture_url(bundle, item)
-            )
+            found = _pictures_of(output)
         except PictureError as error:
             warning = warning or error
             continue
-        for one in [data] if data else _embedded_pictures(bundle):
+        for one in found:
             content = one.encode() if isinstance(one, str) else one
             pictures.setdefault(hashlib.sha256(content).digest(), one)
     return list(pictures.values()), warning
 
 
-def _embedded_pictures(bundle: Mapping[str, Any]) -> list[bytes]:
-    """Return the pictures that a page or a Markdown text contains as data: URLs, outside of scripts."""
-    for mime_type, patterns in _EMBEDDED.items():
-        if isinstance(text := bundle.get(mime_type), str) and "data:image/" in text:
-            text = _SCRIPT.sub("", text)
-            urls = [
-                match[match.lastgroup or 0]
-                for pattern in patterns
-                for match in pattern.finditer(text)
-            ]
-            if urls:
-                return [data for url in urls if (data := _decode_data_url(url))]
-    return []
-
-
-def _decode_data_url(url: str) -> bytes | None:
-    header, _, text = url.partition(",")
-    data = unquote_to_bytes(unescape(text))
-    try:
-        return base64.b64decode(data) if header.endswith(";base64") else data
-    except ValueError:
-        return None  # a browser shows no picture either
+def _pictures_of(output: Output) -> Sequence[bytes | str]:
+    """Return the pictures of one output. Its data are first: its object may have changed since then."""
+    if pictures := page.pictures_in(output.bundle):
+        return pictures
+    if (data := render.render_displayed(output.item)) is not None:
+        return [data]
+    if "application/pdf" in output.bundle:
+        raise PictureError(
+            "A figure was shown as PDF, which Gyazo does not support: run  %config "
+            "InlineBackend.figure_formats = ['png']  and then this cell again."
+        )
+    # A string that is a web address is text.
+    url = None if isinstance(output.item, str) else convert.picture_url(output.item)
+    return [] if url is None else [url]
 
 
 def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
     """Say what a cell showed that showed no picture: a page can look like one."""
-    shown = {mime_type for bundle, _ in outputs.visible() for mime_type in bundle}
+    shown = {mime_type for output in outputs.visible() for mime_type in output.bundle}
     if shown <= {"text/plain", "text/latex"}:
         return "This cell showed no picture, so no image was uploaded."
     return (
         "This cell showed a page, not a picture, so no image was uploaded: give the figure itself, as in  "
         "%gyazo fig"
     )
-
-
-def _picture_url(bundle: Mapping[str, Any], item: Any) -> str | None:
-    """Return the web address of a picture that is not in the notebook. A string that is a URL is text."""
-    if _PDF in bundle:
-        raise PictureError(
-            "A figure was shown as PDF, which Gyazo does not support: run  %config "
-            "InlineBackend.figure_formats = ['png']  and then this cell again."
-        )
-    return None if isinstance(item, str) else convert.picture_url(item)
 
 
 def _show(report: Report) -> None:

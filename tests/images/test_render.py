@@ -73,7 +73,7 @@ class ScikitLearnDisplay:
         lambda: (a := sns.lineplot(TABLE, x="a", y="b"), (a.figure, a))[1],
         lambda: (g := sns.relplot(TABLE, x="a", y="b", col="c"), (g.figure, g))[1],
         lambda: (g := sns.jointplot(TABLE, x="a", y="b"), (g.figure, g))[1],
-        lambda: (f := Figure(), (f, f.subfigures(1, 2)[1].subplots()))[1],
+        lambda: (f := Figure(), a := f.subfigures(1, 2)[1].subplots(), a.plot([1]), (f, a))[-1],
         lambda: (f := plt.figure(), f.add_subplot().plot([1, 3]), (f, plt))[2],
         lambda: (f := new_figure(), f.axes[1].pie([1, 2])),
         lambda: (f := new_figure(), f.colorbar(f.axes[1].imshow(np.eye(3)))),
@@ -85,7 +85,7 @@ class ScikitLearnDisplay:
         lambda: (f := new_figure(), f.axes[1].violinplot([1, 2])),
         lambda: (f := new_figure(), f.axes[1].errorbar([1, 2], [3, 4], [1, 1], fmt="none")),
         lambda: (f := new_figure(), f.axes[1].hist2d([1, 2], [3, 4])),
-        lambda: (f := Figure(), f.subplot_mosaic("ab"))[:2],
+        lambda: (f := Figure(), f.text(0, 0, "a"), (f, f.subplot_mosaic("ab")))[-1],
         lambda: (f := new_figure(), ScikitLearnDisplay(f)),
     ],
     ids=[

@@ -542,15 +542,20 @@ def test_other_magics_work_in_the_cell(shell, server):
     assert stored_colors(server) == {RED}
 
 
+def patched_methods(shell):
+    """The methods that are patched on objects of the shell."""
+    names = {"publish", "clear_output", "write_format_data", "format", "quiet", "reset"}
+    owners = (shell, shell.display_pub, shell.displayhook, shell.display_formatter)
+    return [{name: vars(owner)[name] for name in names & set(vars(owner))} for owner in owners]
+
+
 def test_shell_is_unchanged_after_the_cell(shell):
-    """No method stays patched, also after an error."""
+    """No method of this cell stays patched, also after an error."""
+    before = patched_methods(shell)
     for cell in (SHOW, "1/0", "1 +"):
         run(shell, cell)
 
-    for owner in (shell.display_pub, shell.displayhook, shell.display_formatter):
-        assert not {"publish", "clear_output", "write_format_data", "format", "quiet"} & set(
-            vars(owner)
-        )
+    assert patched_methods(shell) == before
     assert len(shell.events.callbacks["post_run_cell"]) == 0
 
 

@@ -1,0 +1,140 @@
+"""Finds the pictures in a page (HTML or Markdown) that a notebook shows.
+
+A page contains pictures and videos as data: URLs, an SVG, the frames of an animation of Matplotlib, or the
+data of a chart, which a script draws: Plotly (all its renderers that show a page) or Vega-Lite (Altair).
+
+Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
+read as text, and its scripts do not run. A chart that only its own library can draw is an error that names
+the way. No web address is fetched. One kind of file is read: the page to which Plotly's renderer `iframe`
+refers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from gyazo_nb.errors import PictureError
+
+from .animation import join_frames
+from .render import WAYS, from_mime_bundle, render_plotly_spec, render_vegalite_spec
+from .svg import render_svg
+
+_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_MEDIA = re.compile(
+    r"<(?:img|video|source)\b[^>]*?\bsrc\s*=\s*"
+    r"(?:[\"'](?P<quoted>data:(?:image|video)/[^\"'>]+)|(?P<bare>data:(?:image|video)/[^\s>]+))",
+    re.IGNORECASE,
+)
+_MARKDOWN_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*<?(?P<url>data:image/[^)\s>]+)")
+# An SVG as the whole page, possibly inside of a few elements that only place it.
+_WRAPPER = r"(?:div|p|center|figure|span|body|html)\b"
+_ONLY_SVG = re.compile(
+    rf"\s*(?:<{_WRAPPER}[^>]*>\s*)*(?P<svg>(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE[^>]*>\s*)?<svg\b.*</svg>)"
+    rf"\s*(?:</{_WRAPPER}\s*>\s*)*",
+    re.DOTALL | re.IGNORECASE,
+)
+_PLOTLY_CALL = re.compile(r"Plotly\.newPlot\(\s*(?:'[^']*'|\"[^\"]*\"|\w+)\s*,\s*(?=\[)")
+_PLOTLY_FILE = re.compile(
+    r"<iframe\b[^>]*?\bsrc=\"(iframe_figures/figure_\d+\.html)[\"?]", re.DOTALL
+)
+_VEGA_CALL = re.compile(r"\}\)\(\s*(?=\{)|\b(?:const|var|let) spec\s*=\s*(?=\{)")
+_FRAME = re.compile(r"\bframes\[\d+\]\s*=\s*\"data:image/png;base64,([^\"]+)\"")
+_INTERVAL = re.compile(r"new Animation\(frames,[^,]*,[^,]*,\s*([\d.]+)\s*,")
+_LOOP = re.compile(r'value="(loop|reflect)"[^>]*?\bchecked\b', re.DOTALL)
+_MAX_PAGE_BYTES = 64 * 2**20
+_DECODER = json.JSONDecoder()
+_SEPARATOR = re.compile(r"[\s,]*")
+
+# What a page with a chart contains that only its own library can draw.
+_BROWSER_CHARTS = {
+    "application/vnd.holoviews_exec.v0+json": "holoviews",
+    "application/vnd.bokehjs_exec.v0+json": "bokeh",
+}
+
+
+def pictures_in(bundle: Mapping[str, Any]) -> list[bytes]:
+    """Return the pictures that a MIME bundle shows, in order.
+
+    >>> pictures_in({"text/html": '<img src="data:image/gif;base64,R0lGODlh">'})
+    [b'GIF89a']
+    """
+    if (data := from_mime_bundle(bundle)) is not None:
+        return [data]
+    for mime_type, pictures_of in (("text/html", _in_html), ("text/markdown", _in_markdown)):
+        text = bundle.get(mime_type)
+        if isinstance(text, str) and (found := [*pictures_of(text)]):
+            return found
+    for mime_type, library in _BROWSER_CHARTS.items():
+        if mime_type in bundle:
+            raise PictureError(WAYS[library])
+    return []
+
+
+def _in_html(text: str) -> Iterator[bytes]:
+    if file := _PLOTLY_FILE.search(text):
+        text = _read_page(Path(file[1]))
+    if "Plotly.newPlot" in text:
+        for call in _PLOTLY_CALL.finditer(text):
+            if (spec := _json_values(text, call.end(), 2)) is not None:
+                yield render_plotly_spec({"data": spec[0], "layout": spec[1]})
+        return
+    if "vegaEmbed" in text:
+        for call in _VEGA_CALL.finditer(text):
+            if (spec := _json_values(text, call.end(), 1)) is not None:
+                yield render_vegalite_spec(spec[0])
+        return
+    if (interval := _INTERVAL.search(text)) and (frames := _FRAME.findall(text)):
+        pictures = [base64.b64decode(frame) for frame in frames]
+        yield join_frames(pictures, float(interval[1]), plays=0 if _LOOP.search(text) else 1)
+        return
+    visible = _SCRIPT.sub("", text)
+    if svg := _ONLY_SVG.fullmatch(visible):
+        yield render_svg(svg["svg"])
+        return
+    yield from _data_urls(_MEDIA, visible)
+
+
+def _in_markdown(text: str) -> Iterator[bytes]:
+    visible = _SCRIPT.sub("", text)
+    yield from _data_urls(_MARKDOWN_PICTURE, visible)
+    yield from _data_urls(_MEDIA, visible)
+
+
+def _data_urls(pattern: re.Pattern[str], text: str) -> Iterator[bytes]:
+    for match in pattern.finditer(text):
+        header, _, body = match[match.lastgroup or 0].partition(",")
+        data = unquote_to_bytes(unescape(body))
+        with suppress(ValueError):  # a browser shows no picture either
+            yield base64.b64decode(data) if header.endswith(";base64") else data
+
+
+def _json_values(text: str, start: int, number: int) -> list[Any] | None:
+    """Read the JSON arguments of a call that begins at `start`, or return None for another code."""
+    values = []
+    with suppress(ValueError):
+        for _ in range(number):
+            value, end = _DECODER.raw_decode(text, start)
+            values.append(value)
+            start = _SEPARATOR.match(text, end).end()  # type: ignore[union-attr]  # it matches ""
+        return values
+    return None
+
+
+def _read_page(path: Path) -> str:
+    """Read the page that Plotly wrote for its renderer `iframe`. The cell that showed it has just written it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_PAGE_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise PictureError(
+            f"The page {str(path)!r} of this Plotly figure cannot be read ({error.strerror}): give the figure "
+            f"itself, as in  %gyazo fig"
+        ) from None

@@ -1,0 +1,331 @@
+"""Records the pictures that the cells show, from `%load_ext` on. `%gyazo` without an item uploads them.
+
+Guarantees:
+
+- Only what IPython shows is kept, as it was shown: the data of pictures, and of the pages and charts that may
+  contain one. At most `MAX_MEGABYTES` are kept, of at most `MAX_CELLS` cells, the newest. The pictures of a
+  cell are kept completely or not at all, and an error says so.
+- Cleared and replaced outputs do not count, and neither do the cards of this package.
+- `%reset` drops the record. `close` drops it, too, and removes every hook.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import wraps
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from gyazo_nb.errors import ArgumentError
+
+from .capture import DisplayedOutputs, Output, parent_id, patch_method, watch
+
+MAX_MEGABYTES = 64
+MAX_CELLS = 200
+
+_MAX_BYTES = MAX_MEGABYTES * 2**20
+_BYTES_OF_A_NUMBER = 32
+_CHARTS = (
+    "application/pdf",  # an error names the way
+    "application/vnd.plotly.",
+    "application/vnd.vegalite.",
+    "application/vnd.bokehjs_exec.",
+    "application/vnd.holoviews_exec.",
+)
+# A page without these contains no picture that `images.page` finds.
+_PAGES = ("text/html", "text/markdown")
+_MARKERS = ("data:image/", "data:video/", "<svg", "Plotly.newPlot", "vegaEmbed", "iframe_figures/")
+# Objects whose display may contain no picture, but a script, a widget or an address that shows one.
+_CHART_LIBRARIES = {"plotly", "altair", "holoviews"}
+_PICTURE_CLASSES = {"IPython.core.display.Image", "ipywidgets.widgets.widget_media.Image"}
+_AGAIN = "Put %%gyazo on the first line of that cell, and run it again."
+
+
+class Cell(DisplayedOutputs):
+    """The outputs of one cell that may be pictures. `number` is its execution count."""
+
+    def __init__(self, number: int, parent: str | None) -> None:
+        super().__init__()
+        self.number, self.parent = number, parent
+        self.is_too_large = False
+        self.showed_page = False
+
+    def candidates(self) -> list[Output]:
+        """Return the outputs that may be pictures. One with a display id may become one later."""
+        return [output for output in self.visible() if output.is_kept]
+
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        """As in the base class. The next pictures of a cleared cell may fit."""
+        super().on_clear(widget, wait=wait)
+        if not wait:
+            self.is_too_large = False
+
+
+class ShownPictures:
+    """The record of the cells of one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell: Any = shell
+        self._lock = threading.RLock()  # outputs come from any thread
+        self._cells: list[
+            Cell
+        ] = []  # never empty while it is open: the last one is running, or ran last
+        self._widgets: weakref.WeakKeyDictionary[Any, Cell] = weakref.WeakKeyDictionary()
+        self._dropped: set[int] = set()  # the numbers of the cells whose pictures are not kept
+        self._first = 0  # the number of the first recorded cell
+        self._added = 0  # bytes, since they were counted
+        self._hooks = ExitStack()
+
+    def open(self) -> None:
+        """Begin to record. The cell that is running counts from here on."""
+        events = self._shell.events
+        self._begin(is_stored=self._shell.display_trap.is_active)
+        self._first = self._cells[0].number
+        self._hooks.enter_context(watch(self._shell, self))
+        events.register("pre_run_cell", self._on_cell)
+        self._hooks.callback(events.unregister, "pre_run_cell", self._on_cell)
+        self._drop_at_reset()
+
+    def close(self) -> None:
+        """Remove all hooks, and drop the record."""
+        self._hooks.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop the record. The next outputs of the running cell count again."""
+        with self._lock:
+            self._cells = [Cell(cell.number, cell.parent) for cell in self._cells[-1:]]
+            self._first = self._shell.execution_count - 1
+            self._widgets.clear()
+            self._dropped.clear()
+            self._added = 0
+
+    # ── questions ────────────────────────────────────────────────────────────────────────────────
+
+    def cells(self, number: int | None) -> Iterator[Cell]:
+        """Return the cells that may show pictures, newest first: all, or that with this execution count.
+
+        Raises `ArgumentError` for a cell whose pictures were not kept, as long as it is the newest one.
+        """
+        with self._lock:
+            cells = [
+                cell for cell in reversed(self._cells) if number is None or cell.number == number
+            ]
+        for cell in cells:
+            if cell.is_too_large:
+                raise ArgumentError(
+                    f"The pictures of cell [{cell.number}] need more than {MAX_MEGABYTES} MB, so they are not "
+                    f"kept for %gyazo. {_AGAIN}"
+                )
+            if cell.candidates():
+                yield cell
+
+    def no_picture(self, number: int | None) -> ArgumentError:
+        """Return the error that says why there are no pictures of this cell, or of any cell."""
+        if number is None:
+            return ArgumentError(
+                "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload:  %gyazo fig  "
+                "or  %gyazo plots/*.png"
+            )
+        if number < 1 or number > self._cells[-1].number:
+            return ArgumentError(
+                f"Cell [{number}] has not run in this session: --cell takes the number in the brackets beside "
+                f"a cell."
+            )
+        if number in self._dropped:
+            return ArgumentError(
+                f"The pictures of cell [{number}] are no longer in memory: the newest {MAX_MEGABYTES} MB of at "
+                f"most {MAX_CELLS} cells are kept. {_AGAIN}"
+            )
+        if number < self._first:
+            return ArgumentError(
+                f"Cell [{number}] ran before %load_ext gyazo_nb or %reset, so its pictures are not known. "
+                f"{_AGAIN}"
+            )
+        if any(cell.showed_page for cell in self._cells if cell.number == number):
+            return ArgumentError(
+                f"Cell [{number}] showed a page, not a picture: give the figure itself, as in  %gyazo fig"
+            )
+        return ArgumentError(
+            f"Cell [{number}] showed no picture. Name the items to upload, as in  %gyazo fig"
+        )
+
+    # ── outputs, from `capture.watch` ────────────────────────────────────────────────────────────
+
+    def on_display(self, output: Output, display_id: object) -> None:
+        """Record an output in its cell. It replaces those with its display id in all cells."""
+        kept = _kept(output)
+        with self._lock:
+            if display_id is not None:
+                for one in self._cells:
+                    one.replace(display_id, kept)
+            self.on_write(output.widget)
+            cell = self._cell_of(output.widget)
+            # An update belongs to the cell that makes it, too: there, the picture was shown.
+            if cell is not None and not cell.is_too_large:
+                cell.showed_page |= "text/html" in output.bundle
+                if kept.is_kept or display_id is not None:
+                    cell.on_display(kept, display_id)
+                if output.widget is not None:
+                    self._widgets[output.widget] = cell
+            self._added += kept.size
+            if self._added > _MAX_BYTES:
+                self._limit_memory()
+
+    def on_write(self, widget: Any) -> None:
+        """A clear that waited takes effect."""
+        with self._lock:
+            for cell in self._affected_cells(widget):
+                cell.on_write(widget)
+
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        """Clear the outputs of the cell, or those of an `Output` widget, which any cell may have filled."""
+        with self._lock:
+            for cell in self._affected_cells(widget):
+                cell.on_clear(widget, wait=wait)
+
+    def _affected_cells(self, widget: Any) -> list[Cell]:
+        if widget is not None:
+            return self._cells
+        cell = self._cell_of(None)
+        return [] if cell is None else [cell]
+
+    def _cell_of(self, widget: Any) -> Cell | None:
+        """Return the cell that the current outputs belong to. Those of a callback belong to no cell.
+
+        A callback that writes into an `Output` widget changes the outputs of the cell that filled it before.
+        """
+        parent = parent_id(self._shell)
+        for cell in reversed(self._cells):
+            if cell.parent == parent:
+                return cell
+        return None if widget is None else self._widgets.get(widget)
+
+    # ── cells ────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_cell(self, info: Any) -> None:
+        is_nested = self._shell.display_trap.is_active  # as in `%%time` or `%run`
+        if not (is_nested and self._cells[-1].parent == parent_id(self._shell)):
+            self._begin(is_stored=info.store_history)
+
+    def _begin(self, *, is_stored: bool) -> None:
+        # The shell counts a cell before the cell runs, if it is stored in the history.
+        number = self._shell.execution_count - is_stored
+        with self._lock:
+            self._cells.append(Cell(number, parent_id(self._shell)))
+            if len(self._cells) > MAX_CELLS:
+                empty = (cell for cell in self._cells[:-1] if not cell.candidates())
+                self._drop_cell(next(empty, self._cells[0]))
+
+    def _limit_memory(self) -> None:
+        """Drop the pictures of the oldest cells until the others fit."""
+        sizes = [sum(output.size for output in cell.visible()) for cell in self._cells]
+        total = sum(sizes)
+        for cell, size in list(zip(self._cells, sizes, strict=True)):
+            if total <= _MAX_BYTES:
+                break
+            if size > _MAX_BYTES:
+                cell.clear()
+                cell.is_too_large = True
+                total -= size
+            elif size:
+                self._drop_cell(cell)
+                total -= size
+        self._added = total
+
+    def _drop_cell(self, cell: Cell) -> None:
+        if cell.is_too_large or cell.candidates():
+            self._dropped.add(cell.number)
+        self._cells.remove(cell)
+
+    def _drop_at_reset(self) -> None:
+        """Drop the record at every `%reset` that removes variables, and at `shell.reset()`."""
+        shell = self._shell
+        line_magics = shell.magics_manager.magics["line"]
+
+        @wraps(shell.reset)
+        def reset(*args: Any, **options: Any) -> Any:
+            result = original(*args, **options)
+            self.drop()
+            return result
+
+        @wraps(line_magics["reset"])
+        def reset_magic(line: str = "") -> Any:
+            before = set(shell.user_ns)
+            result = original_magic(line)
+            if not before <= set(shell.user_ns):
+                self.drop()
+            return result
+
+        original = patch_method(self._hooks, shell, "reset", reset)
+        original_magic, line_magics["reset"] = line_magics["reset"], reset_magic
+        self._hooks.callback(_restore, line_magics, reset_magic, original_magic)
+
+
+def _restore(line_magics: dict[str, Any], own: Callable[..., Any], original: Any) -> None:
+    if line_magics.get("reset") is own:
+        line_magics["reset"] = original
+
+
+def _kept(output: Output) -> Output:
+    """Return the part of an output that may be a picture, and its size."""
+    modules = [f"{one.__module__}." for one in type(output.item).__mro__]
+    if any(name.startswith("gyazo_nb.") for name in modules):
+        return Output({}, widget=output.widget)
+    bundle, item = output.bundle, None
+    kept = {name: value for name, value in bundle.items() if name.startswith("image/")}
+    if not kept:
+        kept = {name: value for name, value in bundle.items() if name.startswith(_CHARTS)}
+        for name in _PAGES:
+            text = bundle.get(name)
+            if isinstance(text, str) and any(marker in text for marker in _MARKERS):
+                kept[name] = text
+        classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}
+        libraries = {name.partition(".")[0] for name in modules}
+        if classes & _PICTURE_CLASSES or libraries & _CHART_LIBRARIES:
+            item = output.item
+    return Output(kept, item, output.widget, sum(map(_size, kept.values())))
+
+
+def _size(value: Any) -> int:
+    """Estimate how many bytes a value takes."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    if (
+        isinstance(value, list | tuple)
+        and value
+        and isinstance(value[0], list | tuple | Mapping | str)
+    ):
+        return sum(map(_size, value))
+    return _BYTES_OF_A_NUMBER * (len(value) if isinstance(value, list | tuple) else 1)
+
+
+def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]]:
+    """Return the function by which this notebook renders an object as pictures: `images.render.Formatter`.
+
+    These are IPython's formatters for the class of the object. Matplotlib registers one for its figures.
+    """
+
+    def render(item: Any) -> Mapping[str, Any]:
+        bundle: dict[str, Any] = {}
+        for mime_type, formatter in shell.display_formatter.formatters.items():
+            if not formatter.enabled or not mime_type.startswith("image/"):
+                continue
+            try:
+                method = formatter.lookup(item)
+            except KeyError:
+                continue
+            data = method(item)  # directly: the formatter would print its error, and return None
+            if isinstance(data, tuple):  # with metadata
+                data = data[0]
+            if data is not None:
+                bundle[mime_type] = data
+        return bundle
+
+    return render
