@@ -62,8 +62,11 @@ def notebook(*cells):
     return {"cells": list(cells), "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def write_notebook(path, *cells):
-    path.write_text(json.dumps(notebook(*cells)))
+def write_notebook(path, *cells, kernel=None):
+    content = notebook(*cells)
+    if kernel is not None:
+        content["metadata"]["kernelspec"] = {"name": kernel, "display_name": kernel}
+    path.write_text(json.dumps(content))
     return path
 
 
