@@ -40,8 +40,10 @@ _PANEL_CSS = f"""
   color: var(--jp-ui-font-color1, currentColor); opacity: .8 }}
 .{PANEL_CLASS} .widget-checkbox .widget-label-basic {{ white-space: normal; align-items: flex-start }}
 .gyazo-nb-lost, .{PANEL_CLASS}.jupyter-widgets-disconnected > :not(:first-child),
-.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-open {{ display: none !important }}
-.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-lost {{ display: block }}
+.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-open,
+.{PANEL_CLASS}.jupyter-widgets-disconnected::before,
+.{PANEL_CLASS} .jupyter-widgets-disconnected::before {{ display: none !important }}
+.{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-lost {{ display: block !important }}
 """
 
 # The panel is a labelled group with a status region. When the panel ends, its focused control disappears:
@@ -58,7 +60,7 @@ if (panel && !panel.hasAttribute('role')) {{
   document.body.append(spoken);
   let focused = null, shown = false;
   const follow = event => {{ focused = panel.contains(event.target) ? event.target : null; }};
-  const observer = new MutationObserver(() => {{
+  const check = () => {{
     const status = panel.querySelector('.{STATUS_CLASS}');
     if (status && !status.hasAttribute('role')) status.setAttribute('role', 'status');
     const open = panel.isConnected && panel.querySelector('input[type=text]');
@@ -75,7 +77,9 @@ if (panel && !panel.hasAttribute('role')) {{
       spoken.textContent = output ? output.textContent : '';
       setTimeout(() => spoken.remove(), 10000);
     }}, 300);
-  }});
+  }};
+  const observer = new MutationObserver(check);
+  setTimeout(check, 300);
   document.addEventListener('focusin', follow);
   observer.observe(cell || document.body, {{childList: true, subtree: true}});
 }}
