@@ -145,8 +145,9 @@ class Settings:
             return ""
         default = Site.__dataclass_fields__[missing[-1]].default
         return (
-            f"{_variables(own)} names another server than Gyazo, but {_variables(missing)} is not set, so "
-            f"{default} is used there: set all three addresses of that server."
+            f"{_variables(own)} {'names' if len(own) == 1 else 'name'} another server than Gyazo, but "
+            f"{_variables(missing)} {'is' if len(missing) == 1 else 'are'} not set, so {default} is used "
+            f"there: set all three addresses of that server."
         )
 
     def app(self) -> App:

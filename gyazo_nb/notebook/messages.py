@@ -171,10 +171,7 @@ def signed_in(who: str, session_name: str, note: str = "", *, commands: bool = T
     """
     when = time.strftime("on %Y-%m-%d at %H:%M")
     extra = f" {note}" if note else ""
-    html = (
-        f'<span style="color:var(--jp-success-color1,#2e7d32)">✓</span> '
-        f"Signed in as <b>{escape(who)}</b> {when}."
-    )
+    html = f"✓ Signed in as <b>{escape(who)}</b> {when}."
     plain = f"Signed in as {who} {when}."
     if not commands:
         return {"text/html": message_box(f"{html}{escape(extra)}"), "text/plain": plain + extra}

@@ -369,3 +369,26 @@ def test_switch_skips_the_token_in_use(run_magic, server, user_name):
 
     with pytest.raises(NotLoggedInError, match="neither show a panel nor answer a prompt"):
         run_magic("%gyazo_login --switch", fresh=False)
+
+
+def test_failed_save_is_said_in_a_headless_run(run_magic, server, config_folder):
+    """Otherwise the next run fails without a reason."""
+    config_folder.parent.mkdir()
+    config_folder.write_text("a file in place of the folder")
+
+    shown = run_magic("%gyazo_login --save file", server.sandbox.new_token())
+
+    assert "The token could not be saved in" in shown
+
+
+def test_sign_out_names_the_profiles_that_are_still_saved(run_magic, server):
+    """And how to remove one."""
+    run_magic("%gyazo_login --save file --profile home", server.sandbox.new_token(account=ONE))
+    run_magic("%gyazo_login --save file --profile work", server.sandbox.new_token(account=ONE))
+
+    shown = run_magic("%gyazo_logout", fresh=False)
+
+    assert "The token saved as work was removed, too" in shown
+    assert (
+        "Still saved on this machine: home (to remove one: %gyazo_logout --profile home)" in shown
+    )
