@@ -42,7 +42,7 @@ _TITLE = (
 )
 _HTML_TOKENS = r"""
       <!--(?s:.)*?(?:-->|(?P<open_comment>\Z))
-    | <(?P<raw>script|style|textarea)\b(?s:.)*?(?:</(?P=raw)\s*+>|(?P<open_raw>\Z))
+    | <(?P<raw>script|style|textarea)\b(?s:.)*?(?:</(?P=raw)\b[^>]*+>|(?P<open_raw>\Z))
     | <img\b(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>
 """
 _HTML = re.compile(_HTML_TOKENS, re.IGNORECASE | re.VERBOSE)
@@ -71,7 +71,8 @@ _ATTRIBUTE = re.compile(
 )
 _UNESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _HIDDEN = re.compile(
-    r"<!--(?s:.)*?(?:-->|\Z)|<(script|style)\b(?s:.)*?(?:</\1\s*+>|\Z)", re.IGNORECASE
+    r"(?:<!--(?s:.)*?(?:-->|\Z)|<(script|style)\b(?s:.)*?(?:</\1\b[^>]*+>|\Z))(?:[ \t]*+\n)*",
+    re.IGNORECASE,
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
 

@@ -30,7 +30,7 @@ from gyazo_nb import html
 from gyazo_nb.api.image import Image
 from gyazo_nb.batch.report import Report
 from gyazo_nb.errors import ArgumentError, BatchError, PictureError
-from gyazo_nb.images import convert, render
+from gyazo_nb.images import convert, page, render
 
 from . import cosense, markup
 from .markup import Reference
@@ -211,15 +211,14 @@ class Draft:
                 name: _value(name, value) for name, value in _mapping(output.get("data")).items()
             }
             with self._errors():
-                picture = _picture_in(data)
-            if picture is None:
-                self._add_data(data)
-                return
-            mime_type, content = picture
+                mime_type, contents = _pictures_in(data)
             alt = _alt_text(_mapping(output.get("metadata")), mime_type, cell_metadata)
-            self._separate()
-            index = self._register(content, alt)
-            self._parts.append(_Slot(index, alt or f"Output of cell {self._number}", "embed"))
+            for content in contents:
+                self._separate()
+                index = self._register(content, alt)
+                self._parts.append(_Slot(index, alt or f"Output of cell {self._number}", "embed"))
+            if not contents:
+                self._add_data(data)
 
     def _add_data(self, data: Mapping[str, Any]) -> None:
         """Add an output that is not a picture, in the form that the notebook shows."""
@@ -468,23 +467,33 @@ def _resolved(path: Path | None) -> Path | None:
 # ── the data of a notebook ───────────────────────────────────────────────────────────────────────
 
 
-def _picture_in(data: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """The picture of an output, with its type."""
+def _pictures_in(data: Mapping[str, Any]) -> tuple[str, list[bytes]]:
+    """The pictures that replace an output, with their type. Those in the text of a page are replaced there."""
     for mime_type in _BASE64_TYPES:
         if text := _text(data.get(mime_type)):
-            return mime_type, _decode(text, mime_type)
+            return mime_type, [_decode(text, mime_type)]
     chart = next((name for name in data if name.startswith(_CHART_TYPES)), None)
     if chart is not None and (rendered := render.from_mime_bundle(data)):
-        return chart, rendered
+        return chart, [rendered]
     for mime_type, text in data.items():
         if mime_type.startswith("image/") and _text(text):
-            return mime_type, _decode(_text(text), mime_type)
+            return mime_type, [_decode(_text(text), mime_type)]
+    text = _text(data.get("text/html"))
+    # The page of Plotly's renderer `iframe` is a file, which `page` would read from any folder.
+    is_complete = "iframe_figures/" not in text and not _has_data_url(text)
+    if text and is_complete and (drawn := page.pictures_in({"text/html": text})):  # by a script
+        return "text/html", drawn
     if "application/pdf" in data:
         raise PictureError(
             "A figure is shown as PDF, which Gyazo does not accept: run  %config "
             "InlineBackend.figure_formats = ['png']  and the cell, save the notebook, and publish it again."
         )
-    return None
+    page.refuse_chart(data)
+    return "", []
+
+
+def _has_data_url(html: str) -> bool:
+    return any(found.url[:5].lower() == "data:" for found in markup.references(html, "html"))
 
 
 def _decode(text: str, mime_type: str) -> bytes:
@@ -529,7 +538,8 @@ def _alt_text(metadata: Mapping[str, Any], mime_type: str, cell: Mapping[str, An
 
 def _address(image: Image) -> str:
     """The address of the picture, which is safe in Markdown and HTML."""
-    url = html.web_address(image.url or "") or html.web_address(image.permalink_url or "")
+    preview = image._preview_url  # noqa: SLF001 -- for a video, the picture that a card shows
+    url = html.web_address(preview or "") or html.web_address(image.permalink_url or "")
     if not url:
         raise PictureError("Gyazo sent no web address for a picture: run it again.")
     return url

@@ -54,6 +54,8 @@ _SVG_TYPE = "image/svg+xml"
 _PLOTLY_TYPE = "application/vnd.plotly.v1+json"
 _VEGALITE_PREFIX = "application/vnd.vegalite."  # a version follows
 _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain only data
+_PLOTLY_ADDRESSES = {"source", "geojson", "style", "tiles", "url"}  # what a browser loads
+_ADDRESS = re.compile(r"\s*(?:(?!data:)[a-z][a-z0-9+.-]*:|/|\\)", re.IGNORECASE)
 _EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
 _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
@@ -470,9 +472,29 @@ def render_plotly_spec(spec: Any) -> bytes:
     """Render the data of a Plotly figure."""
     plotly_io = importlib.import_module("plotly.io")
     spec = {"data": spec.get("data"), "layout": spec.get("layout")}
+    _check_plotly(spec)
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
         return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
+
+
+def _check_plotly(spec: Any) -> None:
+    """Refuse a figure whose data names an address: the browser that draws it would load that address."""
+    nodes = [spec]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Mapping):
+            for name in _PLOTLY_ADDRESSES & node.keys():
+                value = node[name]
+                values = value if isinstance(value, list) else [value]
+                if any(isinstance(one, str) and _ADDRESS.match(one) for one in values):
+                    raise PictureError(
+                        "This Plotly figure shows a picture or a map of an address, which is not loaded "
+                        "here: give each picture as a data: URL, or upload the figure itself."
+                    )
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += [one for one in node if isinstance(one, Mapping | list)]
 
 
 def render_vegalite_spec(spec: Any) -> bytes:

@@ -117,6 +117,39 @@ def test_a_chart_is_rendered(gyazo, publish):
     assert "alt.Chart" not in published.markdown
 
 
+def test_a_page_that_is_drawn_by_a_script_is_rendered(gyazo, publish):
+    """Markdown shows no script. A page that refers to a file is not read."""
+    chart = '{"mark": "bar", "data": {"values": [{"a": 1}]}, "encoding": {"x": {"field": "a"}}}'
+    script = f"<div id=vis></div><script>var spec = {chart}; vegaEmbed('#vis', spec);</script>"
+    frame = '<iframe src="iframe_figures/figure_1.html"></iframe>'
+    published = publish(
+        code_cell(shown({"text/html": script})),
+        code_cell(shown({"text/html": f"<div>{SVG}</div>"})),
+        code_cell(shown({"text/html": frame})),
+    )
+
+    assert [data[:4] for data in bytes_of(gyazo, published.markdown)] == [b"\x89PNG"] * 2
+    assert frame in published.markdown
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"application/vnd.plotly.v1+json": {"layout": {"images": [{"source": "http://a/b.png"}]}}},
+        {"application/vnd.plotly.v1+json": {"data": [{"geojson": "file:///etc/passwd"}]}},
+        {
+            "text/html": '<script>Plotly.newPlot("x", [{"source": "\\u0068ttp://a/b.png"}], {})</script>'
+        },
+        {"application/vnd.vegalite.v5+json": {"data": {"url": "http://a/b"}, "mark": "bar"}},
+        {"application/vnd.bokehjs_exec.v0+json": "", "text/html": "<script></script>"},
+    ],
+)
+def test_a_chart_that_needs_an_address_or_its_library_is_refused(publish, output):
+    """No address is loaded, and no picture is left out silently."""
+    with pytest.raises(PictureError, match="^In cell 1: "):
+        publish(code_cell(shown(output)))
+
+
 def test_the_description_of_a_picture_is_its_alternative_text_and_title(publish):
     """From the metadata of the output or its cell; the option `title` wins as the title."""
     cells = (
