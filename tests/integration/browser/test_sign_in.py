@@ -173,7 +173,7 @@ def test_panel_works_after_every_error(server, start_jupyter, new_page, open_not
     expect(panel).to_contain_text("Signed in as Sandy Box")
     assert len(code_exchanges(server)) == 3
     expect(notebook.run(4)).to_contain_text("Sandy Box")
-    expect(notebook.output(2)).to_contain_text("2. Your browser then ends on")
+    expect(notebook.output(2)).to_contain_text("you signed in as Sandy Box with another panel")
 
 
 def test_try_again_sends_the_same_code_after_a_corrected_secret(
@@ -245,7 +245,7 @@ def test_missing_settings_and_unreachable_server(start_jupyter, new_page, open_n
         notebook.run(index)
     expect(notebook.output(1)).to_contain_text("Register an application")
 
-    notebook.submit(3, "a-code")
+    notebook.submit(3, "a-code-of-20-characters")
 
     expect(notebook.output(3)).to_contain_text("could not be reached (Connection refused)")
     assert re.fullmatch(
@@ -256,7 +256,7 @@ def test_missing_settings_and_unreachable_server(start_jupyter, new_page, open_n
 
 def test_first_demo_notebook(server, start_jupyter, new_page):
     """notebooks/01_login.ipynb, as a user runs it: every code cell, and the panel in between."""
-    jupyter = start_jupyter(server.variables)
+    jupyter = start_jupyter(server.variables, own=True)
     path = jupyter.work / "01_login.ipynb"
     path.write_text((Path(__file__).parents[3] / "notebooks" / path.name).read_text())
     cells = json.loads(path.read_text())["cells"]
@@ -292,3 +292,201 @@ def test_panel_survives_a_reload_of_the_page(server, start_jupyter, new_page, op
 
     expect(notebook.output(1)).to_contain_text("Signed in as Sandy Box")
     expect(notebook.box(1)).to_have_count(0)
+
+
+# ── the keyboard, screen readers and themes ───────────────────────────────────────────────────────
+
+ACTIVE_CELL = """() => {
+    const cells = [...document.querySelectorAll('.jp-Notebook .jp-Cell')];
+    return cells.indexOf(document.activeElement.closest('.jp-Cell'));
+}"""
+# The contrast of each visible text against the background below it (WCAG 2.2, success criterion 1.4.3).
+CONTRASTS = r"""root => {
+    const parse = text => { const n = text.match(/[\d.]+/g).map(Number); return [...n.slice(0, 3), n[3] ?? 1]; };
+    const over = (front, back) => [0, 1, 2].map(i => front[i] * front[3] + back[i] * (1 - front[3])).concat(1);
+    const luminance = color => {
+        const [r, g, b] = color.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+        return .2126 * r + .7152 * g + .0722 * b;
+    };
+    const ratio = (one, two) => {
+        const [low, high] = [luminance(one), luminance(two)].sort((a, b) => a - b);
+        return (high + .05) / (low + .05);
+    };
+    const parents = element => element ? [...parents(element.parentElement), element] : [];
+    const background = element => parents(element).reduce(
+        (color, one) => over(parse(getComputedStyle(one).backgroundColor), color), [255, 255, 255, 1]);
+    const opacity = element => parents(element).reduce((all, one) => all * getComputedStyle(one).opacity, 1);
+    const found = {};
+    const measure = (name, element, style) => {
+        const color = parse(style.color);
+        color[3] *= opacity(element) * style.opacity / getComputedStyle(element).opacity;
+        found[name] = ratio(over(color, background(element)), background(element));
+    };
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement, text = texts.currentNode.textContent.trim();
+        if (text && element.checkVisibility() && element.tagName !== 'STYLE')
+            measure(text, element, getComputedStyle(element));
+    }
+    for (const box of root.querySelectorAll('input[type=text]')) {
+        measure('placeholder', box, getComputedStyle(box, '::placeholder'));
+        const ring = parse(getComputedStyle(box).outlineColor), around = background(box.parentElement);
+        if (box === document.activeElement && getComputedStyle(box).outlineStyle === 'solid')
+            found.ring = ratio(over(ring, around), around);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("app", ["jupyterlab", "notebook"])
+def test_shift_enter_runs_the_next_cell_after_the_sign_in(server, start_jupyter, new_page, app):
+    """The panel is a labelled group, and its result is announced. The whole sign-in needs no mouse."""
+    jupyter = start_jupyter(server.variables, app=app)
+    path = jupyter.write_notebook([LOAD, "%gyazo_login", "print('next', 'ran')"], "7.4.0")
+    page = new_page()
+    notebook = Notebook(page, jupyter, path)
+    notebook.open("notebooks/{name}" if app == "notebook" else "lab/workspaces/{stem}/tree/{name}")
+    notebook.run(0)
+    notebook.run(1)
+    panel = notebook.output(1).get_by_role("group", name="Sign in to Gyazo")
+    expect(panel.get_by_role("heading", name="Sign in to Gyazo")).to_be_visible()
+    expect(panel.get_by_role("status")).to_have_count(1)
+
+    notebook.link(1).focus()
+    page.keyboard.press("Tab")
+    expect(notebook.box(1)).to_be_focused()
+    page.keyboard.insert_text("my password is secret")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("status")).to_contain_text("has a blank inside")
+    expect(notebook.box(1)).to_be_focused()
+    page.keyboard.insert_text(server.sandbox.new_code())
+    page.keyboard.press("Enter")
+    expect(notebook.output(1)).to_contain_text("Signed in as Sandy Box")
+    page.wait_for_function(f"({ACTIVE_CELL})() === 2")
+    page.keyboard.press("Shift+Enter")
+
+    expect(notebook.output(2)).to_contain_text("next ran")
+    expect(page.locator("body > [role=status]")).to_contain_text(["Signed in as Sandy Box"])
+
+
+def test_focus_moves_on_after_a_redirect_and_stays_with_the_user(
+    loopback_sandbox, start_jupyter, new_page, open_notebook
+):
+    """From the link to the next cell; from the editor of another cell to nowhere."""
+    jupyter = start_jupyter(loopback_sandbox.variables)
+    cells = [LOAD, "%gyazo_login", "1", "%gyazo_login --switch", "x = 1", "2"]
+    notebook = open_notebook(jupyter, new_page(), cells, "7.4.0")
+    for index in (0, 1, 3):
+        notebook.run(index)
+    notebook.link(3).wait_for()
+    code = loopback_sandbox.sandbox.new_code()
+
+    notebook.open_link(1).close()
+
+    expect(notebook.output(1)).to_contain_text("Signed in as Sandy Box")
+    expect(notebook.output(3)).to_contain_text("you signed in as Sandy Box with another panel")
+    notebook.page.wait_for_function(f"({ACTIVE_CELL})() === 2")
+    notebook.run(3)
+    notebook.submit(3, code)
+    notebook.page.locator(".jp-Notebook .jp-Cell").nth(5).locator(".cm-content").click()
+    expect(notebook.output(3)).to_contain_text("Signed in as Sandy Box")
+    notebook.page.wait_for_timeout(500)
+    assert notebook.page.evaluate(ACTIVE_CELL) == 5
+
+
+def test_texts_have_contrast_in_every_theme(server, start_jupyter, new_page, open_notebook):
+    """4.5 for each text of the panel, the prompt, the results and the guide; 3 for the ring of the box."""
+    cells = [
+        LOAD,
+        "%gyazo_login --sandbox",
+        "%gyazo_login --mode prompt",
+        "%gyazo_login",
+        "%gyazo_logout",
+    ]
+    cells += ["%env GYAZO_CLIENT_ID=", "%gyazo_login", "%gyazo_login --switch"]
+    notebook = open_notebook(start_jupyter(server.variables, own=True), new_page(), cells, "7.4.0")
+    page, too_low = notebook.page, {}
+
+    def measure(*indexes):
+        for theme in ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"):
+            page.evaluate(
+                "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+                theme,
+            )
+            page.wait_for_function(f"() => document.body.dataset.jpThemeName === '{theme}'")
+            for index in indexes:
+                box = notebook.box(index)
+                if box.count():
+                    box.focus()
+                found = notebook.output(index).evaluate(CONTRASTS)
+                assert len(found) > 1 + 4 * bool(box.count())
+                assert not box.count() or found.pop("ring") >= 3
+                too_low.update({(theme, text): n for text, n in found.items() if n < 4.5})
+
+    notebook.run(0)
+    notebook.run(1)
+    notebook.submit(1, "my password is secret")
+    expect(notebook.output(1)).to_contain_text("blank inside")
+    notebook.run(2, wait=False)
+    notebook.prompt()
+    measure(1, 2)
+    notebook.answer_prompt(server.sandbox.new_code())
+    expect(notebook.output(2)).to_contain_text("Signed in as")
+    for index in (3, 4, 5, 6):
+        notebook.run(index)
+    expect(notebook.output(6)).to_contain_text("Register an application")
+    measure(2, 3, 6)
+
+    assert too_low == {}
+
+
+def test_panel_of_a_restarted_kernel_says_so(server, start_jupyter, new_page, open_notebook):
+    """The box, and a text in it, are hidden. The hint repeats the options."""
+    jupyter = start_jupyter(server.variables)
+    notebook = open_notebook(jupyter, new_page(), [LOAD, "%gyazo_login --profile work"], "7.4.0")
+    notebook.run(0)
+    notebook.run(1)
+    notebook.box(1).click()
+    notebook.page.keyboard.insert_text("not-sent-yet")
+
+    notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+
+    expect(notebook.output(1).get_by_text("The kernel of this sign-in has ended")).to_be_visible()
+    expect(notebook.output(1)).to_contain_text("run %gyazo_login --profile work again")
+    expect(notebook.box(1)).to_be_hidden()
+
+
+def test_check_box_keeps_the_user_signed_in(server, start_jupyter, new_page, open_notebook):
+    """With Tab and Space. A narrow window shows all texts. The notebook and the widget state hold no token."""
+    jupyter = start_jupyter(
+        server.variables,
+        lambda jupyter: jupyter.configure(
+            "@jupyter-widgets/jupyterlab-manager:plugin", saveState=True
+        ),
+    )
+    cells = [LOAD, "%gyazo_login", "%gyazo_login --wait", "%reload_ext gyazo_nb", "%gyazo_login"]
+    page = new_page()
+    page.set_viewport_size({"width": 420, "height": 900})
+    notebook = open_notebook(jupyter, page, cells, "7.4.0")
+    notebook.run(0)
+    notebook.run(1)
+    for widest in (notebook.box(1), notebook.output(1).get_by_text("Stay signed in")):
+        assert widest.evaluate("one => one.scrollWidth <= one.clientWidth")
+    notebook.button(1).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(notebook.output(1).get_by_role("checkbox", name="Stay signed in")).to_be_checked()
+    saved = [notebook.save()]
+
+    notebook.submit(1, server.sandbox.new_code())
+
+    expect(notebook.output(1)).to_contain_text("The token is saved in the file")
+    expect(notebook.run(2)).to_contain_text("Already signed in as Sandy Box")
+    notebook.run(3)
+    expect(notebook.output(1)).to_contain_text("signed out when gyazo_nb was unloaded")
+    expect(notebook.run(4)).to_contain_text("The token is from a file in your configuration folder")
+    saved.append(notebook.save())
+    (token,) = server.sandbox._tokens
+    assert not [text for text in saved if token in text]
