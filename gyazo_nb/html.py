@@ -1,14 +1,17 @@
 """The HTML of images, galleries and messages in a notebook, and the notations to embed an image.
 
 Guarantees: every text from outside is escaped, and only http and https addresses become links or
-pictures. The size of the HTML is bounded for any data from a server. The HTML needs no script and no
-style sheet. It uses the colors of the front end, so that it fits light and dark themes.
+pictures. The size of the HTML is bounded for any data from a server. Everything can be read, reached with
+the keyboard and selected without a script and without a style sheet. A script adds the buttons that copy:
+where a front end removes scripts, as in an untrusted notebook, no button without a function is visible.
+The HTML uses the colors of the front end, so that it fits light and dark themes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlsplit
 
@@ -19,18 +22,96 @@ LINK_COLOR = "color:var(--jp-content-link-color,#1976d2)"
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px"
 PARAGRAPH = f"{_FONT};line-height:1.55;white-space:normal;overflow-wrap:anywhere"
 
-_CARD_FONT = f"{_FONT};line-height:1.5"
-_MUTED = f"{MUTED_COLOR};opacity:.9"
+_CARD_FONT = f"{_FONT};line-height:1.5;{TEXT_COLOR}"
+_MUTED = "opacity:.8"  # of the text color: the contrast stays above 4.5 : 1, also in dark themes
 _BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _SCROLLABLE = "max-height:460px;overflow:auto"  # a hundred thumbnails must not hide the next cell
+_ROW = "display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline"
 
 MAX_THUMBNAILS = 100
 MAX_ADDRESS_LENGTH = 2**12
 _MAX_TEXT_LENGTH = 300
 _MAX_NOTATION_LENGTH = 4 * MAX_ADDRESS_LENGTH
+_MAX_LINKS_LENGTH = 2**17  # of all lines of one notation; 500 images take 50,000 to 80,000
 
 # Characters that would end an address in Markdown or HTML. An IPv6 host needs [ and ].
 _DELIMITERS = re.compile(r"[()<>\"\s`\\^{|}]")
+
+_STYLE = """
+.gyazo-nb button { font: inherit; color: inherit; background: none; border: 1px solid currentColor;
+border-radius: 4px; padding: 0 10px; flex: none; cursor: pointer }
+.gyazo-nb button:hover { background: var(--jp-layout-color2, rgba(128, 128, 128, .2)) }
+.gyazo-nb :focus-visible { outline: 2px solid var(--jp-content-link-color, #1976d2); outline-offset: 1px }
+"""
+# `this` is the style element of a card that the front end shows. The script adds the buttons, and a region
+# that tells the result to a screen reader. It reads the texts from the fields: it is the same on each card.
+_SCRIPT = """
+const card = this.parentNode;
+const add = (parent, name) => parent.appendChild(document.createElement(name));
+if (card.querySelector(`[role=status]`)) return;
+const status = add(card, `span`);
+status.setAttribute(`role`, `status`);
+status.style.cssText = `position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)`;
+const addButton = (parent, label, name, text, field) => {
+  const button = add(parent, `button`);
+  const show = (label, name) => {
+    button.textContent = label;
+    button.setAttribute(`aria-label`, name);
+  };
+  button.type = `button`;
+  show(label, name);
+  button.onclick = async () => {
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = add(document.body, `textarea`);
+      area.style.cssText = `position:fixed;top:0;opacity:0`;
+      area.value = text;
+      area.select();
+      copied = document.execCommand(`copy`);
+      area.remove();
+      button.focus();
+    }
+    if (!copied) {
+      field.closest(`details`).open = true;
+      field.select();
+    }
+    const result = copied ? `Copied` : `Press Ctrl+C`;
+    button.style.minWidth = `${button.offsetWidth}px`;
+    show(result, result);
+    status.textContent = result;
+    setTimeout(() => { show(label, name); status.textContent = ``; }, 2000);
+  };
+};
+const fields = [...card.querySelectorAll(`.gyazo-nb-field`)];
+const main = card.querySelector(`.gyazo-nb-main`);
+if (fields.length) addButton(main, main.title, main.title, fields[0].value, fields[0]);
+main.removeAttribute(`title`);
+for (const field of fields) {
+  addButton(field.closest(`div`), `Copy`, `Copy as ${field.title}`, field.value, field);
+}
+for (const image of card.querySelectorAll(`.gyazo-nb-image`)) {
+  const link = image.querySelector(`a`);
+  if (link) addButton(image, `Copy link`, `Copy the link of ${image.title}`, link.href, fields[1]);
+}
+"""
+
+
+def _in_one_line(code: str) -> str:
+    return " ".join(line.strip() for line in code.strip().splitlines())
+
+
+_COPY_BUTTONS = f'<style onload="{escape(_in_one_line(_SCRIPT))}">{_in_one_line(_STYLE)}</style>'
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """One way to write the link of an image: its name, as a label and as a full name, and the text."""
+
+    label: str
+    name: str
+    text: str
 
 
 def message(text: str) -> str:
@@ -44,46 +125,73 @@ def message_box(content: str) -> str:
 
 
 def image_card(
-    *, picture: str, link: str, title: str, details: str, notations: Mapping[str, str]
+    *,
+    picture: str,
+    link: str,
+    title: str,
+    details: Sequence[str],
+    notations: Sequence[Notation] = (),
+    alt: str = "",
+    warning: str = "",
+    compact: bool = False,
 ) -> str:
-    """One image: the picture, its link, and the notations to copy. One click selects a notation."""
-    title, details = shortened(title), shortened(details)
-    rows = "".join(
-        f'<div style="display:flex;gap:8px;align-items:baseline">'
-        f'<span style="flex:0 0 5.5em;{_MUTED}">{escape(name)}</span>'
-        f'<code style="user-select:all;overflow-wrap:anywhere;background:none">{escape(text)}</code>'
-        f"</div>"
-        for name, text in notations.items()
-        if len(text) <= _MAX_NOTATION_LENGTH
+    """One image: the picture, its link, and the notations to copy, the link first.
+
+    `details` are short lines below the link. A compact card has no picture: it is for a picture that the
+    notebook just showed.
+    """
+    title = shortened(title)
+    fields = "".join(
+        _field(notation)
+        for notation in notations
+        if notation.text and len(notation.text) <= _MAX_NOTATION_LENGTH
     )
-    copy = (
-        f'<details style="margin-top:4px"><summary style="cursor:pointer;{_MUTED}">Copy as…</summary>'
-        f'<div style="margin-top:4px">{rows}</div></details>'
-        if rows
-        else ""
-    )
-    caption = f"<strong>{escape(title)}</strong><br>" if title else ""
-    note = f'<span style="{_MUTED}"> · {escape(details)}</span>' if details else ""
+    shown = "" if compact else _picture(picture, link, alt or title, "max-height:360px", tab=False)
+    line = f"border-top:{_BORDER}" if shown else ""
+    caption = f'<strong style="overflow-wrap:anywhere">{escape(title)}</strong>' if title else ""
+    notes = "".join(f'<div style="{_MUTED}">{escape(shortened(text))}</div>' for text in details)
     return (
-        f'<figure style="margin:4px 0;max-width:640px;border:{_BORDER};border-radius:6px;'
-        f'overflow:hidden;{_CARD_FONT}">{_picture(picture, link, title, "max-height:360px")}'
-        f'<figcaption style="padding:8px 12px;border-top:{_BORDER}">{caption}'
-        f"{_anchor(link, link)}{note}{copy}</figcaption></figure>"
+        f'<figure class="gyazo-nb" style="margin:4px 0;max-width:640px;border:{_BORDER};'
+        f'border-radius:6px;overflow:hidden;{_CARD_FONT}">{shown}'
+        f'<figcaption style="padding:8px 12px;{line}">{_warning(warning)}{caption}'
+        f'<div style="{_ROW}">{_anchor(link, link)}{_main_button("Copy link")}</div>'
+        f"{notes}{_more('Copy as…', fields)}</figcaption>"
+        f"{_COPY_BUTTONS if fields else ''}</figure>"
     )
 
 
-def gallery(entries: Sequence[tuple[str, str, str]], caption: str) -> str:
+def gallery(
+    entries: Sequence[tuple[str, str, str]],
+    caption: str,
+    *,
+    markdown: Sequence[str] = (),
+    links: Sequence[str] = (),
+    number: int = 0,
+    warning: str = "",
+) -> str:
     """Thumbnails side by side. An entry has the address of a picture, the address of its page, and a title.
 
-    The first 100 are shown, so that the notebook stays small.
+    The first 100 are shown, so that the notebook stays small. `markdown` and `links` are lines to copy,
+    one for each image, also for images that are not shown, of `number` images.
     """
     cells = "".join(map(_thumbnail, entries[:MAX_THUMBNAILS]))
     if len(entries) > MAX_THUMBNAILS:
         caption += f"; the first {MAX_THUMBNAILS} are shown"
+    fields = ""
+    for label, name, lines in (
+        ("Markdown", "lines of Markdown", markdown),
+        ("Links", "lines of links", links),
+    ):
+        if text := _joined(lines):
+            count = text.count("\n") + 1
+            first = f", the first {count}" if count < number else ""
+            fields += _field(Notation(label + first, name + first, text), lines=True)
     return (
-        f'<div style="{_CARD_FONT}">'
-        f'<div style="display:flex;flex-wrap:wrap;gap:8px;{_SCROLLABLE}">{cells}</div>'
-        f'<div style="margin-top:4px;{_MUTED}">{escape(caption)}</div></div>'
+        f'<div class="gyazo-nb" style="{_CARD_FONT};position:relative">{_warning(warning)}'
+        f'<div style="display:flex;flex-wrap:wrap;gap:8px;padding:2px;{_SCROLLABLE}">{cells}</div>'
+        f'<div style="{_ROW};margin-top:4px"><span>{escape(caption)}</span>'
+        f"{_main_button('Copy all links')}</div>{_more('Copy all links as…', fields)}"
+        f"{_COPY_BUTTONS if fields else ''}</div>"
     )
 
 
@@ -132,23 +240,84 @@ def html_embed(title: str, picture: str, link: str) -> str:
     return f'<a href="{escape(link)}">{inner or escape(link)}</a>'
 
 
+def _main_button(label: str) -> str:
+    """The place of the first button. The script moves its label from the title to the button."""
+    return f'<span class="gyazo-nb-main" title="{escape(label)}"></span>'
+
+
+def _more(summary: str, fields: str) -> str:
+    """The fields below a line that opens them."""
+    return (
+        f'<details style="margin-top:4px"><summary style="cursor:pointer;width:fit-content">'
+        f"{escape(summary)}</summary>{fields}</details>"
+        if fields
+        else ""
+    )
+
+
+def _field(notation: Notation, *, lines: bool = False) -> str:
+    """A text that can be selected with the keyboard in every front end, and that the script copies."""
+    text, name = escape(notation.text), escape(notation.name)
+    style = (
+        "flex:1;min-width:0;box-sizing:border-box;font-family:var(--jp-code-font-family,monospace);"
+        f"font-size:12px;{TEXT_COLOR};background:var(--jp-layout-color1,transparent);border:{_BORDER};"
+        f"border-radius:3px;padding:2px 6px"
+    )
+    # A line break at the start of a textarea would be dropped; the text has none there.
+    box = (
+        f'<textarea class="gyazo-nb-field" readonly rows="4" wrap="off" title="{name}" '
+        f'style="{style}">{text}</textarea>'
+        if lines
+        else f'<input class="gyazo-nb-field" readonly value="{text}" title="{name}" style="{style}">'
+    )
+    return (
+        f'<div style="display:flex;gap:8px;align-items:center;margin-top:4px">'
+        f'<label style="display:flex;flex:1;min-width:0;gap:8px;align-items:center">'
+        f'<span style="flex:0 0 5.5em">{escape(notation.label)}</span>{box}</label></div>'
+    )
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """As many lines as the limit allows, also after they are escaped."""
+    fitting, size = [], 0
+    for line in lines:
+        size += len(escape(line)) + 1
+        if size > _MAX_LINKS_LENGTH:
+            break
+        fitting.append(line)
+    return "\n".join(fitting)
+
+
+def _warning(text: str) -> str:
+    """A warning that stands out. A screen reader reads it at once."""
+    return (
+        f'<div role="alert" style="margin:0 0 8px;padding:6px 10px;font-weight:600;overflow-wrap:anywhere;'
+        f"border:2px solid var(--jp-error-color1,#d32f2f);border-left-width:8px;border-radius:4px"
+        f'">⚠ {escape(text)}</div>'
+        if text
+        else ""
+    )
+
+
 def _thumbnail(entry: tuple[str, str, str]) -> str:
     picture, link, title = entry
     title = shortened(title)
     return (
-        f'<div style="width:150px;border:{_BORDER};border-radius:6px;overflow:hidden">'
+        f'<div class="gyazo-nb-image" title="{escape(title)}" style="width:150px;border:{_BORDER};'
+        f'border-radius:6px;overflow:hidden;text-align:center">'
         f"{_picture(picture, link, title, 'height:110px')}"
-        f'<div style="padding:4px 8px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis" '
-        f'title="{escape(title)}">{escape(title) or "&nbsp;"}</div></div>'
+        f'<div style="padding:4px 8px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis">'
+        f"{escape(title) or '&nbsp;'}</div></div>"
     )
 
 
-def _picture(picture: str, link: str, title: str, size: str) -> str:
+def _picture(picture: str, link: str, alt: str, size: str, *, tab: bool = True) -> str:
+    """A picture that links to its page. Without `tab`, another link to the same page has the focus."""
     address = web_address(picture)
     if not address:
         return ""
     image = (
-        f'<img src="{escape(address)}" alt="{escape(title or "The uploaded picture")}" '
+        f'<img src="{escape(address)}" alt="{escape(shortened(alt) or "The uploaded picture")}" '
         f'loading="lazy" referrerpolicy="no-referrer" style="display:block;margin:0 auto;'
         f'max-width:100%;object-fit:contain;background:#fff;{size}">'
     )
@@ -156,7 +325,10 @@ def _picture(picture: str, link: str, title: str, size: str) -> str:
     frame = f'<div style="text-align:center">{image}</div>'
     if not web_address(link):
         return frame
-    return f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer">{frame}</a>'
+    skipped = "" if tab else ' tabindex="-1"'
+    return (
+        f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer"{skipped}>{frame}</a>'
+    )
 
 
 def _anchor(link: str, text: str) -> str:

@@ -1,10 +1,12 @@
-"""The replies about images as values: `Image`, `Page`, `Deleted`.
+"""The replies about images as values: `Image`, `Page`, `Deleted`, and how a notebook shows them.
 
 Guarantees:
 
 - A field that is null, empty or missing is `None`. A field of an unexpected type is ignored, and so is an
   address with control codes.
 - Undocumented fields stay reachable in `extra`.
+- A card, a gallery and a plain text name the same links. They say who can see an image only if Gyazo says
+  it, or if this upload created the image.
 - JSON of another shape raises `ValueError`, `TypeError` or `KeyError`, which `Operation.read` translates.
 
 Source: https://gyazo.com/api/docs/image
@@ -13,7 +15,9 @@ Source: https://gyazo.com/api/docs/image
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from gyazo_nb import html
 from gyazo_nb.errors import PictureError
+from gyazo_nb.html import Notation
 
 from .models import (
     Annotation,
@@ -34,15 +39,19 @@ from .models import (
     page_url,
     text,
 )
-from .operation import FileSource
+from .operation import FileSource, one_line
 
 if TYPE_CHECKING:  # Pillow is not a dependency
     import PIL.Image
 
+_MAX_WARNINGS = 3  # in one text
+_MAX_LINKS = 500  # to copy from one gallery
+_WHO_CAN_SEE = {"anyone": "everybody with the link", "only_me": "only you"}
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Image:
-    """One image on Gyazo. A notebook shows it as a card.
+    """One image on Gyazo. A notebook shows it as a card; `print(image)` prints its link.
 
     - `image_id` is empty for a locked entry (older images on a free plan), see `locked`.
     - `url` is the address of the picture, `permalink_url` of its page, `thumb_url` of a small version.
@@ -51,6 +60,7 @@ class Image:
     - `ocr_text`, `objects` and `location` are what Gyazo recognized in the picture.
     - `was_there`, of an upload: Gyazo already had these bytes, as far as this can be determined. The
       image keeps its old title and access policy.
+    - `requested_policy` is the access policy that this upload asked for, see `warning`.
     - `extra` contains all other fields of the reply.
     """
 
@@ -72,6 +82,7 @@ class Image:
     comments: tuple[Any, ...] = field(default=(), hash=False)
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     was_there: bool = field(default=False, compare=False)
+    requested_policy: str | None = field(default=None, compare=False)
     source: FileSource | None = field(default=None, compare=False)
 
     @classmethod
@@ -125,6 +136,48 @@ class Image:
     def title(self) -> str:
         """The title, or an empty text."""
         return self.metadata.title or ""
+
+    @property
+    def caption(self) -> str:
+        """The title, else the date in your time zone, else "Untitled" or "Locked"."""
+        if self.title:
+            return self.title
+        with suppress(OverflowError, ValueError, OSError):  # a year that the time zone cannot have
+            if self.created_at is not None:
+                return f"{self.created_at.astimezone():%Y-%m-%d %H:%M}"
+        return "Locked" if self.locked else "Untitled"
+
+    @property
+    def who_can_see(self) -> str:
+        """Everybody with the link, or only you. An empty text if Gyazo does not say it."""
+        return _WHO_CAN_SEE.get(self.access_policy or "", "")
+
+    @property
+    def warning(self) -> str:
+        """What to do if an upload did not get the requested access policy, else an empty text.
+
+        Gyazo keeps the access policy of an image that it already has.
+        """
+        if self.requested_policy in {None, self.access_policy}:
+            return ""
+        if self.requested_policy != "only_me":
+            return (
+                f"Only you can see {self}, although this upload asked for access_policy="
+                f"{self.requested_policy!r}: the image existed before. Change it on its page, or delete it "
+                f"with gyazo.delete(image) and upload it again."
+                if self.access_policy == "only_me"
+                else ""
+            )
+        if self.access_policy is None:
+            return (
+                f"Gyazo did not confirm that only you can see {self}: check it on its page, and change it "
+                f"there."
+            )
+        return (
+            f"{self} is still public: everybody with the link can see it, although this upload asked for "
+            f"access_policy='only_me'. The image existed before. Delete it with gyazo.delete(image) and "
+            f"upload it again, or change it on its page."
+        )
 
     @property
     def locked(self) -> bool:
@@ -183,17 +236,47 @@ class Image:
         showable = self.type in {None, "png", "jpg", "jpeg", "gif", "webp"}
         return self.url if showable and self.url else self.thumb_url or self.url
 
-    @property
-    def _card_note(self) -> str:
+    def _details(self) -> list[str]:
+        """The lines of the card below the link."""
         if not self.permalink_url:
-            return (
-                "Locked: your plan limits how many images can be opened"
-                if self.locked
-                else self.image_id
-            )
+            locked = "Locked: your plan limits how many images can be opened"
+            return [locked if self.locked else self.image_id]
+        who = self.who_can_see or "Gyazo does not say it here; see its page"
+        lines = [f"Who can see it: {who}"]
         if self.was_there:
-            return "existed before this upload: its title and access policy are unchanged"
-        return "only you can see it" if self.access_policy == "only_me" else ""
+            lines.append("Existed before this upload: its title and access policy are unchanged")
+        return lines
+
+    def _notations(self) -> list[Notation]:
+        if not self.permalink_url:
+            return []
+        return [
+            Notation("Link", "link", self.permalink_url),
+            Notation("Markdown", "Markdown", self.markdown),
+            Notation("HTML", "HTML", self.html),
+            Notation("Cosense", "Cosense notation", self.cosense),
+            Notation("Picture", "address of the picture", html.web_address(self.url or "")),
+        ]
+
+    def mime_bundle(self, *, compact: bool = False, note: str = "") -> dict[str, str]:
+        """The card and the plain text, to be displayed as they are.
+
+        >>> display(image.mime_bundle(compact=True), raw=True)   # doctest: +SKIP
+
+        A compact card has no picture: it is for a picture that the cell just showed. `note` is one more
+        line of the card.
+        """
+        card = html.image_card(
+            picture=self._preview_url or "",
+            link=self.permalink_url or "",
+            title=self.title,
+            details=[*([note] if note else []), *self._details()],
+            notations=self._notations(),
+            alt=self.alt_text or self.title or f"Image of {self.caption}",
+            warning=self.warning,
+            compact=compact,
+        )
+        return {"text/html": card, "text/plain": f"{self!r}{f'  # {note}' if note else ''}"}
 
     def _picture(self) -> tuple[FileSource, str]:
         if self.source is None:
@@ -212,26 +295,18 @@ class Image:
             "Gyazo sent no web address for this picture. Find the image in gyazo.images()."
         )
 
+    def __str__(self) -> str:
+        return self.permalink_url or repr(self)
+
     def __repr__(self) -> str:
         where = self.permalink_url or ("locked" if self.locked else self.image_id)
         title = f", title={html.shortened(self.title)!r}" if self.title else ""
-        return f"Image({where!r}{title})"
+        policy = f", access_policy={self.access_policy!r}" if self.access_policy else ""
+        warning = f"\nWarning: {self.warning}" if self.warning else ""
+        return f"Image({where!r}{title}{policy}){warning}"
 
     def _repr_html_(self) -> str:
-        link = self.permalink_url
-        notations = {
-            "URL": link or "",
-            "Markdown": self.markdown,
-            "HTML": self.html,
-            "Cosense": self.cosense,
-        }
-        return html.image_card(
-            picture=self._preview_url or "",
-            link=link or "",
-            title=self.title,
-            details=self._card_note,
-            notations=notations if link else {},
-        )
+        return self.mime_bundle()["text/html"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -261,18 +336,70 @@ class Page(Sequence[Image]):
         return iter(self.images)
 
     def __repr__(self) -> str:
-        return f"<{self._caption()}>"
+        return "\n".join([f"<{self._caption()}>", *text_lines(self.images)])
+
+    @property
+    def markdown(self) -> str:
+        """The pictures with their links, one a line, to paste into Markdown."""
+        return "\n".join(image.markdown for image in self.images)
 
     def _caption(self) -> str:
         total = f" of {self.total}" if self.total is not None else ""
         return f"Page {self.page}: {len(self)} image{'' if len(self) == 1 else 's'}{total}"
 
     def _repr_html_(self) -> str:
-        entries = [
-            (i.thumb_url or i.url or "", i.permalink_url or "", i.title or i.image_id or "locked")
-            for i in self.images
-        ]
-        return html.gallery(entries, self._caption())
+        return gallery(self.images, self._caption())
+
+
+def gallery(images: Sequence[Image], caption: str, *, shown: int = html.MAX_THUMBNAILS) -> str:
+    """Images as a gallery, of which the first are shown. All links can be copied."""
+    caption += f"; the first {shown} are shown" if len(images) > shown else ""
+    linked = [image for image in images if image.permalink_url]
+    copied = linked[:_MAX_LINKS]
+    return html.gallery(
+        [(i.thumb_url or i.url or "", i.permalink_url or "", i.caption) for i in images[:shown]],
+        caption + _summary(images),
+        markdown=[image.markdown for image in copied],
+        links=[str(image) for image in copied],
+        number=len(linked),
+        warning=summarized_warning(images),
+    )
+
+
+def text_lines(images: Sequence[Image], limit: int = 20) -> list[str]:
+    """The link, the caption and the visibility of each image, for a plain text."""
+    lines = []
+    for image in images[:limit]:
+        who = f" ({image.who_can_see})" if image.who_can_see else ""
+        caption = one_line(html.shortened(image.caption))
+        lines.append(f"{image.permalink_url}  {caption}{who}" if image.permalink_url else caption)
+    more = len(images) - limit
+    warning = summarized_warning(images)
+    return [
+        *lines,
+        *([f"and {more} more"] if more > 0 else []),
+        *([f"Warning: {warning}"] if warning else []),
+    ]
+
+
+def summarized_warning(images: Sequence[Image]) -> str:
+    """The warnings of several images in one text: the first ones, and how many more."""
+    warnings = [image.warning for image in images if image.warning]
+    more = len(warnings) - _MAX_WARNINGS
+    rest = f" The same is true of {more} more images." if more > 0 else ""
+    return " ".join(warnings[:_MAX_WARNINGS]) + rest
+
+
+def _summary(images: Sequence[Image]) -> str:
+    """Who can see the images, as far as Gyazo says it."""
+    counts = Counter(image.who_can_see for image in images if image.who_can_see)
+    if not counts:
+        return ""
+    if counts.total() == len(images) and len(counts) == 1:
+        (who,) = counts
+    else:
+        who = ", ".join(f"{who} ({number})" for who, number in counts.items())
+    return f". Who can see {'it' if len(images) == 1 else 'them'}: {who}"
 
 
 @dataclass(frozen=True, slots=True)

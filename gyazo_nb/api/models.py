@@ -298,5 +298,5 @@ class Embed:
     def _repr_html_(self) -> str:
         size = f"{self.width} by {self.height} pixels" if self.width and self.height else ""
         return html.image_card(
-            picture=self.url, link=self.url, title="", details=size, notations={}
+            picture=self.url, link=self.url, title="", details=[size] if size else []
         )
