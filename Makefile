@@ -11,7 +11,7 @@ PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 
-.PHONY: help demo test unit coverage test-matrix bench check fix clean
+.PHONY: help demo test unit coverage test-matrix docs screenshots bench check release fix clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -41,22 +41,37 @@ test-matrix: ## Run all tests except the browser tests on each installed Python 
 	    $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$version ARGS="-m 'not browser' --ignore tests/test_packaging.py $(ARGS)" || exit 1; \
 	done
 
+docs: $(VENV)/dev ## Build the documentation in docs/_build; a warning is an error
+	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "file://$(abspath docs/_build/index.html)"
+
+screenshots: $(VENV)/dev ## Take the pictures of the documentation again (needs Chromium)
+	$(VENV)/bin/python docs/screenshots.py
+
 bench: $(VENV)/dev ## Run the benchmarks, with a comparison for each (ARGS="batches loading" for some)
 	$(VENV)/bin/python tests/bench/run.py $(ARGS)
 
-check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, tests, the floor of the coverage
+check: $(VENV)/dev ## Run what CI runs: format, lint, types, import rules, documentation, tests
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(MAKE) --no-print-directory docs
 	$(RUN) $(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
+
+release: $(VENV)/dev ## Build the package, check it, and list its files
+	rm -rf dist
+	$(RUN) build --outdir dist
+	$(RUN) twine check --strict dist/*
+	@for file in dist/*.whl; do echo "== $$file"; $(RUN) zipfile --list "$$file"; done
+	@for file in dist/*.tar.gz; do echo "== $$file"; tar -tzf "$$file"; done
 
 fix: $(VENV)/dev ## Format, and apply automatic fixes
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
 clean: ## Delete the environment and all build results
-	rm -rf $(VENV) dist .coverage
+	rm -rf $(VENV) dist .coverage docs/_build
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'

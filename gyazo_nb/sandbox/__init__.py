@@ -6,18 +6,18 @@ Guarantees: it shares no code with the client that it tests. It listens on 127.0
         server.url        # "http://127.0.0.1:54321"
         server.variables  # the environment variables that a client needs
 
-| module          | content                                                                    |
-|-----------------|----------------------------------------------------------------------------|
-| `accounts`      | accounts and registered applications                                       |
-| `state`         | `Sandbox`: codes, tokens, images, recorded requests, faults                |
-| `image_store`   | the stored images, and how their type and size are read                    |
-| `faults`        | errors, delays and broken connections that a test adds                     |
-| `http_messages` | reads parameters and tokens from requests, builds replies                  |
-| `oauth`         | the authorization server                                                   |
-| `api`           | the endpoints that list, change and search images                          |
-| `uploads`       | the two endpoints that receive images                                      |
-| `pages`         | the HTML pages                                                             |
-| `server`        | runs all of this in a thread; the middleware that applies the faults       |
+The modules:
+
+    accounts       accounts and registered applications
+    state          `Sandbox`: codes, tokens, images, recorded requests, faults
+    image_store    the stored images, and how their type and size are read
+    faults         errors, delays and broken connections that a test adds
+    http_messages  reads parameters and tokens from requests, builds replies
+    oauth          the authorization server
+    api            the endpoints that list, change and search images
+    uploads        the two endpoints that receive images
+    pages          the HTML pages
+    server         runs all of this in a thread; the middleware that applies the faults
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Fixtures with real kernels, a real JupyterLab and a real Chromium; their files are temporary."""
 
 import shutil
-import socket
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -13,6 +12,7 @@ from support.jupyterlab_driver import (
     JupyterServer,
     Notebook,
     SharedJupyter,
+    free_port,
 )
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
@@ -47,9 +47,7 @@ def sandbox():
 @pytest.fixture
 def loopback_sandbox():
     """A sandbox whose application has a free address of this machine as its redirect URI."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}/callback"
+    uri = f"http://127.0.0.1:{free_port()}/callback"
     with serve(Sandbox([Application(redirect_uris=(uri,))])) as server:
         server.variables["GYAZO_REDIRECT_URI"] = uri
         yield server

@@ -67,8 +67,7 @@ class JupyterServer:
 
     def start(self, app="jupyterlab"):
         if app == "voila":
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             self._run(app, {"no-browser": True, "port": port, "Voila.ip": "127.0.0.1"})
             self.url = f"http://127.0.0.1:{port}"
             self._wait(lambda: is_listening(port))
@@ -127,6 +126,11 @@ class JupyterServer:
     def write_notebook(self, cells, kernel):
         """Write a notebook of these code cells under a new name."""
         return write_notebook(self.work, cells, f"ipykernel-{kernel}")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def is_listening(port):
