@@ -4,9 +4,8 @@ A page contains pictures and videos as data: URLs, an SVG, the frames of an anim
 data of a chart, which a script draws: Plotly (all its renderers that show a page) or Vega-Lite (Altair).
 
 Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
-read as text, and its scripts do not run. A chart that only its own library can draw is an error that names
-the way. No web address is fetched. One kind of file is read: the page to which Plotly's renderer `iframe`
-refers.
+read as text, and its scripts do not run. No web address is fetched. One kind of file is read: the page to
+which Plotly's renderer `iframe` refers.
 """
 
 from __future__ import annotations
@@ -72,10 +71,14 @@ def pictures_in(bundle: Mapping[str, Any]) -> list[bytes]:
         text = bundle.get(mime_type)
         if isinstance(text, str) and (found := [*pictures_of(text)]):
             return found
+    return []
+
+
+def refuse_chart(bundle: Mapping[str, Any]) -> None:
+    """Raise the error for a chart that only its own library can draw."""
     for mime_type, library in _BROWSER_CHARTS.items():
         if mime_type in bundle:
             raise PictureError(WAYS[library])
-    return []
 
 
 def _in_html(text: str) -> Iterator[bytes]:

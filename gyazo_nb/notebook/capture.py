@@ -260,9 +260,11 @@ class _Watch:
         formatted, self._formatted = self._formatted, None
         if not isinstance(bundle, Mapping):
             return
-        item = self._being_formatted[-1] if self._being_formatted else None
+        item = None
         if formatted is not None and formatted[0] == id(bundle):
             item = formatted[1]()
+        elif self._being_formatted and bundle:  # an empty bundle displays nothing
+            item = self._being_formatted[-1]
         display_id = transient.get("display_id") if isinstance(transient, Mapping) else None
         widget = _active_widget(self._shell)
         self._listener.on_display(Output(dict(bundle), item, widget), display_id)

@@ -167,7 +167,7 @@ class ShownPictures:
             cell = self._cell_of(output.widget)
             # An update belongs to the cell that makes it, too: there, the picture was shown.
             if cell is not None and not cell.is_too_large:
-                cell.showed_page |= "text/html" in output.bundle
+                cell.showed_page |= "text/html" in output.bundle and not _is_own(output.item)
                 if kept.is_kept or display_id is not None:
                     cell.on_display(kept, display_id)
                 if output.widget is not None:
@@ -222,19 +222,17 @@ class ShownPictures:
                 self._drop_cell(next(empty, self._cells[0]))
 
     def _limit_memory(self) -> None:
-        """Drop the pictures of the oldest cells until the others fit."""
-        sizes = [sum(output.size for output in cell.visible()) for cell in self._cells]
-        total = sum(sizes)
-        for cell, size in list(zip(self._cells, sizes, strict=True)):
-            if total <= _MAX_BYTES:
-                break
+        """Drop the pictures of the oldest cells, so that the others fit."""
+        total = 0
+        for cell in reversed(self._cells[:]):
+            size = sum(output.size for output in cell.visible())
             if size > _MAX_BYTES:
                 cell.clear()
                 cell.is_too_large = True
-                total -= size
-            elif size:
+            elif total + size > _MAX_BYTES:
                 self._drop_cell(cell)
-                total -= size
+            else:
+                total += size
         self._added = total
 
     def _drop_cell(self, cell: Cell) -> None:
@@ -271,10 +269,14 @@ def _restore(line_magics: dict[str, Any], own: Callable[..., Any], original: Any
         line_magics["reset"] = original
 
 
+def _is_own(item: Any) -> bool:
+    """Whether an object is shown as a card, a gallery or a report of this package."""
+    return type(item).__module__.startswith("gyazo_nb.")
+
+
 def _kept(output: Output) -> Output:
     """Return the part of an output that may be a picture, and its size."""
-    modules = [f"{one.__module__}." for one in type(output.item).__mro__]
-    if any(name.startswith("gyazo_nb.") for name in modules):
+    if _is_own(output.item):
         return Output({}, widget=output.widget)
     bundle, item = output.bundle, None
     kept = {name: value for name, value in bundle.items() if name.startswith("image/")}
@@ -285,7 +287,7 @@ def _kept(output: Output) -> Output:
             if isinstance(text, str) and any(marker in text for marker in _MARKERS):
                 kept[name] = text
         classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}
-        libraries = {name.partition(".")[0] for name in modules}
+        libraries = {name.partition(".")[0] for name in classes}
         if classes & _PICTURE_CLASSES or libraries & _CHART_LIBRARIES:
             item = output.item
     return Output(kept, item, output.widget, sum(map(_size, kept.values())))

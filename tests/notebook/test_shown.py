@@ -1,0 +1,303 @@
+"""`%gyazo` without an item: the pictures that a cell showed, in a real IPython shell without a kernel."""
+
+import base64
+import gc
+import io
+import weakref
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from PIL import Image as Pillow
+
+from gyazo_nb import ArgumentError, PictureError
+from gyazo_nb.notebook import shown
+
+MEGABYTE = 2**20
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 128, 0)
+
+
+def png(color):
+    out = io.BytesIO()
+    Pillow.new("RGB", (4, 3), color).save(out, "PNG")
+    return out.getvalue()
+
+
+class Picture:
+    """An object that IPython displays as a picture."""
+
+    def __init__(self, color, size=0):
+        self.color, self.size = color, size
+
+    def _repr_png_(self):
+        return png(self.color) + bytes(self.size)
+
+
+@pytest.fixture
+def notebook(shell, server, monkeypatch, tmp_path):
+    """Run cells in a shell in which the extension is loaded, and get the colors that were uploaded."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
+    shell.run_line_magic("load_ext", "gyazo_nb")
+
+    def run(*cells):
+        shell.user_ns["Picture"] = Picture  # also after %reset
+        for cell in cells:
+            result = shell.run_cell(cell, store_history=True)
+        return result
+
+    def share(line=""):
+        """Run `%gyazo` with these options, and return the colors that it uploaded, in order."""
+        run(f"%gyazo {line}").raise_error()
+        stored = [server.sandbox.image_store.get(i.image_id) for i in shell.user_ns["gyazo_images"]]
+        pictures = [Pillow.open(io.BytesIO(one.data)).convert("RGB") for one in stored]
+        return [picture.getpixel((0, 0)) for picture in pictures]
+
+    run("from IPython.display import *")
+    return SimpleNamespace(run=run, share=share, shell=shell)
+
+
+def data_url(color):
+    return f"data:image/png;base64,{base64.b64encode(png(color)).decode()}"
+
+
+WAYS = {
+    "last expression": "Picture('red')",
+    "display()": "display(Picture('red'))",
+    "IPython Image": f"Image(data={png('red')!r})",
+    "raw data": f"display({{'image/png': {png('red')!r}}}, raw=True)",
+    "publish_display_data": f"publish_display_data({{'image/png': {png('red')!r}}})",
+    "HTML": f"HTML('<p><img src=\"{data_url('red')}\"></p>')",
+    "Markdown": f"Markdown('![a]({data_url('red')})')",
+    "SVG": 'SVG(\'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"><rect width="2" height="2" fill="red"/></svg>\')',
+    "updated display": "handle = display('text', display_id=True); handle.update(Picture('red'))",
+    "empty display": "handle = display(display_id=True); handle.update(Picture('red'))",
+    "display id of another cell": "handle = display(Picture('blue'), display_id='a')\n---\nupdate_display(Picture('red'), display_id='a')",
+    "cleared before": "display(Picture('blue')); clear_output(); display(Picture('red'))",
+    "cleared by the next": "display(Picture('blue')); clear_output(wait=True); display(Picture('red'))",
+    "display(clear=True)": "display(Picture('blue')); display(Picture('red'), clear=True)",
+    "error afterwards": "display(Picture('red'))\n1/0",
+    "shown capture": "%%capture taken\ndisplay(Picture('red'))\n---\ntaken.show()",
+    "%%time": "%%time\nPicture('red')",
+    "%%gyazo": "%%gyazo\nPicture('red')",
+    "nested cell": "get_ipython().run_cell('display(Picture(\"red\"))');",
+    "loop": "for _ in range(3): display(Picture('red'))",
+    "thread": "import threading\nthread = threading.Thread(target=display, args=[Picture('red')])\nthread.start(); thread.join()",
+    "await": "import asyncio\nawait asyncio.sleep(0)\ndisplay(Picture('red'))",
+    "self-displaying object": "class Own:\n    def _ipython_display_(self): display(Picture('red'))\nOwn()",
+}
+
+
+@pytest.mark.parametrize("cells", WAYS.values(), ids=WAYS)
+def test_picture_of_the_newest_cell_is_uploaded(notebook, capsys, cells):
+    """However it was shown. Cells without a picture do not count, and the line names the cell."""
+    notebook.run("display(Picture('green'))", *cells.split("\n---\n"))
+    number = notebook.shell.execution_count - 1
+    notebook.run("1 + 1", "print('text')", "HTML('<b>page</b>')")
+
+    assert notebook.share() == [RED]
+    assert f"Uploading 1 picture of cell [{number}]" in capsys.readouterr().out
+
+
+NOT_SHOWN = {
+    "semicolon": "Picture('red');",
+    "captured": "%%capture\ndisplay(Picture('red'))",
+    "cleared": "display(Picture('red')); clear_output()",
+    "cleared by a text": "display(Picture('red')); clear_output(wait=True); print('done')",
+    "replaced by a text": "handle = display(Picture('red'), display_id=True); handle.update('text')",
+    "card": "gyazo.upload(Picture('red'))",
+    "cards": "%gyazo Picture('red')",
+    "gallery": "gyazo.upload(Picture('red')); gyazo.images()",
+    "picture in a script": f"HTML('<script>a = \"<img src={data_url('red')}>\"</script>')",
+    "icon in a page": "HTML('<p>a</p><svg xmlns=\"http://www.w3.org/2000/svg\"></svg><p>b</p>')",
+}
+
+
+@pytest.mark.parametrize("cell", NOT_SHOWN.values(), ids=NOT_SHOWN)
+def test_picture_that_is_not_shown_does_not_count(notebook, cell):
+    """Nor do the cards and galleries of this package."""
+    notebook.run("display(Picture('green'))", cell)
+
+    assert notebook.share() == [GREEN]
+
+
+def test_pictures_above_in_the_same_cell_are_uploaded(notebook, capsys):
+    """Identical ones once, in their order."""
+    notebook.run("display(Picture('green'))")
+    cell = "for color in ('red', 'blue', 'red'): display(Picture(color))\n%gyazo --into mine"
+    notebook.run(cell).raise_error()
+
+    assert len(notebook.shell.user_ns["mine"]) == 2
+    assert "Uploading 2 pictures of cell [3]" in capsys.readouterr().out
+    assert notebook.share() == [RED, BLUE]
+
+
+def test_cell_is_chosen_by_its_execution_count(notebook):
+    """Also an older one, and with the other options."""
+    notebook.run("display(Picture('red'))", "display(Picture('blue'))")
+
+    assert notebook.share("--cell 2 --title 'Cell {1+1}'") == [RED]
+    assert notebook.shell.user_ns["gyazo_images"][0].title == "Cell 2"
+    assert notebook.share("--cell 3") == [BLUE]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "--cell 99",
+            r"Cell \[99\] has not run in this session: --cell takes the number in the br",
+        ),
+        ("--cell 0", r"Cell \[0\] has not run"),
+        ("--cell 2", r"Cell \[2\] showed no picture. Name the items to upload, as in  %gyazo fig"),
+        ("--cell 3", r"Cell \[3\] showed a page, not a picture: give the figure itself"),
+        (
+            "--cell 1 Picture('red')",
+            r"--cell uploads what a cell showed: run  %gyazo --cell N  with",
+        ),
+        ("", "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload:"),
+    ],
+)
+def test_cell_without_pictures_is_explained(notebook, line, message):
+    """The sentence says what to do."""
+    notebook.run("1 + 1", "HTML('<b>page</b>')")
+
+    with pytest.raises(ArgumentError, match=message):
+        notebook.run(f"%gyazo {line}").raise_error()
+
+
+def test_cell_before_the_extension_was_loaded_is_explained(notebook):
+    """With the way on. The cell that loads it counts from there on."""
+    notebook.run("%unload_ext gyazo_nb", "display(Picture('green'))")
+    notebook.run("display(Picture('blue'))\n%load_ext gyazo_nb\ndisplay(Picture('red'))")
+
+    assert notebook.share() == [RED]
+    with pytest.raises(ArgumentError, match=r"ran before %load_ext gyazo_nb.*Put %%gyazo on the"):
+        notebook.run("%gyazo --cell 3").raise_error()
+
+
+def test_chart_that_only_the_browser_draws_is_explained(notebook):
+    """Instead of an upload of an older picture."""
+    notebook.run("display(Picture('green'))")
+    notebook.run("display({'application/vnd.bokehjs_exec.v0+json': ''}, raw=True)")
+
+    with pytest.raises(PictureError, match=r"Cell \[3\]: A Bokeh plot .* bokeh.io.export_png"):
+        notebook.run("%gyazo").raise_error()
+
+
+# ── memory ────────────────────────────────────────────────────────────────────────────────────
+
+
+def record(notebook):
+    return notebook.shell.find_line_magic("gyazo").__self__.shown
+
+
+def kept_bytes(notebook):
+    return sum(output.size for cell in record(notebook)._cells for output in cell.visible())
+
+
+def test_memory_is_bounded(notebook):
+    """The newest cells are kept; for an older one the sentence names the way."""
+    notebook.run(*["display(Picture('red', 6 * 2**20))"] * 12, "display(Picture('blue'))")
+
+    assert 50 * MEGABYTE < kept_bytes(notebook) <= shown.MAX_MEGABYTES * MEGABYTE
+    assert notebook.share() == [BLUE]
+    with pytest.raises(ArgumentError, match=r"of cell \[2\] are no longer in memory.*%%gyazo"):
+        notebook.run("%gyazo --cell 2").raise_error()
+
+
+def test_cell_that_needs_too_much_memory_is_dropped_completely(notebook):
+    """A part of its pictures is not uploaded, and no other cell instead of it."""
+    notebook.run("display(Picture('green'))")
+    notebook.run("for _ in range(8): display(Picture('red', 9 * 2**20))\ndisplay(Picture('blue'))")
+
+    assert kept_bytes(notebook) < MEGABYTE
+    with pytest.raises(ArgumentError, match=r"of cell \[3\] need more than 64 MB.*%%gyazo"):
+        notebook.run("%gyazo").raise_error()
+    assert notebook.share("--cell 2") == [GREEN]
+
+
+def test_number_of_cells_is_bounded(notebook):
+    """Cells without pictures are dropped first."""
+    notebook.run("display(Picture('red'))", *["0"] * shown.MAX_CELLS)
+    assert notebook.share() == [RED]
+
+    notebook.run(*["display(Picture('blue'))"] * (shown.MAX_CELLS + 9))
+    assert len(record(notebook)._cells) == shown.MAX_CELLS
+    with pytest.raises(ArgumentError, match="no longer in memory: the newest 64 MB of at most 200"):
+        notebook.run("%gyazo --cell 2").raise_error()
+
+
+def test_displayed_object_is_not_kept_alive(notebook):
+    """Only its picture is kept."""
+    picture = Picture("red")
+    notebook.shell.user_ns["picture"] = picture
+    notebook.run("display(picture)", "%%capture\ndisplay(picture)", "del picture")
+    reference = weakref.ref(picture)
+    del picture
+    gc.collect()
+
+    assert reference() is None
+    assert notebook.share() == [RED]
+
+
+@pytest.mark.parametrize(
+    "cell", ["%reset -f", "%reset -sf", "get_ipython().reset()", "%reload_ext gyazo_nb"]
+)
+def test_record_is_dropped(notebook, cell):
+    """By a reset, also a soft one, and when the extension is loaded again. The next cells count."""
+    notebook.run("display(Picture('red'))", cell)
+    assert kept_bytes(notebook) == 0
+
+    notebook.run(
+        "get_ipython().run_line_magic('load_ext', 'gyazo_nb')"
+    )  # the variable, after a reset
+    with pytest.raises(ArgumentError, match="No cell has shown a picture"):
+        notebook.run("%gyazo").raise_error()
+    notebook.run("from IPython.display import display", "display(Picture('blue'))")
+    assert notebook.share() == [BLUE]
+
+
+def hooks(shell):
+    """All places where the record hooks in."""
+    owners = (shell, shell.display_pub, shell.displayhook, shell.display_formatter)
+    patched = [[name for name, value in vars(owner).items() if callable(value)] for owner in owners]
+    events = {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()}
+    return patched, events, shell.magics_manager.magics["line"]["reset"]
+
+
+def test_no_hook_stays_after_the_extension_is_unloaded(notebook):
+    """Also after it was loaded several times, and while a clear waits for the next output."""
+    notebook.run("%unload_ext gyazo_nb")
+    before = hooks(notebook.shell)
+    notebook.run("%load_ext gyazo_nb", "%reload_ext gyazo_nb", "display(Picture('red'))")
+    assert hooks(notebook.shell) != before
+
+    notebook.run("clear_output(wait=True)\n%unload_ext gyazo_nb")
+    assert hooks(notebook.shell) == before
+
+
+def test_patch_of_other_code_survives(notebook):
+    """It still works after the extension is unloaded, and nothing is recorded any more."""
+    publisher, calls = notebook.shell.display_pub, []
+    former = publisher.publish
+    publisher.publish = lambda *args, **kwargs: (calls.append(1), former(*args, **kwargs))
+    kept = record(notebook)
+    notebook.run("%unload_ext gyazo_nb", "display(Picture('red'))")
+    del publisher.publish
+
+    assert calls == [1]
+    assert not any(cell.candidates() for cell in kept._cells)
+
+
+def test_notebook_that_is_run_counts_as_its_cell(notebook, tmp_path, capsys):
+    """`%run` runs its cells inside of the cell."""
+    cells = [nbformat.v4.new_code_cell(f"display(Picture({c!r}))") for c in ("red", "blue")]
+    cells.insert(0, nbformat.v4.new_code_cell("from IPython.display import display"))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "inner.ipynb")
+    notebook.run("%run inner.ipynb")
+
+    assert notebook.share() == [RED, BLUE]
+    assert "2 pictures of cell [2]" in capsys.readouterr().out
