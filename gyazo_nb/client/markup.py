@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Literal
 
+from gyazo_nb import html
+
 Form = Literal["markdown", "html"]
 
 
@@ -40,10 +42,11 @@ _ESCAPED = r"\\[^\n]"
 _TITLE = (
     rf""" "(?:[^"\\]|{_ESCAPED})*+" | '(?:[^'\\]|{_ESCAPED})*+' | \((?:[^()\\]|{_ESCAPED})*+\) """
 )
-_HTML_TOKENS = r"""
+_PICTURE = r"""<img\b(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>"""
+_HTML_TOKENS = rf"""
       <!--(?s:.)*?(?:-->|(?P<open_comment>\Z))
     | <(?P<raw>script|style|textarea)\b(?s:.)*?(?:</(?P=raw)\b[^>]*+>|(?P<open_raw>\Z))
-    | <img\b(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>
+    | {_PICTURE}
 """
 _HTML = re.compile(_HTML_TOKENS, re.IGNORECASE | re.VERBOSE)
 _MARKDOWN = re.compile(
@@ -74,6 +77,8 @@ _HIDDEN = re.compile(
     r"(?:<!--(?s:.)*?(?:-->|\Z)|<(script|style)\b(?s:.)*?(?:</\1\b[^>]*+>|\Z))(?:[ \t]*+\n)*",
     re.IGNORECASE,
 )
+_CARD = 'class="gyazo-nb"'
+_LINK_OR_PICTURE = re.compile(rf"<a\b(?P<link>[^<>]*+)>|{_PICTURE}", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
 
 
@@ -134,14 +139,32 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
-def without_scripts(html: str) -> str:
+def without_scripts(page: str) -> str:
     """An HTML text without scripts, styles and comments, which Markdown cannot show."""
-    return _HIDDEN.sub("", html)
+    return _HIDDEN.sub("", page)
 
 
-def html_block(html: str) -> str:
+def cards(page: str) -> str | None:
+    """The pictures and links of our own cards and galleries as Markdown; None for another page."""
+    if _CARD not in page:
+        return None
+    links, pictures = [""], []
+    for match in _LINK_OR_PICTURE.finditer(without_scripts(page)):
+        if match["attributes"] is None:
+            text = match["link"]
+            links.append(unescape(text[slice(*_attributes(text).get("href", (0, 0)))]))
+        else:
+            pictures += [
+                html.markdown_embed(found.alt, found.url, links[-1])
+                for found in _html_reference(match)
+            ]
+    # A compact card has no picture, because its cell has just shown it.
+    return " ".join(pictures) or " ".join(f"<{html.web_address(link)}>" for link in links[1:2])
+
+
+def html_block(page: str) -> str:
     """HTML as one block of Markdown: the block begins at its `<div>`, and has no blank line, which ends it."""
-    return f"<div>\n{_BLANK_LINE.sub(chr(10) + '&#10;', html.strip())}\n</div>"
+    return f"<div>\n{_BLANK_LINE.sub(chr(10) + '&#10;', page.strip())}\n</div>"
 
 
 def _markdown_reference(match: re.Match[str], definitions: dict[str, str]) -> Iterator[Reference]:
@@ -162,16 +185,21 @@ def _markdown_reference(match: re.Match[str], definitions: dict[str, str]) -> It
 
 
 def _html_reference(match: re.Match[str]) -> Iterator[Reference]:
+    text = match["attributes"] or ""
+    values = _attributes(text)
+    if "src" in values:
+        offset = match.start("attributes")
+        start, end = values["src"]
+        url, alt = unescape(text[start:end]), unescape(text[slice(*values.get("alt", (0, 0)))])
+        yield Reference(offset + start, offset + end, url, alt, "html")
+
+
+def _attributes(text: str) -> dict[str, tuple[int, int]]:
+    """The places of the values of an element, by the names of its attributes."""
     values: dict[str, tuple[int, int]] = {}
-    for attribute in _ATTRIBUTE.finditer(match["attributes"] or ""):
+    for attribute in _ATTRIBUTE.finditer(text):
         values.setdefault(attribute[1].lower(), attribute.span(attribute.lastgroup or 0))
-    if "src" not in values:
-        return
-    offset, text = match.start("attributes"), match["attributes"]
-    start, end = values["src"]
-    alt_start, alt_end = values.get("alt", (0, 0))
-    url, alt = unescape(text[start:end]), unescape(text[alt_start:alt_end])
-    yield Reference(offset + start, offset + end, url, alt, "html")
+    return values
 
 
 def _is_at_line_start(match: re.Match[str]) -> bool:

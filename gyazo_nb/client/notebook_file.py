@@ -27,7 +27,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
 from gyazo_nb import html
-from gyazo_nb.api.image import Image
+from gyazo_nb.api.image import Image, summarized_warning
 from gyazo_nb.batch.report import Report
 from gyazo_nb.errors import ArgumentError, BatchError, PictureError
 from gyazo_nb.images import convert, page, render
@@ -97,7 +97,8 @@ class Published:
         return self.report.images
 
     def __repr__(self) -> str:
-        return "\n".join([f"<{self._caption()}>", *self.notes])
+        warning = summarized_warning(self.images)
+        return "\n".join([f"<{self._caption()}>", *self.notes, *([warning] if warning else [])])
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(escape(line) for line in [self._caption(), *self.notes])
@@ -222,7 +223,9 @@ class Draft:
 
     def _add_data(self, data: Mapping[str, Any]) -> None:
         """Add an output that is not a picture, in the form that the notebook shows."""
-        if text := _text(data.get("text/html")):
+        if (cards := markup.cards(_text(data.get("text/html")))) is not None:
+            self._add_block(cards)
+        elif text := _text(data.get("text/html")):
             self._add_text(markup.html_block(markup.without_scripts(text)), "html")
         elif text := _text(data.get("text/markdown")):
             self._add_text(markup.block(text), "markdown")

@@ -19,7 +19,7 @@ from nbconvert.exporters import Exporter, MarkdownExporter
 from traitlets import Unicode, default
 from traitlets.config import Application, Config
 
-from gyazo_nb.api.endpoints import AccessPolicy
+from gyazo_nb.api.image import summarized_warning
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.client import cosense
 from gyazo_nb.client.gyazo import Gyazo
@@ -31,7 +31,7 @@ from gyazo_nb.errors import (
     StoppedError,
     UnauthorizedError,
 )
-from gyazo_nb.settings import Settings
+from gyazo_nb.settings import AccessPolicy, Settings
 
 from .credentials import CredentialResolver
 from .login_options import LoginOptions
@@ -119,6 +119,10 @@ class GyazoExporter(MarkdownExporter):
                 )
             draft.check(report, self._retry)
             images = report.images
+            if who := ", ".join(dict.fromkeys(i.who_can_see for i in images if i.who_can_see)):
+                self.log.info("[gyazo] Who can see the images: %s.", who)
+            if warning := summarized_warning(images):
+                self.log.warning("[gyazo] %s", warning)
         return draft.text(images, cast("Notation", self.notation))
 
     def _shown(self, nb: Any) -> Any:

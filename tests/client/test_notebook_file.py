@@ -181,6 +181,24 @@ def test_options_reach_the_uploads(server, publish):
     assert server.sandbox.images[0].fields["access_policy"] == "only_me"
 
 
+def test_a_card_becomes_its_picture_and_its_link(gyazo, publish):
+    """The cards of `%gyazo`, a gallery, and a compact card. Their pictures are on Gyazo already."""
+    image = gyazo.upload(RED, title="a [b]")
+    images = gyazo.images(per_page=1)
+    published = publish(
+        code_cell(shown(image.mime_bundle()), source=""),
+        code_cell(shown({"text/html": images._repr_html_()}), source=""),
+        code_cell(shown(image.mime_bundle(compact=True)), source=""),
+    )
+
+    link = f"]({image.permalink_url})"
+    thumbnail = f"[![a \\[b\\]]({images[0].thumb_url}){link}"
+    assert published.markdown == (
+        f"{image.markdown}\n\n{thumbnail}\n\n<{image.permalink_url}>\n\n{MARK}\n"
+    )
+    assert published.images == []
+
+
 # ── local files ──────────────────────────────────────────────────────────────────────────────────
 
 
