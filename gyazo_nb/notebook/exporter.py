@@ -12,9 +12,11 @@ Guarantees:
 from __future__ import annotations
 
 import logging
+import textwrap
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from jupyter_core.application import JupyterApp
 from nbconvert.exporters import Exporter, MarkdownExporter
 from traitlets import Unicode, default
 from traitlets.config import Application, Config
@@ -172,10 +174,14 @@ class GyazoExporter(MarkdownExporter):
         """Show one sentence: in a terminal instead of a traceback, in a server as the error page."""
         from nbconvert.nbconvertapp import NbConvertApp  # noqa: PLC0415 -- it imports this module
 
-        if not (Application.initialized() and isinstance(Application.instance(), NbConvertApp)):
-            raise error
         sentence = str(error)
-        if isinstance(error, StoppedError):
-            sentence = f"{sentence.partition('.')[0]}, so no file was written. {self._retry}"
-        self.log.error("[gyazo] %s", sentence)
-        raise SystemExit(1)
+        app = Application.instance() if Application.initialized() else None
+        if isinstance(app, NbConvertApp):
+            if isinstance(error, StoppedError):
+                sentence = f"{sentence.partition('.')[0]}, so no file was written. {self._retry}"
+            self.log.error("[gyazo] %s", sentence)
+            raise SystemExit(1)
+        if isinstance(app, JupyterApp):  # the error page of a server does not wrap a line
+            wrapped = textwrap.wrap(sentence, 100, break_long_words=False, break_on_hyphens=False)
+            error.args = ("\n".join(wrapped), *error.args[1:])
+        raise error
