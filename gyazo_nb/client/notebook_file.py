@@ -372,10 +372,8 @@ class Publication:
         if notation == "cosense":
             cosense.check_installed()
         self._notation, self._overwrite = notation, overwrite
-        source = Path(path).expanduser()
-        self._target = (
-            source.with_suffix(SUFFIXES[notation]) if to is None else Path(to).expanduser()
-        )
+        source = _user_path(path)
+        self._target = source.with_suffix(SUFFIXES[notation]) if to is None else _user_path(to)
         self._check_target(source)
         self.draft = Draft(_read(source), source.parent)
 
@@ -405,8 +403,13 @@ class Publication:
     def _check_target(self, source: Path) -> None:
         """Refuse to replace a file of the user."""
         target = self._target
-        if target.resolve() == source.resolve():
+        if _resolved(target) == _resolved(source):
             raise ArgumentError("to= names the notebook itself: pass the path of another file.")
+        if not os.access(target.parent, os.W_OK):
+            raise ArgumentError(
+                f"The folder {str(target.parent)!r} does not exist, or you cannot write to it: pass the "
+                f"path of another file as to=."
+            )
         if self._overwrite or not target.exists():
             return
         with suppress(OSError, ValueError):
@@ -419,6 +422,10 @@ class Publication:
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _user_path(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 -- Path's raises for an unknown user
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -410,6 +410,13 @@ def test_only_an_own_file_is_replaced(publish, path):
     assert sorted(file.name for file in path.parent.iterdir()) == ["analysis.ipynb", "analysis.md"]
 
 
+def test_a_folder_that_does_not_exist_is_named_before_the_uploads(server, publish, tmp_path):
+    """Not after them."""
+    with pytest.raises(ArgumentError, match="none' does not exist, or you cannot write to it"):
+        publish(code_cell(shown({"image/png": RED})), to=tmp_path / "none" / "a.md")
+    assert server.sandbox.images == []
+
+
 def test_a_failed_upload_writes_no_file_and_the_next_call_sends_the_rest(
     server, gyazo, publish, path, tmp_path
 ):
