@@ -29,6 +29,7 @@ from .api.retry import Retry, Timeouts
 from .client.gyazo import Gyazo
 from .client.image_list import AsyncImages, Images
 from .errors import (
+    AccessPolicyWarning,
     ArgumentError,
     BatchError,
     BatchInterruptedError,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessPolicyWarning",
     "Account",
     "Annotation",
     "App",

@@ -33,6 +33,9 @@
         ├── WaitInterruptedError   while a cell waited for a sign-in
         └── BatchInterruptedError  during a batch; finished uploads are kept            (.report)
 
+    UserWarning
+    └── AccessPolicyWarning      an upload did not get the access policy that it asked for
+
 Guarantees: the class says who must act, and the message says what to do next. A message never contains
 a token, a code, a secret, or a URL that carries one. A notebook shows only the message of an error:
 a traceback could show the secrets in the frames.
@@ -41,9 +44,14 @@ a traceback could show the secrets in the frames.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 _MAX_REASON_LENGTH = 500  # the last words are often the remedy
+
+
+class AccessPolicyWarning(UserWarning):
+    """An upload did not get its access policy: Gyazo keeps that of an image that it already has."""
 
 
 class GyazoError(Exception):
@@ -216,3 +224,23 @@ def reason_of(error: BaseException) -> str:
     'bad value. Pass a number'
     """
     return textwrap.shorten(str(error), _MAX_REASON_LENGTH, placeholder=" …").rstrip(".")
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return a question that names the nearest choices, or an empty text.
+
+    >>> did_you_mean("--titel", ["--title", "--desc"])
+    'did you mean --title?'
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 -- only after a mistake
+
+    plain = {_plain(choice): choice for choice in choices}
+    given = _plain(name)
+    near = [choice for key, choice in plain.items() if given and key.startswith(given)]
+    near = near or [choice for key, choice in plain.items() if given.startswith(key)]
+    near = near or [plain[key] for key in get_close_matches(given, plain, 1)]
+    return f"did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").lower().replace("_", "-")

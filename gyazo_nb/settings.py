@@ -17,11 +17,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 from .secret import Secret, hides_frames
+
+# Who can see an image: https://gyazo.com/api/docs/image#upload
+AccessPolicy = Literal["anyone", "only_me"]
 
 # The two ways to send a token that https://gyazo.com/api/docs/auth names.
 TokenIn = Literal["header", "parameter"]
@@ -176,6 +179,18 @@ class Settings:
                 f"{setting_names('max_download_mb')} must be a whole number of MB from 1, such as 500"
             )
         return int(text) * 2**20
+
+    def access_policy(self) -> AccessPolicy | None:
+        """Who can see an upload that does not say it. None: the default of Gyazo, which is anyone."""
+        text = self.text("access_policy")
+        if text and text not in get_args(AccessPolicy):
+            is_trait = bool(self._override("access_policy"))
+            place = "c.GyazoMagics.access_policy" if is_trait else "GYAZO_ACCESS_POLICY"
+            raise ConfigError(
+                f"{place} must be anyone or only_me, or not set; it is {_shortened(text)}: correct it before "
+                f"you upload"
+            )
+        return cast("AccessPolicy | None", text or None)
 
     def _override(self, name: str) -> str:
         for override in self._overrides:

@@ -14,17 +14,15 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, get_args
 
 from gyazo_nb.errors import ArgumentError, InvalidClientError, PlanError
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import Site, setting_names
+from gyazo_nb.settings import AccessPolicy, Site, setting_names
 
-from .image import Deleted, Image, Page
+from .image import Deleted, Image, Page, page_of_id
 from .models import EasyUpload, Embed, User, single_line
 from .operation import FilePart, Operation, Reply, Request, error_for_reply
-
-AccessPolicy = Literal["anyone", "only_me"]
 
 MAX_QUERY_LENGTH = 200
 _MAX_PAGE_ENTRIES = 1000  # ten times what Gyazo returns; a hostile server could send millions
@@ -77,8 +75,11 @@ def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Delete
     """Delete one of the account's own images."""
     known = image_id_of(image_id)
     request = _request(site, token, "DELETE", f"images/{known}")
-    already_deleted = partial(_already_deleted, known)
-    return Operation(request, partial(_deleted, known), success_on_retry=already_deleted)
+    page = image_id.permalink_url if isinstance(image_id, Image) else None
+    title = image_id.title if isinstance(image_id, Image) else ""
+    deleted = Deleted(known, permalink_url=page or page_of_id(known), title=title)
+    already_deleted = partial(_already_deleted, deleted)
+    return Operation(request, partial(_deleted, deleted), success_on_retry=already_deleted)
 
 
 # https://gyazo.com/api/docs/search
@@ -125,7 +126,7 @@ class UploadFields:
 
     def as_form(self) -> dict[str, str]:
         """Return the fields as they are sent. Raises `ArgumentError` for a wrong value."""
-        if self.access_policy not in {None, "anyone", "only_me"}:
+        if self.access_policy not in {None, *get_args(AccessPolicy)}:
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )
@@ -219,8 +220,9 @@ def _search_not_in_plan(request: Request, reply: Reply) -> PlanError | None:
 def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
     """Read the image, and add the metadata that was sent, which the reply does not repeat.
 
-    An image that existed before is returned as Gyazo has it. `access_policy` is never copied from the
-    request: Gyazo keeps the policy of an existing image.
+    An image that existed before is returned as Gyazo has it, see `with_details`. For a new image without
+    access policy in the reply, Gyazo's documented default applies, except if the upload asked for only_me:
+    Gyazo must confirm that, because it keeps the access policy of an image that it already has.
     """
     data = reply.json()
     if not isinstance(data, dict):
@@ -234,8 +236,35 @@ def _uploaded(fields: UploadFields, seen: set[str], reply: Reply) -> Image:
     image = _identified(Image.from_json({"metadata": sent} | data, reply.source))
     if image.image_id in seen or not _is_new(reply, image.created_at, fields):
         image = replace(Image.from_json(data, reply.source), was_there=True)
+    elif image.access_policy is None and fields.access_policy != "only_me":
+        image = replace(image, access_policy="anyone")
     seen.add(image.image_id)
-    return image
+    return replace(image, requested_policy=fields.access_policy)
+
+
+def needs_details(uploaded: Image) -> bool:
+    """Whether the reply to an upload does not say what Gyazo has: the title, or who can see the image."""
+    unconfirmed = uploaded.requested_policy == "only_me" and uploaded.access_policy is None
+    return uploaded.was_there or unconfirmed
+
+
+def with_details(uploaded: Image, details: Image) -> Image:
+    """Add what `image` returned to the result of an upload. Its own addresses are kept."""
+    if details.image_id != uploaded.image_id:
+        return uploaded
+    return replace(
+        details,
+        permalink_url=uploaded.permalink_url or details.permalink_url,
+        thumb_url=uploaded.thumb_url or details.thumb_url,
+        url=uploaded.url or details.url,
+        type=uploaded.type or details.type,
+        created_at=uploaded.created_at or details.created_at,
+        access_policy=details.access_policy or uploaded.access_policy,
+        metadata=details.metadata if uploaded.was_there else uploaded.metadata,
+        was_there=uploaded.was_there,
+        requested_policy=uploaded.requested_policy,
+        source=uploaded.source,
+    )
 
 
 def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> bool:
@@ -261,14 +290,16 @@ def _easy_upload(reply: Reply) -> EasyUpload:
     return EasyUpload.from_json(reply.json())
 
 
-def _deleted(image_id: str, reply: Reply) -> Deleted:
-    # Some clients have received an empty 204, which means the same.
-    return Deleted.from_json(reply.json(), image_id) if reply.body.strip() else Deleted(image_id)
+def _deleted(request: Deleted, reply: Reply) -> Deleted:
+    if not reply.body.strip():  # some clients have received an empty 204, which means the same
+        return request
+    read = Deleted.from_json(reply.json(), request.image_id)
+    return replace(request, image_id=read.image_id, type=read.type)
 
 
-def _already_deleted(image_id: str, reply: Reply) -> Deleted | None:
+def _already_deleted(request: Deleted, reply: Reply) -> Deleted | None:
     """After an attempt whose reply was lost, "not found" means that the attempt deleted the image."""
-    return Deleted(image_id) if reply.status == HTTPStatus.NOT_FOUND else None
+    return request if reply.status == HTTPStatus.NOT_FOUND else None
 
 
 def _image(reply: Reply) -> Image:

@@ -15,6 +15,7 @@ Source: https://gyazo.com/api/docs/image
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from gyazo_nb import html
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import AccessPolicyWarning, PictureError
 from gyazo_nb.html import Notation
 
 from .models import (
@@ -107,7 +108,7 @@ class Image:
         return cls(
             image_id=image_id,
             permalink_url=page_url(
-                address(rest.pop("permalink_url", None)) or _page_of_id(image_id), url
+                address(rest.pop("permalink_url", None)) or page_of_id(image_id), url
             ),
             thumb_url=address(rest.pop("thumb_url", None)),
             url=url,
@@ -154,30 +155,31 @@ class Image:
 
     @property
     def warning(self) -> str:
-        """What to do if an upload did not get the requested access policy, else an empty text.
+        """What to do if an upload did not get the access policy that it asked for, else an empty text.
 
         Gyazo keeps the access policy of an image that it already has.
         """
+        where = self.permalink_url or self.image_id
         if self.requested_policy in {None, self.access_policy}:
             return ""
-        if self.requested_policy != "only_me":
+        if self.requested_policy == "only_me" and self.access_policy is not None:
             return (
-                f"Only you can see {self}, although this upload asked for access_policy="
-                f"{self.requested_policy!r}: the image existed before. Change it on its page, or delete it "
-                f"with gyazo.delete(image) and upload it again."
-                if self.access_policy == "only_me"
-                else ""
+                f"{where} is still public: everybody with the link can see it. This upload asked for "
+                f"access_policy='only_me', but Gyazo already had the image. Delete it with "
+                f"gyazo.delete('{where}') and upload it again, or change it on its page."
             )
-        if self.access_policy is None:
+        if self.requested_policy == "only_me" and self.was_there:
             return (
-                f"Gyazo did not confirm that only you can see {self}: check it on its page, and change it "
-                f"there."
+                f"{where} may be public: this upload asked for access_policy='only_me', but Gyazo already "
+                f"had the image, and does not say who can see it. Check it on its page."
             )
-        return (
-            f"{self} is still public: everybody with the link can see it, although this upload asked for "
-            f"access_policy='only_me'. The image existed before. Delete it with gyazo.delete(image) and "
-            f"upload it again, or change it on its page."
-        )
+        if self.access_policy == "only_me":
+            return (
+                f"Only you can see {where}: this upload asked for access_policy='anyone', but Gyazo already "
+                f"had the image. Change it on its page, or delete it with gyazo.delete('{where}') and "
+                f"upload it again."
+            )
+        return ""
 
     @property
     def locked(self) -> bool:
@@ -241,7 +243,11 @@ class Image:
         if not self.permalink_url:
             locked = "Locked: your plan limits how many images can be opened"
             return [locked if self.locked else self.image_id]
-        who = self.who_can_see or "Gyazo does not say it here; see its page"
+        who = self.who_can_see or (
+            "only you, as this upload asked (Gyazo does not confirm it here)"
+            if self.requested_policy == "only_me" and not self.was_there
+            else "see its page"
+        )
         lines = [f"Who can see it: {who}"]
         if self.was_there:
             lines.append("Existed before this upload: its title and access policy are unchanged")
@@ -382,12 +388,22 @@ def text_lines(images: Sequence[Image], limit: int = 20) -> list[str]:
     ]
 
 
+def warn_about_access(images: Sequence[Image]) -> None:
+    """Warn if images did not get the access policy that their upload asked for.
+
+    A card is shown only if the upload is the last line of its cell; a warning is always shown.
+    """
+    if text := summarized_warning(images):
+        # Not `warn`: it shows a warning of one line only once, and a cell is run again.
+        warnings.warn_explicit(text, AccessPolicyWarning, "gyazo_nb", 1)
+
+
 def summarized_warning(images: Sequence[Image]) -> str:
     """The warnings of several images in one text: the first ones, and how many more."""
-    warnings = [image.warning for image in images if image.warning]
-    more = len(warnings) - _MAX_WARNINGS
+    texts = [image.warning for image in images if image.warning]
+    more = len(texts) - _MAX_WARNINGS
     rest = f" The same is true of {more} more images." if more > 0 else ""
-    return " ".join(warnings[:_MAX_WARNINGS]) + rest
+    return " ".join(texts[:_MAX_WARNINGS]) + rest
 
 
 def _summary(images: Sequence[Image]) -> str:
@@ -402,20 +418,33 @@ def _summary(images: Sequence[Image]) -> str:
     return f". Who can see {'it' if len(images) == 1 else 'them'}: {who}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Deleted:
-    """A deleted image. Gyazo returns only these two fields."""
+    """A deleted image. Gyazo returns only its id and type.
+
+    The title is known if the image itself was passed, and not only its id or address.
+    """
 
     image_id: str
     type: str | None = None
+    permalink_url: str | None = field(default=None, compare=False)
+    title: str = field(default="", compare=False)
 
     @classmethod
     def from_json(cls, data: Any, image_id: str = "") -> Self:
         """Read the reply to a delete call. `image_id` is the id in the request."""
         return cls(text(data.get("image_id")) or image_id, text(data.get("type")))
 
+    def __repr__(self) -> str:
+        title = f", title={html.shortened(self.title)!r}" if self.title else ""
+        return f"Deleted({self.permalink_url or self.image_id!r}{title})"
 
-def _page_of_id(image_id: str) -> str | None:
+    def _repr_html_(self) -> str:
+        name = f"“{html.shortened(self.title)}”, " if self.title else ""
+        return html.message(f"Deleted: {name}{self.permalink_url or self.image_id}")
+
+
+def page_of_id(image_id: str) -> str | None:
     """The page of an image, for a reply without it, like the example in Gyazo's documentation."""
     is_id = re.fullmatch(r"[0-9a-f]{32}", image_id)
     return f"https://gyazo.com/{image_id}" if is_id else None

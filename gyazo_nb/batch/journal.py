@@ -26,6 +26,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -51,6 +52,7 @@ class Journal:
         self._digest_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
+        self.skipped = 0  # pictures that were not sent, because an earlier batch recorded them
 
     def __enter__(self) -> Self:
         try:
@@ -127,9 +129,12 @@ class Journal:
         if image is not None or line is None:
             return image
         try:
-            return Image.from_json(json.loads(line)["image"])
+            image = Image.from_json(json.loads(line)["image"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return None  # a damaged line: the picture is sent again, and Gyazo returns its image
+        with self._lock:
+            self.skipped += 1
+        return replace(image, was_there=True)
 
     def _write(self, digest: str, image: Image) -> None:
         entry = {
@@ -243,6 +248,7 @@ def _image_as_json(image: Image) -> dict[str, Any]:
         "type": image.type,
         "created_at": image.created_at and image.created_at.isoformat(),
         "access_policy": image.access_policy,
+        "alt_text": image.alt_text,
         "metadata": {
             "app": metadata.app,
             "title": metadata.title,

@@ -15,8 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
-from gyazo_nb import html
-from gyazo_nb.api.image import Image
+from gyazo_nb.api.image import Image, gallery, text_lines
 from gyazo_nb.errors import ArgumentError, BatchError, GyazoError
 
 if TYPE_CHECKING:  # runner.py imports this module
@@ -67,7 +66,8 @@ class Report(Sequence[Image]):
 
     As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
     for each item. A pickle holds the results, and only the names of the failed items. `failures` holds the failed items and their errors. `interrupted` is True if the batch
-    was stopped before its end, `running` while it runs. `retry()` repeats the failed items, continues with
+    was stopped before its end, `running` while it runs. `skipped` is the number of images that the resume file had, so that they were
+    not sent again. `retry()` repeats the failed items, continues with
     the items that were not reached, and returns this report.
     """
 
@@ -75,6 +75,7 @@ class Report(Sequence[Image]):
         self.results: list[Image | Failure | None] = []
         self.interrupted = False
         self.running = False
+        self.skipped = 0
         self._batch = batch
 
     @property
@@ -86,6 +87,11 @@ class Report(Sequence[Image]):
     def failures(self) -> list[Failure]:
         """The items that were tried and failed."""
         return [result for result in self.results if isinstance(result, Failure)]
+
+    @property
+    def markdown(self) -> str:
+        """The pictures with their links, one a line, to paste into Markdown."""
+        return "\n".join(image.markdown for image in self.images)
 
     @property
     def ok(self) -> bool:
@@ -136,13 +142,17 @@ class Report(Sequence[Image]):
         return iter(self.images)
 
     def __repr__(self) -> str:
-        lines = [f"<{self._caption()}>", *self._failed_lines()]
+        lines = [f"<{self._caption()}>", *text_lines(self.images), *self._failed_lines()]
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[Any, ...]:
         results = [_without_item(one) if isinstance(one, Failure) else one for one in self.results]
-        stopped = self.interrupted or self.running
-        return Report, (_NoBatch(),), {"results": results, "interrupted": stopped}
+        state = {
+            "results": results,
+            "interrupted": self.interrupted or self.running,
+            "skipped": self.skipped,
+        }
+        return Report, (_NoBatch(),), state
 
     def __copy__(self) -> Report:
         return self
@@ -151,21 +161,19 @@ class Report(Sequence[Image]):
         return self
 
     def _repr_html_(self) -> str:
-        images = self.images
-        entries = [
-            (i.thumb_url or i.url or "", i.permalink_url or "", i.title or i.image_id)
-            for i in images[:_MAX_THUMBNAILS]
-        ]
-        caption = self._caption()
-        if len(images) > _MAX_THUMBNAILS:
-            caption += f"; the first {_MAX_THUMBNAILS} are shown"
+        shown = gallery(self.images, self._caption(), shown=_MAX_THUMBNAILS)
         lines = "".join(f"<li>{escape(line)}</li>" for line in self._failed_lines())
-        return html.gallery(entries, caption) + (f"<ul>{lines}</ul>" if lines else "")
+        return shown + (f"<ul>{lines}</ul>" if lines else "")
 
     def _caption(self) -> str:
         images = self.images
-        existing = sum(image.was_there for image in images)
-        parts = [f"{len(images)} uploaded" + (f" ({existing} existed before)" if existing else "")]
+        if existing := sum(image.was_there for image in images):
+            caption = f"{len(images) - existing} uploaded now, {existing} existed before"
+            if self.skipped:
+                caption += f" ({self.skipped} recorded in the resume file, not sent again)"
+        else:
+            caption = f"{len(images)} uploaded"
+        parts = [caption]
         if failed := len(self.failures):
             parts.append(f"{failed} failed")
         if self.running:

@@ -15,6 +15,7 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 import traceback
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gyazo_nb.api.image import Image
+from gyazo_nb.api.image import Image, warn_about_access
 from gyazo_nb.errors import (
     ArgumentError,
     BatchInterruptedError,
@@ -109,7 +110,10 @@ class Batch:
                 "await gyazo.report.aretry()."
             )
         with BlockingDriver() as driver, self._exclusive():
-            run_to_completion(self._run(driver))
+            try:
+                run_to_completion(self._run(driver))
+            finally:
+                warn_about_access(self.report.images)
         # The Stop came after the last upload. It must also stop the cells that follow.
         if driver.requested:
             raise self._interrupted(driver)
@@ -117,7 +121,10 @@ class Batch:
     async def arun(self) -> None:
         """Same as `run`, async."""
         with self._exclusive(), AsyncioDriver() as driver:
-            await self._run(driver)
+            try:
+                await self._run(driver)
+            finally:
+                warn_about_access(self.report.images)
 
     async def _run(self, driver: Driver) -> None:
         with (
@@ -127,8 +134,11 @@ class Batch:
             self._on_start(self.report)
             self._failed = 0
             self.report.interrupted = False
-            with self._progress_bar() as bar:
-                await self._upload_items(_Run(driver, pool, bar, journal))
+            try:
+                with self._progress_bar() as bar:
+                    await self._upload_items(_Run(driver, pool, bar, journal))
+            finally:
+                self.report.skipped += journal.skipped if journal else 0
 
     async def _upload_items(self, run: _Run) -> None:
         report = self.report
@@ -283,9 +293,12 @@ class Batch:
     def _progress_bar(self) -> AbstractContextManager[tqdm[Any] | None]:
         if not self._progress:
             return nullcontext()
-        from tqdm.auto import tqdm  # noqa: PLC0415 -- takes 40 ms, loads ipywidgets, starts a thread
+        from tqdm import tqdm  # noqa: PLC0415 -- takes 20 ms, starts a thread
 
+        # As text, and not as a widget: a notebook that is opened again shows the last line of it.
+        is_notebook = type(sys.stdout).__module__.startswith("ipykernel.")
         return tqdm(
+            file=sys.stdout if is_notebook else sys.stderr,  # notebooks show stderr as an error
             desc="Uploading",
             total=self._source.total,
             initial=len(self.report.images),

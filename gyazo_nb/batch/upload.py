@@ -38,13 +38,17 @@ PerItem: TypeAlias = "T | Callable[[Any], T | None] | None"
 class UploadConnection(Protocol):
     """The part of `client.connection.Connection` that uploads use."""
 
-    uploaded_ids: set[str]
-
     def signed_in(self) -> tuple[Site, Secret]:
         """The site and the token of the current account, or `NotLoggedInError`."""
 
     def known_user(self) -> User | None:
         """The user of the current account, if it is known without a request."""
+
+    def with_default_policy(self, fields: UploadFields) -> UploadFields:
+        """Add the access policy of the settings to an upload that does not name one."""
+
+    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image:
+        """Upload a picture."""
 
     def send(self, operation: Operation[T]) -> T:
         """Send, wait, and return the result."""
@@ -91,12 +95,11 @@ class UploadJob:
             picture = convert.from_bytes(data, "The content of this address")
         if self.journal is None:
             return self._send(picture)
-        return self.journal.once(picture, self._send)
+        image = self.journal.once(picture, self._send)
+        return replace(image, requested_policy=self.item.fields.access_policy)
 
     def _send(self, part: FilePart) -> Image:
-        seen = self.connection.uploaded_ids
-        upload = endpoints.upload(self.site, self.token, part, self.item.fields, seen)
-        return self.connection.send(upload)
+        return self.connection.upload(self.site, self.token, part, self.item.fields)
 
 
 class Uploader:
@@ -117,7 +120,8 @@ class Uploader:
         for name, value in fields.items():
             _check_not_a_collection(name, value)
         # A wrong name or value is wrong for every item: raise before the first request.
-        UploadFields(**{n: None if callable(v) else v for n, v in fields.items()}).as_form()
+        given = {name: None if callable(value) else value for name, value in fields.items()}
+        connection.with_default_policy(UploadFields(**given)).as_form()
 
     def render(self, item: Any) -> RenderedItem:
         """Render an item, in the caller's thread."""
@@ -127,7 +131,7 @@ class Uploader:
             fields[name] = value(item) if callable(value) else value
         item = _read_open_file(item)
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
-        return RenderedItem(picture, UploadFields(**fields))
+        return RenderedItem(picture, self._connection.with_default_policy(UploadFields(**fields)))
 
     def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
         """Create the upload of a rendered item, for the current account."""

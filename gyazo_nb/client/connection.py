@@ -13,10 +13,14 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from gyazo_nb.api import endpoints
+from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
 from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
@@ -183,6 +187,32 @@ class Connection:
         except GyazoError:
             pass  # as above
         raise refused
+
+    def with_default_policy(self, fields: UploadFields) -> UploadFields:
+        """Add the access policy of the settings to an upload that does not name one."""
+        if fields.access_policy is not None:
+            return fields
+        return replace(fields, access_policy=self.settings.access_policy())
+
+    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image:
+        """Upload a picture. If Gyazo already had it, ask what Gyazo has: its title, who can see it."""
+        image = self.send(endpoints.upload(site, token, part, fields, self.uploaded_ids))
+        if endpoints.needs_details(image):
+            with suppress(GyazoError):  # the upload itself succeeded
+                details = self.send_once(endpoints.image(site, token, image.image_id))
+                image = endpoints.with_details(image, details)
+        return image
+
+    async def aupload(
+        self, site: Site, token: Secret, part: FilePart, fields: UploadFields
+    ) -> Image:
+        """Same as `upload`, async."""
+        image = await self.asend(endpoints.upload(site, token, part, fields, self.uploaded_ids))
+        if endpoints.needs_details(image):
+            with suppress(GyazoError):  # as above
+                request = endpoints.image(site, token, image.image_id)
+                image = endpoints.with_details(image, await self.transport.asend(request, NO_RETRY))
+        return image
 
     def send_once(self, operation: Operation[T]) -> T:
         """Send without a retry: during a sign-in, the user sees a failure at once and decides."""

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 from gyazo_nb import html
 from gyazo_nb.api import custom_request, endpoints
-from gyazo_nb.api.endpoints import AccessPolicy, UploadFields
-from gyazo_nb.api.image import Deleted, Image, Page
+from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.image import Deleted, Image, Page, warn_about_access
 from gyazo_nb.api.models import EasyUpload, Embed, User
 from gyazo_nb.api.operation import Operation
 from gyazo_nb.api.retry import Retry, Timeouts
 from gyazo_nb.errors import NotLoggedInError
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import App, Settings, Site, TokenIn, access_token
+from gyazo_nb.settings import AccessPolicy, App, Settings, Site, TokenIn, access_token
 
 from .image_list import AsyncImages, Images
 from .page_cache import PageCache
@@ -188,16 +188,21 @@ class Gyazo:
             created_at=created_at,
             collection_id=collection_id,
         )
-        part, seen = self._connection.file_part(picture), self._connection.uploaded_ids
-        return self._connection.send(endpoints.upload(site, token, part, fields, seen))
+        fields = self._connection.with_default_policy(fields)
+        part = self._connection.file_part(picture)
+        image = self._connection.upload(site, token, part, fields)
+        warn_about_access([image])
+        return image
 
     @same_parameters(upload)
     async def aupload(self, picture: Any, **fields: Any) -> Image:
         """Same as `upload`, async."""
         site, token = self._signed_in()
-        part, seen = await self._connection.afile_part(picture), self._connection.uploaded_ids
-        operation = endpoints.upload(site, token, part, UploadFields(**fields), seen)
-        return await self._connection.asend(operation)
+        checked = self._connection.with_default_policy(UploadFields(**fields))
+        part = await self._connection.afile_part(picture)
+        image = await self._connection.aupload(site, token, part, checked)
+        warn_about_access([image])
+        return image
 
     def upload_all(
         self,

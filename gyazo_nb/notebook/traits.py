@@ -6,7 +6,7 @@ the name of the variable or the file that holds the client secret.
 
 from __future__ import annotations
 
-from traitlets import Unicode
+from traitlets import Enum, Unicode
 from traitlets.config import Configurable
 
 from gyazo_nb.settings import Settings
@@ -45,6 +45,12 @@ class GyazoTraits(Configurable):
     max_download_mb = Unicode(
         help="The largest file in MB to download, by image.download() or to upload it by its "
         "address. Default: 500. Environment: GYAZO_MAX_DOWNLOAD_MB."
+    ).tag(config=True)
+    access_policy = Enum(
+        ["", "anyone", "only_me"],
+        default_value="",
+        help="Who can see an upload that does not say it: anyone (everybody with the link) or only_me. "
+        "Default: anyone. Environment: GYAZO_ACCESS_POLICY.",
     ).tag(config=True)
     session_name = Unicode(
         help="The variable that %load_ext creates. Default: gyazo. Environment: GYAZO_SESSION_NAME."
