@@ -126,7 +126,9 @@ class Draft:
         self._number, self._cell = 0, ""  # of the current cell
         for self._number, cell in enumerate(_cells(notebook), 1):
             count = cell.get("execution_count")
-            self._cell = f"cell {self._number}" + (f" (In [{count}])" if count else "")
+            self._cell = f"cell {self._number}" + (
+                f" (In [{count}])" if isinstance(count, int) else ""
+            )
             self._add_cell(cell)
 
     @property
@@ -187,7 +189,7 @@ class Draft:
         if kind == "markdown":
             self._add_text(markup.block(source), "markdown", cell.get("attachments"))
         elif kind == "raw":
-            raw_type = _mapping(cell.get("metadata")).get("raw_mimetype", "")
+            raw_type = _text(_mapping(cell.get("metadata")).get("raw_mimetype"))
             if raw_type == "text/html":
                 self._add_text(markup.html_block(source), "html", cell.get("attachments"))
             elif raw_type in _RAW_TYPES:
@@ -202,7 +204,7 @@ class Draft:
                     self._add_output(output, metadata)
 
     def _add_output(self, output: Mapping[str, Any], cell_metadata: Mapping[str, Any]) -> None:
-        kind = output.get("output_type")
+        kind = _text(output.get("output_type"))
         if kind == "stream":
             self._add_plain(_text(output.get("text")))
         elif kind == "error":
@@ -541,8 +543,8 @@ def _alt_text(metadata: Mapping[str, Any], mime_type: str, cell: Mapping[str, An
     """The text that describes a picture: of the output, else of its cell."""
     for source in (_mapping(metadata.get(mime_type)), metadata, cell):
         for name in ("alt", "caption"):
-            if isinstance(text := source.get(name), str) and text.strip():
-                return " ".join(text.split())
+            if text := " ".join(_text(source.get(name)).split()):
+                return text
     return ""
 
 
@@ -568,8 +570,11 @@ def _cells(notebook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _text(value: Any) -> str:
     """A text, which a notebook stores as one string or as its lines."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
-    return value if isinstance(value, str) else ""
+        value = "".join(value)
+    if not isinstance(value, str):
+        return ""
+    # Half of a character, which JSON can contain, cannot be written.
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _value(mime_type: str, value: Any) -> Any:

@@ -325,9 +325,12 @@ def test_a_notebook_of_wrong_types_is_read():
     cells += [{"cell_type": "code", "outputs": [{"output_type": "display_data", "data": []}, 3]}]
     cells += [{"cell_type": "markdown", "source": "![a](attachment:b)", "attachments": {"b": 3}}]
 
+    cells += [{"cell_type": "code", "outputs": [{"output_type": [1]}], "execution_count": "\ud800"}]
+    cells += [{"cell_type": "raw", "source": "half \ud800", "metadata": {"raw_mimetype": {}}}]
+
     draft = Draft({"cells": cells, "metadata": 7}, None)
 
-    assert draft.text([]).startswith("![a](attachment:b)")
+    assert draft.text([]) == f"![a](attachment:b)\n\nhalf ?\n\n{MARK}\n"
 
 
 # ── the text ─────────────────────────────────────────────────────────────────────────────────────
