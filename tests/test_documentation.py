@@ -1,5 +1,6 @@
 """The README, the guides and the notebooks describe the package as it is."""
 
+import ast
 import importlib
 import json
 import re
@@ -26,31 +27,93 @@ PAGES = {
         "SECURITY.md",
         "CHANGELOG.md",
         "tests/replies/README.md",
+        *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))),
     )
 }
+USER_PAGES = {name: text for name, text in PAGES.items() if name.startswith(("README", "docs/"))}
 README = PAGES["README.md"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-# ── README ───────────────────────────────────────────────────────────────────────────────────────
+# ── the pages ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_call_in_the_readme_exists():
-    """Each `gyazo.name(` is a method, and each `%magic` a magic."""
+@pytest.mark.parametrize("page", USER_PAGES)
+def test_every_call_that_a_page_names_exists(page):
+    """Each `gyazo.name` is a member of the session, and each `%magic` a magic."""
     magics = (ROOT / "gyazo_nb" / "notebook" / "magics.py").read_text()
 
-    for name in re.findall(r"gyazo\.(\w+)\(", README):
+    for name in re.findall(r"(?<![\w./])gyazo\.(?!com\b)(\w+)", USER_PAGES[page]):
         assert hasattr(gyazo_nb.Gyazo, name), name
-    for name in re.findall(r"%(gyazo\w+)", README):
+    for name in re.findall(r"%(gyazo\w+)", USER_PAGES[page]):
         assert f"def {name}(" in magics, name
 
 
-def test_every_setting_is_in_the_readme():
+def test_every_call_is_in_the_documentation():
+    """Each blocking method of the session is on a page of the guide, not only in the API reference."""
+    guide = "\n".join(text for page, text in USER_PAGES.items() if page != "docs/api.md")
+    methods = {
+        name
+        for name, value in vars(gyazo_nb.Gyazo).items()
+        if callable(value) and not name.startswith("_") and f"a{name}" in vars(gyazo_nb.Gyazo)
+    }
+
+    assert len(methods) > 10
+    assert {name for name in methods if f"gyazo.{name}" not in guide} == set()
+
+
+def test_the_api_reference_has_every_public_name():
+    """Classes by their name, errors by their module."""
+    page = PAGES["docs/api.md"]
+    functions = {"load_ipython_extension", "unload_ipython_extension"}
+    errors = {name for name in gyazo_nb.__all__ if hasattr(gyazo_nb.errors, name)}
+
+    assert "automodule:: gyazo_nb.errors" in page
+    for name in set(gyazo_nb.__all__) - functions - errors:
+        assert f"autoclass:: gyazo_nb.{name}\n" in page, name
+
+
+def test_every_setting_is_in_the_documentation():
     """Each trait, by its name and by its variable."""
+    page = PAGES["docs/configuration.md"]
     for name in GyazoTraits.class_own_traits(config=True):
-        assert name in README
+        assert f"c.GyazoMagics.{name}" in page, name
         if name != "client_secret_variable":
-            assert f"GYAZO_{name.upper()}" in README
+            assert f"GYAZO_{name.upper()}" in page, name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_variable_that_a_page_names_exists(page):
+    """Each name that begins with `GYAZO_` is in the code or the tests."""
+    files = [*(ROOT / "gyazo_nb").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), ROOT / ".ci/run"]
+    code = "\n".join(path.read_text() for path in files if path != Path(__file__))
+    examples = {"GYAZO_TOKEN"}  # a name that the user chooses, in the store of another site
+
+    for name in set(re.findall(r"\bGYAZO_[A-Z_]+\b", PAGES[page])) - examples:
+        assert name in code or name.lower().removeprefix("gyazo_") in code, name
+
+
+def _sentences():
+    """The texts of the package, with `…` for each value."""
+    texts = []
+    for path in (ROOT / "gyazo_nb").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [v.value if isinstance(v, ast.Constant) else "…" for v in node.values]
+                texts.append("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_every_sentence_of_the_troubleshooting_page_is_in_the_code():
+    """The quoted texts at the beginning of a row."""
+    sentences = _sentences()
+    quoted = re.findall(r'^\| "([^"]+)" \|', PAGES["docs/troubleshooting.md"], re.MULTILINE)
+
+    assert len(quoted) > 30
+    others = {"Error displaying widget: model not found"}  # a sentence of JupyterLab
+    assert [text for text in quoted if text not in sentences and text not in others] == []
 
 
 def test_every_make_target_in_a_page_exists():
@@ -67,7 +130,7 @@ def test_every_file_that_a_page_names_exists(page):
     """Links to files, paths of tests, and modules of the package."""
     text = PAGES[page]
     folder = (ROOT / page).parent
-    links = [folder / target for target in re.findall(r"\]\((?!http)([^)#]+)\)", text)]
+    links = [folder / t for t in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", text)]
     tests = [ROOT / path for path in re.findall(r"`(tests/[\w/.]+)`", text)]
     named = set(re.findall(r"`([\w/]+\.py)`", text)) - {"ipython_config.py"}
     modules = [ROOT / "gyazo_nb" / name for name in named if not (ROOT / name).exists()]
@@ -81,6 +144,7 @@ def test_the_quick_start_runs_as_it_is_written(server, shell, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())
     quick_start = README.partition("## Quick start")[2].partition("\n## ")[0]
+    quick_start = re.sub(r"<!-- not run:.*?```python.*?```", "", quick_start, flags=re.DOTALL)
     cells = re.findall(r"```python\n(.*?)```", quick_start, re.DOTALL)
 
     with capture_output():
