@@ -222,7 +222,7 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
         check_pixels(width, height, "figure")
         if _is_empty(figure):
             raise _empty_figure(formatter)
-        if (data := _render_by(formatter, figure)) is not None:
+        if formatter and (data := from_mime_bundle(formatter(figure))) is not None:
             return data
         out = io.BytesIO()
         figure.savefig(out, format="png", bbox_inches="tight")

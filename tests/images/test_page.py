@@ -1,0 +1,168 @@
+"""Pictures in the pages that a notebook shows: data URLs, SVG, charts, animations and videos."""
+
+import base64
+import importlib
+import io
+import json
+import shutil
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.animation import FuncAnimation
+from matplotlib.figure import Figure
+from PIL import Image, ImageSequence
+from support.helpers import skip_missing
+
+from gyazo_nb import PictureError
+from gyazo_nb.images.page import pictures_in, refuse_chart
+from gyazo_nb.images.render import from_mime_bundle
+
+mpl.use("agg")
+
+
+def png(color="red"):
+    out = io.BytesIO()
+    Image.new("RGB", (4, 3), color).save(out, "PNG")
+    return out.getvalue()
+
+
+def data_url(data, mime_type="image/png"):
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
+
+
+MP4 = b"\0\0\0\x18ftypmp42" + bytes(40)
+
+
+@pytest.mark.parametrize(
+    ("page", "pictures"),
+    [
+        (f"<img src='{data_url(png())}'><img src={data_url(png('blue'))} width=3>", "red blue"),
+        (
+            f'<video controls><source type="video/mp4" src="{data_url(MP4, "video/mp4")}"></video>',
+            "mp4",
+        ),
+        (f'<video src="{data_url(MP4, "video/mp4")}" autoplay></video>', "mp4"),
+        (f'<script>a = "<img src={data_url(png())}>"</script>', ""),
+        (f'<style>a {{background: url("{data_url(png())}")}}</style><p>text</p>', ""),
+        ('<img src="https://example.com/a.png">', ""),
+        ('<img src="data:image/png;base64,a">', ""),
+        ("<p>Plotly.newPlot( and vegaEmbed</p>", ""),
+        ("<svg xmlns='http://www.w3.org/2000/svg'></svg><table></table>", ""),
+    ],
+)
+def test_data_urls_of_a_page(page, pictures):
+    """In their order. What the page does not show does not count."""
+    known = {"red": png(), "blue": png("blue"), "mp4": MP4}
+
+    assert pictures_in({"text/html": page}) == [known[name] for name in pictures.split()]
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="6"><rect width="8" height="6"/></svg>'
+
+
+@pytest.mark.parametrize(
+    "page", [SVG, f"<?xml version='1.0'?>\n{SVG}", f"<div><p style='a'>\n{SVG}</p></div>\n"]
+)
+def test_page_that_is_an_svg_is_rendered(page):
+    """Possibly inside of elements that only place it."""
+    (picture,) = pictures_in({"text/html": page})
+
+    assert Image.open(io.BytesIO(picture)).size == (8, 6)
+
+
+def test_picture_of_a_bundle_is_preferred_to_its_page():
+    assert pictures_in({"text/html": SVG, "image/png": png()}) == [png()]
+
+
+# ── animations of Matplotlib ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("mode", "plays"), [("loop", 0), ("once", None)])
+def test_frames_of_an_interactive_animation_are_joined(mode, plays):
+    """As the page shows them: the same pixels, durations and repetitions."""
+    figure = Figure(figsize=(1, 1))
+    (line,) = figure.subplots().plot([0, 1])
+    animation = FuncAnimation(figure, lambda n: line.set_ydata([0, n]), frames=4, interval=200)
+    page = animation.to_jshtml(default_mode=mode)
+    (picture,) = pictures_in({"text/html": page})
+
+    sent = Image.open(io.BytesIO(picture))
+    assert sent.info.get("loop") == plays
+    urls = [text.split('"')[0] for text in page.split("data:image/png;base64,")[1:]]
+    shown = [Image.open(io.BytesIO(base64.b64decode(url))).convert("RGB") for url in urls]
+    frames = [(one.info["duration"], one.convert("RGB")) for one in ImageSequence.Iterator(sent)]
+    assert [duration for duration, _ in frames] == [200] * 4
+    for (_, frame), expected in zip(frames, shown, strict=True):
+        assert (np.asarray(frame) == np.asarray(expected)).all()
+
+
+# ── charts ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        skip_missing("kaleido renders with Chromium, which is not installed")
+    monkeypatch.setenv("BROWSER_PATH", path)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
+def test_plotly_figure_of_a_page_is_rendered(browser, monkeypatch, tmp_path):
+    """From the data in the page, and from the file to which the page of an `iframe` refers."""
+    go = pytest.importorskip("plotly.graph_objects")
+    monkeypatch.chdir(tmp_path)
+    figure = go.Figure(go.Bar(y=[1, 2]), layout={"title": {"text": "</script> \"a\" 'b'"}})
+    renderers = importlib.import_module("plotly.io._renderers").renderers
+    expected = figure.to_image(format="png")
+
+    for name in ("colab", "iframe"):
+        bundle = renderers._build_mime_bundle(figure.to_dict(), name)
+        assert pictures_in(bundle) == [expected], name
+
+
+def test_page_of_an_iframe_that_is_missing_is_explained(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = '<iframe\n    src="iframe_figures/figure_3.html"\n></iframe>'
+
+    with pytest.raises(PictureError, match=r"figure_3.html.*%gyazo fig"):
+        pictures_in({"text/html": page})
+
+
+@pytest.mark.parametrize("source", ["../secret.html", "/etc/passwd", "iframe_figures/../a.html"])
+def test_other_files_are_not_read(source):
+    """A page cannot make the upload read a file of the user."""
+    assert pictures_in({"text/html": f'<iframe\n src="{source}"></iframe>'}) == []
+
+
+def test_altair_chart_of_a_page_is_rendered():
+    """From the data in the page: the renderers of classic pages show no picture."""
+    alt = pytest.importorskip("altair")
+    chart = alt.Chart(alt.Data(values=[{"a": "</b>", "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")
+    vega_type = "application/vnd.vegalite.v5+json"
+    expected = from_mime_bundle({vega_type: chart.to_dict()})
+
+    for name in ("html", "olli"):
+        with alt.renderers.enable(name):
+            page = chart._repr_mimebundle_()["text/html"]
+        assert pictures_in({"text/html": page}) == [expected], name
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "way"),
+    [
+        ("application/vnd.bokehjs_exec.v0+json", "bokeh.io.export_png"),
+        ("application/vnd.holoviews_exec.v0+json", "hv.save"),
+    ],
+)
+def test_chart_that_only_its_library_draws_names_the_way(mime_type, way):
+    assert pictures_in({mime_type: "", "text/html": "<div></div>"}) == []
+    with pytest.raises(PictureError, match=way):
+        refuse_chart({mime_type: ""})
+
+
+def test_scripts_without_json_are_no_charts():
+    """For example a chart whose data another script loads."""
+    for call in ("Plotly.newPlot('a', [load()], {})", "})({a: 1}); vegaEmbed()", json.dumps("{")):
+        assert pictures_in({"text/html": f"<script>{call}</script>"}) == []
