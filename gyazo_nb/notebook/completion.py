@@ -1,11 +1,17 @@
-"""Tab completion for the options of the magics.
+"""Tab completion for the lines of the magics, and for the calls of the session.
 
-Guarantees: it uses IPython's own list of matchers, and `unregister` removes it from there.
+Guarantees: it uses IPython's own list of matchers, and `unregister` removes it from there. It reads names
+of variables, files and saved accounts, and no value of one.
 """
 
 from __future__ import annotations
 
+import argparse
+import inspect
+import os
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.completer import (
@@ -16,45 +22,144 @@ from IPython.core.completer import (
 )
 from IPython.core.getipython import get_ipython
 
-_LINE = re.compile(r"^\s*%{1,2}(gyazo\w*)\s(?:.*\s)?(\S*)$")
+from gyazo_nb.client.gyazo import Gyazo
+
+from .line_parser import LineParser
+
+_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?(%{1,2})(gyazo\w*)\s(.*)$", re.DOTALL)
+_CALL = re.compile(r"(?<![\w.)\]])([^\W\d]\w*)\.([^\W_]\w*)?$")
+_NEEDS_QUOTES = re.compile(r"[\s'\"#;(){}\[\]$]")
 
 
 @context_matcher()
-def complete_options(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete `--mo` to `--mode`, and `--mode p` to `panel` and `prompt`."""
-    line = context.line_with_cursor[: context.cursor_position]
-    match = _LINE.match(line)
-    shell = get_ipython()
+def complete_line(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete options, their values, and the items of `%gyazo`: variables, then files.
+
+    `--mo` becomes `--mode`, and `--mode p` becomes `panel` or `prompt`.
+    """
+    match = _LINE.match(context.line_with_cursor[: context.cursor_position])
+    shell: Any = get_ipython()
     if match is None or shell is None:
         return {"completions": []}
-    function = shell.find_line_magic(match[1]) or shell.find_cell_magic(match[1])
-    parser = getattr(function, "parser", None)
-    if parser is None:
+    kind = "cell" if match[1] == "%%" else "line"
+    parser = getattr(shell.magics_manager.magics[kind].get(match[2]), "line_parser", None)
+    if not isinstance(parser, LineParser):
         return {"completions": []}
-    known: dict[str, Any] = parser._option_string_actions  # noqa: SLF001 -- argparse has no public list
-    before = line[: len(line) - len(match[2])].split()
-    choices = getattr(known.get(before[-1]) if before else None, "choices", None)
-    words = sorted(choices) if choices else sorted(name for name in known if name.startswith("--"))
-    # IPython may split the line after the dashes, so that the token to complete lacks them.
-    typed, token = match[2], context.token
+    typed = _last_word(match[3])
+    before = match[3][: len(match[3]) - len(typed)].split()
+    option, is_value, value = typed.partition("=")
+    if is_value and option in parser.options:  # --mode=p
+        typed = value
+    else:
+        option = before[-1] if before else ""
+    return _result(typed, _words(shell, parser, option, typed))
+
+
+def _words(shell: Any, parser: LineParser, option: str, typed: str) -> list[tuple[str, str]]:
+    """Return the words that can follow, and the kind of each."""
+    action = parser.options.get(option)
+    if action is not None and action.nargs != 0 and not typed.startswith("-"):
+        return [(word, "magic") for word in _values(action)]
+    words: list[tuple[str, str]] = []
+    if parser.takes_items:
+        if "." in typed and typed.partition(".")[0] in shell.user_ns:
+            return []  # IPython completes attributes
+        hidden = set(shell.user_ns_hidden)
+        variables = _variables(shell.user_ns, hidden, is_private=typed.startswith("_"))
+        words += [(name, "instance") for name in variables]
+        words += [(name, "path") for name in _files(typed)]
+    return words + [(name, "magic") for name in sorted(parser.options) if name.startswith("--")]
+
+
+def _values(action: argparse.Action) -> Iterable[str]:
+    if action.dest == "profile":
+        from gyazo_nb.auth.profiles import Profiles  # noqa: PLC0415 -- %load_ext must stay fast
+        from gyazo_nb.errors import StoreError  # noqa: PLC0415 -- used with it
+
+        with suppress(StoreError):
+            return Profiles().names()
+    return [str(choice) for choice in action.choices or (action.default,) if choice is not None]
+
+
+def _variables(names: Mapping[str, Any], hidden: set[str], *, is_private: bool) -> Iterator[str]:
+    for name in sorted(names):
+        is_session = isinstance(names[name], Gyazo)
+        if name.startswith("_") == is_private and name not in hidden and not is_session:
+            yield name
+
+
+def _files(typed: str) -> list[str]:
+    """Return the files and folders that a path can be completed to, in quotes where they are needed."""
+    quote = typed[:1] if typed[:1] in {"'", '"'} else ""
+    folder, slash, start = typed.removeprefix(quote).rpartition("/")
+    place = os.path.expanduser(folder + slash) or "."  # noqa: PTH111 -- Path's raises for an unknown user
+    found: list[str] = []
+    with suppress(OSError, ValueError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+                path = f"{folder}{slash}{entry.name}"
+                own = '"' if not quote and _NEEDS_QUOTES.search(path) else ""
+                found.append(f"{quote}{own}{path}{'/' if entry.is_dir() else own}")
+    return sorted(found)
+
+
+def _last_word(line: str) -> str:
+    """Return the word at the cursor, which may be an open quote with blanks."""
+    start, quote = 0, ""
+    for index, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character.isspace():
+            start = index + 1
+    return line[start:]
+
+
+@context_matcher()
+def complete_call(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete the calls of a session: first the blocking ones, then their async versions."""
+    match = _CALL.search(context.line_with_cursor[: context.cursor_position])
+    shell: Any = get_ipython()
+    session = None if match is None or shell is None else shell.user_ns.get(match[1])
+    if match is None or not isinstance(session, Gyazo):
+        return {"completions": []}
+    names = {name for name in dir(session) if not name.startswith("_")}
+    is_async = {name: name[0] == "a" and name[1:] in names for name in names}
+    return _result(
+        match[2] or "",
+        [
+            (name, "function" if inspect.isroutine(getattr(Gyazo, name, None)) else "instance")
+            for name in sorted(names, key=lambda name: (is_async[name], name))
+        ],
+    )
+
+
+def _result(typed: str, words: list[tuple[str, str]]) -> SimpleMatcherResult:
     return {
         "completions": [
-            SimpleCompletion(text=word[len(typed) - len(token) :] if token else word, type="magic")
-            for word in words
-            if word.startswith(typed)
+            SimpleCompletion(text=word, type=kind)
+            for word, kind in words
+            if word.startswith((typed, f'"{typed}'))
         ],
+        "matched_fragment": typed,
         "suppress": True,
+        "ordered": True,
     }
 
 
+_MATCHERS = (complete_line, complete_call)
+
+
 def register(shell: Any) -> None:
-    """Add the matcher to the shell's completer."""
+    """Add the matchers to the shell's completer."""
     if getattr(shell, "Completer", None) is not None:
-        shell.Completer.custom_matchers.append(complete_options)
+        shell.Completer.custom_matchers.extend(_MATCHERS)
 
 
 def unregister(shell: Any) -> None:
-    """Remove the matcher from the shell's completer."""
+    """Remove the matchers from the shell's completer."""
     completer = getattr(shell, "Completer", None)
-    if completer is not None and complete_options in completer.custom_matchers:
-        completer.custom_matchers.remove(complete_options)
+    for matcher in _MATCHERS:
+        if completer is not None and matcher in completer.custom_matchers:
+            completer.custom_matchers.remove(matcher)

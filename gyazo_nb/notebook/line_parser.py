@@ -1,33 +1,36 @@
-"""Reads the arguments of `%gyazo`: variables, expressions, paths and globs.
+"""Reads the line after a magic: words, options and their values.
 
-Guarantees: no argument is skipped silently. An argument is evaluated only if all names in it are known.
-An argument in quotes is a path or a web address, and is never evaluated. Variables are expanded only in
-the texts for which `expand` is called.
+Guarantees: no word is skipped silently, and an option is never abbreviated. An error says which part of the
+line is wrong, and names the nearest right one. Where a line may contain a secret, the error does not repeat
+the values. Variables are expanded only in the texts for which `expand` is called.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
-import glob
-import os
+import argparse
+import inspect
 import re
-from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from functools import partial, wraps
+from itertools import takewhile
 from typing import Any
 
+from IPython.core.error import UsageError
 from IPython.utils.text import DollarFormatter, EvalFormatter
 
-from gyazo_nb.batch.source import check_no_frames
-from gyazo_nb.errors import ArgumentError
-from gyazo_nb.images.convert import picture_url
-from gyazo_nb.images.render import figures_of
+from gyazo_nb.errors import ArgumentError, did_you_mean
 
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
-_COLLECTIONS = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
 _QUOTES = "\"'"
 _WITHOUT_EXPRESSION = re.compile(r"\{[}:!]")
+_OPTION = re.compile(r"--?[A-Za-z]")
+_PLAIN_NAME = re.compile(r"--?[A-Za-z_-]{1,20}")  # too short for a token
+_NO_SECRETS = (
+    "Never write a code, token or secret on the line, because the notebook file stores it: paste it into "
+    "the panel, or run %gyazo_login --token."
+)
 
 
 def split(line: str) -> list[str]:
@@ -105,79 +108,207 @@ def is_quoted(word: str) -> bool:
     return len(word) > 1 and word[0] in _QUOTES and word[0] == word[-1]
 
 
-def resolve(word: str, names: Mapping[str, Any], evaluate: Callable[[str], Any]) -> list[Any]:
-    """Return the items that a word names: a variable, a web address, a file, an expression, a glob.
+# ── options ──────────────────────────────────────────────────────────────────────────────────────
 
-    >>> resolve("figures", {"figures": {"loss": b"GIF8", "roc": b"GIF9"}}, eval)
-    [b'GIF8', b'GIF9']
+
+class LineParser(argparse.ArgumentParser):
+    """The options of one magic, and the errors of a line.
+
+    `argparse` declares the options and prints the help. It does not read the line: its errors do not say
+    what would be right, and its words have no quotes, which make a path of an item.
     """
-    text = unquoted(word)
-    if not is_quoted(word) and text in names:
-        return _expand(word, names[text])
-    if picture_url(text):
-        return [text]
-    # The methods of Path raise for an unknown user, and for a text that is too long for a file name.
-    path = os.path.expanduser(text)  # noqa: PTH111
-    if os.path.exists(path):  # noqa: PTH110
-        return [Path(text)]
-    if not is_quoted(word) and _is_evaluable(text, names):
-        return _expand(word, evaluate(text))
-    if found := sorted(glob.glob(path, recursive=True)):  # noqa: PTH207 -- Path.glob takes no absolute one
-        return [Path(file) for file in found]
-    if glob.has_magic(text):
-        raise ArgumentError(f"Cannot upload {word}: no file matches. Check the path.")
-    raise ArgumentError(
-        f"Cannot upload {word}: it is neither a variable nor a file. Name variables, expressions, paths "
-        f"or globs."
-    )
 
-
-def _is_evaluable(text: str, names: Mapping[str, Any]) -> bool:
-    """Whether this is an expression with names, and all of its free names are known."""
-    try:
-        tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError):
-        return False
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    bound = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}  # in comprehensions
-    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    return bool(nodes) and all(
-        node.id in bound or node.id in names or hasattr(builtins, node.id) for node in nodes
-    )
-
-
-def _expand(word: str, value: Any) -> list[Any]:
-    """Return the members of a list, a dictionary or an iterator, else the value itself."""
-    if not isinstance(value, _COLLECTIONS) or hasattr(value, "read"):  # a file iterates over lines
-        return [value]
-    check_no_frames(value)
-    members = list(value.values() if isinstance(value, Mapping) else value)
-    if not members:
-        raise ArgumentError(f"Cannot upload {word}: it is empty. Name a collection that has items.")
-    if isinstance(value, Iterator) and len(set(map(id, members))) < len(members):
-        raise ArgumentError(
-            f"{word} yields the same object every time, so only its last state is left. Pass a new "
-            f"generator to gyazo.upload_all(…), which renders each item as it is produced."
+    def __init__(self, name: str, description: str, *, may_contain_secrets: bool) -> None:
+        super().__init__(
+            prog=name,
+            description=inspect.cleandoc(description),
+            # The help is made when the extension is loaded, so its width does not depend on a window.
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=88),
+            add_help=False,
         )
-    if _is_single_figure(members, is_call_result=isinstance(value, tuple)):
-        return [members]
-    return members
+        self._may_contain_secrets = may_contain_secrets
+        self.add_argument("-h", "--help", action="store_true", help="Show this help.")
 
+    @property
+    def options(self) -> dict[str, argparse.Action]:
+        """Each option by its name, as in `--title`."""
+        return dict(self._option_string_actions)
 
-def _is_single_figure(members: list[Any], *, is_call_result: bool) -> bool:
-    """Whether all members are parts of one figure.
+    @property
+    def takes_items(self) -> bool:
+        """Whether a line can have words that belong to no option."""
+        return any(not action.option_strings for action in self._actions)
 
-    A plotting call such as `hist` returns artists and arrays, which belong to one figure. It never
-    returns a figure or Axes: an array next to one of those is a separate picture.
-    """
-    if len(figures_of(members)) != 1:
+    def parse(self, line: str) -> argparse.Namespace | None:
+        """Return the values of the line, or None if it asks for the help. Raises `UsageError`.
+
+        Where a line can have items, `quotes_hint` is empty, or says how to write the text that the first
+        items may belong to.
+        """
+        try:
+            words = deque(split(line))
+        except ArgumentError as error:
+            if not self._may_contain_secrets:
+                raise
+            raise self._error(str(error), has_values=True) from None
+        if not {"-h", "--help"}.isdisjoint(words):
+            return None
+        options = argparse.Namespace(**{action.dest: action.default for action in self._actions})
+        items: list[str] = []
+        option, text, hint = (
+            "",
+            "",
+            "",
+        )  # `text`: the last option, with a text that is not in quotes
+        while words:
+            word = words.popleft()
+            if _OPTION.match(word):
+                option = word.partition("=")[0]
+                text = self._read_option(word, words, options)
+            elif self.takes_items and not (text and items and not hint):
+                if text:
+                    text = f"{text} {unquoted(word)}"
+                    hint = _quotes_hint(text)
+                items.append(word)
+            else:
+                raise self._unexpected([word, *words], option, text)
+        if self.takes_items:
+            options.items, options.quotes_hint = items, hint
+        del options.help
+        return options
+
+    def _read_option(self, word: str, words: deque[str], options: argparse.Namespace) -> str:
+        """Read an option and its value. Return both if the value is a text without quotes."""
+        name, has_value, value = word.partition("=")
+        action = self._option_string_actions.get(name)
+        if action is None:
+            raise self._unknown(name, value if has_value else next(iter(words), ""))
+        if action.nargs == 0:
+            if has_value:
+                raise self._error(f"{name} takes no value.", has_values=True)
+            setattr(options, action.dest, action.const)
+            return ""
+        if not has_value and words and not _OPTION.match(words[0]):
+            has_value, value = "=", words.popleft()
+        if has_value:
+            setattr(options, action.dest, self._value(name, action, value))
+        elif action.nargs is None:
+            raise self._error(
+                f"{name} needs a value: {_form(name, action)}.",
+                with_usage=self._may_contain_secrets,
+            )
+        else:
+            setattr(options, action.dest, action.const)
+        is_text = has_value and action.type is str and not is_quoted(value)
+        return f"{name} {value}" if is_text else ""
+
+    def _value(self, name: str, action: argparse.Action, word: str) -> Any:
+        if action.type is str:  # the caller expands it, and then removes the quotes
+            return word
+        value = unquoted(word)
+        given = "" if self._may_contain_secrets else f", not {value[:40]!r}"
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            question = did_you_mean(value, choices)
+            sentence = f"{name} takes {' or '.join((', '.join(choices[:-1]), choices[-1]))}{given}"
+            if question:
+                raise UsageError(f"{sentence}: {question}")
+            raise self._error(f"{sentence}.", with_usage=self._may_contain_secrets)
+        if action.type not in {int, float}:
+            return value
+        try:
+            return int(value) if action.type is int else float(value)
+        except ValueError:
+            number = "a whole number" if action.type is int else "a number"
+            raise self._error(
+                f"{name} takes {number}{given}.", with_usage=self._may_contain_secrets
+            ) from None
+
+    # ── errors ───────────────────────────────────────────────────────────────────────────────────
+
+    def _unknown(self, name: str, value: str) -> UsageError:
+        question = did_you_mean(name, [key for key in self._option_string_actions if key != "-h"])
+        is_shown = question or not self._may_contain_secrets or _PLAIN_NAME.fullmatch(name)
+        sentence = f"{self.prog} has no {f'option {name}' if is_shown else 'such option'}"
+        if question:
+            is_secret = bool(value) and not self._accepts(question, value)
+            return self._error(f"{sentence}: {question}", has_values=is_secret)
+        return self._error(f"{sentence}.", has_values=bool(value), with_usage=True)
+
+    def _accepts(self, question: str, value: str) -> bool:
+        """Whether one of the options that a question names takes this value."""
+        for name in re.findall(r"--[a-z-]+", question):
+            action = self._option_string_actions[name]
+            with suppress(UsageError):
+                if _OPTION.match(value) or (action.nargs != 0 and self._value(name, action, value)):
+                    return True
         return False
-    others = [one for one in members if not figures_of(one) and not _is_placeholder(one)]
-    if is_call_result and not any(hasattr(one, "add_artist") for one in members):
-        others = [one for one in others if not hasattr(one, "__array__")]
-    return not others
+
+    def _unexpected(self, words: list[str], option: str, text: str) -> UsageError:
+        """Return the error for the first of these words, which no option takes."""
+        rest = list(takewhile(lambda word: not _OPTION.match(word), words))
+        place = f"after {option}" if option else "without an option"
+        if self._may_contain_secrets:
+            return self._error(
+                f"{self.prog} does not accept the text {place}.", has_values=True, with_usage=True
+            )
+        sentence = f"{self.prog} does not accept  {' '.join(rest)}  {place}."
+        if text:
+            return self._error(f"{sentence} {_quotes_hint(' '.join((text, *map(unquoted, rest))))}")
+        return self._error(sentence, with_usage=True)
+
+    def _error(
+        self, sentence: str, *, has_values: bool = False, with_usage: bool = False
+    ) -> UsageError:
+        """Return the error of a line. `has_values` means that the line holds a value which may be a secret."""
+        parts = [sentence]
+        if with_usage:
+            usage = " ".join(self.format_usage().split()[2:])
+            parts.append(f"{self.prog} takes: {usage}.")
+        if has_values and self._may_contain_secrets:
+            parts.append(_NO_SECRETS)
+        return UsageError(" ".join(parts))
 
 
-def _is_placeholder(member: Any) -> bool:
-    """Whether this replaces artists that were not drawn: `errorbar(fmt="none")`, `boxplot()`."""
-    return member is None or (isinstance(member, list | tuple) and not member)
+def _quotes_hint(text: str) -> str:
+    """Say how to write an option whose text has several words."""
+    name, _, words = text.partition(" ")
+    quote = "'" if '"' in words else '"'
+    return f"A text of several words needs quotes around it:  {name} {quote}{words}{quote}"
+
+
+def _form(name: str, action: argparse.Action) -> str:
+    """How to write an option with its value."""
+    if action.choices is not None:
+        return " or ".join(f"{name} {choice}" for choice in action.choices)
+    return f"{name} {action.metavar or action.dest.upper()}"
+
+
+def parses_line(name: str = "", *, may_contain_secrets: bool = False) -> Callable[[Any], Any]:
+    """Decorate a magic that takes the values of its line. `--help` prints the help, which is its docstring.
+
+    The options are those of IPython's `argument`, written below this decorator.
+    """
+
+    def decorate(magic: Any) -> Any:
+        parser = LineParser(
+            name or f"%{magic.__name__}",
+            magic.__doc__ or "",
+            may_contain_secrets=may_contain_secrets,
+        )
+        for option in reversed(getattr(magic, "decorators", ())):
+            option.add_to_parser(parser, None)
+
+        @wraps(magic)
+        def run(self: Any, line: str, *args: Any, **kwargs: Any) -> None:
+            options = parser.parse(line)
+            if options is None:
+                print(parser.format_help(), end="")  # noqa: T201 -- the output of --help
+            else:
+                magic(self, options, *args, **kwargs)
+
+        run.__doc__ = parser.format_help()
+        run.line_parser = parser  # type: ignore[attr-defined]  # IPython expects its own class at .parser
+        return run
+
+    return decorate

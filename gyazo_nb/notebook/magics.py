@@ -8,13 +8,13 @@ callback servers, connections, the sandbox, the token.
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import keyword
 from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import (
     Magics,
@@ -24,7 +24,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument
 from IPython.display import display
 
 from gyazo_nb.client.gyazo import Gyazo
@@ -32,6 +32,7 @@ from gyazo_nb.errors import ConfigError
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, is_loopback, setting_names
 
 from . import completion, messages
+from .line_parser import parses_line
 from .shown import ShownPictures, formatter_of
 from .traits import GyazoTraits
 
@@ -45,9 +46,19 @@ DEFAULT_INTO = "gyazo_images"
 
 def _upload_options(function: Any) -> Any:
     """Add the options that `%gyazo` and `%%gyazo` share."""
-    for option in (
-        argument("--title", help="The title of each picture; {expression} and $name are expanded."),
-        argument("--desc", help="A description, expanded as the title; #word becomes a tag."),
+    options = (
+        argument(
+            "--title",
+            type=str,
+            metavar="TEXT",
+            help="The title of each picture; {expression} and $name are expanded.",
+        ),
+        argument(
+            "--desc",
+            type=str,
+            metavar="TEXT",
+            help="A description, expanded as the title; #word becomes a tag.",
+        ),
         argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
         argument(
             "--collection",
@@ -61,7 +72,8 @@ def _upload_options(function: Any) -> Any:
             metavar="NAME",
             help=f"The variable for the list of images. Default: {DEFAULT_INTO}.",
         ),
-    ):
+    )
+    for option in reversed(options):  # decorators apply from the bottom to the top
         function = option(function)
     return function
 
@@ -96,7 +108,7 @@ class GyazoMagics(GyazoTraits, Magics):
         return UploadFlow(self.shell, self.session, self.shown)
 
     @no_var_expand
-    @magic_arguments()
+    @parses_line(may_contain_secrets=True)
     @argument(
         "--mode",
         choices=["auto", "panel", "prompt", "env"],
@@ -136,7 +148,7 @@ class GyazoMagics(GyazoTraits, Magics):
         "network.",
     )
     @line_magic
-    def gyazo_login(self, line: str) -> None:
+    def gyazo_login(self, options: argparse.Namespace) -> None:
         """Sign in to Gyazo: shows a link to open, and a box to paste the result into.
 
         The cell ends at once. When the panel shows the signed-in account, use `gyazo.upload(fig)` in
@@ -147,22 +159,20 @@ class GyazoMagics(GyazoTraits, Magics):
         Examples: `%gyazo_login`, `%gyazo_login --wait`, `%gyazo_login --mode prompt`,
         `%gyazo_login --token --save file`, `%gyazo_login --sandbox`.
         """
-        options = vars(self._parsed(self.gyazo_login, line))
         self.restore_variable()
-        self.sign_in.run(options)
+        self.sign_in.run(vars(options))
 
     @no_var_expand
-    @magic_arguments()
+    @parses_line(may_contain_secrets=True)
     @argument(
         "--profile", metavar="NAME", help="The saved account to remove. Default: the one in use."
     )
     @line_magic
-    def gyazo_logout(self, line: str) -> None:
+    def gyazo_logout(self, options: argparse.Namespace) -> None:
         """Sign out: forget the access token, and remove it if it was saved.
 
         Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
         """
-        options = self._parsed(self.gyazo_logout, line)
         account = self.session.known
         site = account.site if account is not None else None
         # A token of the environment that was never used to sign in is not forgotten.
@@ -186,11 +196,11 @@ class GyazoMagics(GyazoTraits, Magics):
             raise error
 
     @no_var_expand
-    @magic_arguments()
+    @parses_line(may_contain_secrets=True)
     @line_magic
-    def gyazo_whoami(self, line: str) -> None:
+    def gyazo_whoami(self, options: argparse.Namespace) -> None:
         """Show the signed-in account, its server, and the source of the token."""
-        self._parsed(self.gyazo_whoami, line)
+        _ = options
         user = self.session.me()
         account = self.session.account
         where = f" at {account.site.api_url}, by {account.source}" if account else ""
@@ -198,7 +208,7 @@ class GyazoMagics(GyazoTraits, Magics):
 
     @no_var_expand
     @needs_local_scope
-    @magic_arguments()
+    @parses_line()
     @_upload_options
     @argument(
         "--cell",
@@ -208,38 +218,42 @@ class GyazoMagics(GyazoTraits, Magics):
         "pictures.",
     )
     @argument(
-        "items", nargs="*", metavar="ITEM", help="A variable, an expression, a path or a glob."
+        "items",
+        nargs="*",
+        metavar="ITEM",
+        help="A variable, an expression, a file, a folder or a glob.",
     )
     @line_magic
-    def gyazo(self, line: str, local_ns: Mapping[str, Any] | None = None) -> None:
+    def gyazo(self, options: argparse.Namespace, local_ns: Mapping[str, Any] | None = None) -> None:
         """Upload the named items, or the pictures that a cell showed, and show their cards.
 
         %gyazo
         %gyazo --cell 5
         %gyazo fig
+        %gyazo plots/
         %gyazo fig axes[1] plots/*.png --title "Loss curve" --access-policy only_me
         %gyazo fig --title "Epoch {epoch}"
         """
         # Without the variable, IPython runs this magic for a cell that contains only its name.
-        if not line.strip() and self.restore_variable():
+        if options == self.gyazo.line_parser.parse("") and self.restore_variable():
             print(f"The variable {self.variable} was missing. It is the session again.")  # noqa: T201
             display(self.session)
             return
-        self._uploads.run_line(self.gyazo.parser, line, local_ns or {})
+        self._uploads.run_line(options, local_ns or {})
 
     @no_var_expand
-    @magic_arguments("%%gyazo")
+    @parses_line("%%gyazo")
     @_upload_options
     @argument(
         "--on-error", action="store_true", help="If the cell fails, upload what it showed before."
     )
     @cell_magic("gyazo")  # type: ignore[arg-type]  # its types know no method
-    def gyazo_cell(self, line: str, cell: str) -> None:
+    def gyazo_cell(self, options: argparse.Namespace, cell: str) -> None:
         """Run the cell, then upload every figure that it showed, in order, and show their cards.
 
         The list of images is in the variable `gyazo_images`, or in the one that --into names.
         """
-        self._uploads.run_cell(self.gyazo_cell.parser, line, cell)
+        self._uploads.run_cell(options, cell)
 
     def restore_variable(self) -> bool:
         """Put the session back after `del` or `%reset`, and return whether its name was free."""
@@ -259,18 +273,6 @@ class GyazoMagics(GyazoTraits, Magics):
         finally:
             self.session.close()
 
-    def _parsed(self, magic: Any, line: str) -> Any:
-        """Parse the options. The error does not repeat the line, which may contain a secret."""
-        try:
-            return parse_argstring(magic, line)
-        except (UsageError, ValueError):  # ValueError: a quote that is not closed
-            options = " ".join(magic.parser.format_usage().split()[2:]) or "no options"
-            raise UsageError(
-                f"%{magic.__name__} does not accept this line. It accepts: {options}. Never write a code, "
-                f"token or secret on the line, because the notebook file stores it: paste it into the "
-                f"panel, or run %gyazo_login --token."
-            ) from None
-
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, and add the session to the namespace unless its name is in use."""
@@ -283,6 +285,11 @@ def load(shell: InteractiveShell) -> None:
             f"The session cannot be named {name!r}: set {setting_names('session_name')} to a valid "
             f"variable name."
         )
+    try:
+        magics.settings.access_policy()  # a wrong one is told before any upload
+    except ConfigError:
+        _remove_traits(shell, magics)
+        raise
     shell.register_magics(magics)
     completion.register(shell)
     names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))

@@ -13,17 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.display import display
 
-from gyazo_nb.api.endpoints import AccessPolicy
+from gyazo_nb.api.image import Image
 from gyazo_nb.batch.report import Report
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ArgumentError, PictureError
 from gyazo_nb.images import convert, page, render
+from gyazo_nb.settings import AccessPolicy
 
 from . import capture, line_parser
 from .capture import Output
+from .items import resolve
 from .shown import ShownPictures
 
 _MAX_CARDS = 12  # more images are shown as a gallery
@@ -39,22 +40,9 @@ class UploadOptions:
     access_policy: AccessPolicy | None = None
     collection_id: str | None = None
     items: Sequence[str] = ()
+    quotes_hint: str = ""
     cell: int | None = None
     on_error: bool = False
-
-    @classmethod
-    def parse(cls, parser: argparse.ArgumentParser, line: str) -> UploadOptions:
-        """Parse a line with the parser of its magic. Raises `UsageError` or `ArgumentError`."""
-        try:
-            parsed = vars(parser.parse_args(line_parser.split(line)))
-        except UsageError as error:
-            raise UsageError(f"{error}. See %gyazo? and %%gyazo? for the options.") from None
-        for name in ("collection_id", "into"):
-            if parsed[name] is not None:
-                parsed[name] = line_parser.unquoted(parsed[name])
-        if not parsed["into"].isidentifier() or keyword.iskeyword(parsed["into"]):
-            raise ArgumentError(f"--into takes the name of a variable, not {parsed['into']!r}.")
-        return cls(**parsed)
 
     def expanded(
         self, names: Mapping[str, Any], before: UploadOptions | None = None
@@ -84,14 +72,24 @@ class UploadFlow:
     def __init__(self, shell: Any, session: Gyazo, shown: ShownPictures) -> None:
         self._shell, self._session, self._shown = shell, session, shown
 
-    def run_line(
-        self, parser: argparse.ArgumentParser, line: str, local_names: Mapping[str, Any]
-    ) -> None:
+    def _options(self, parsed: argparse.Namespace) -> UploadOptions:
+        """Check the options that need the session."""
+        options = UploadOptions(**vars(parsed))
+        if not options.into.isidentifier() or keyword.iskeyword(options.into):
+            raise ArgumentError(f"--into takes the name of a variable, not {options.into!r}.")
+        if self._shell.user_ns.get(options.into) is self._session:
+            raise ArgumentError(
+                f"--into {options.into} would replace the session: choose another name, such as  "
+                f"--into images"
+            )
+        return options
+
+    def run_line(self, parsed: argparse.Namespace, local_names: Mapping[str, Any]) -> None:
         """Upload the items that the line names, or else the pictures of a cell.
 
         A function that calls the magic has local names.
         """
-        options = UploadOptions.parse(parser, line)
+        options = self._options(parsed)
         if not options.items:
             self._run_shown(options.expanded({**self._shell.user_ns, **local_names}))
             return
@@ -101,29 +99,31 @@ class UploadFlow:
             )
         items: list[Any] = []
         for word in options.items:
-            items += line_parser.resolve(word, self._shell.user_ns, self._shell.ev)
+            items += resolve(word, self._shell.user_ns, self._shell.ev, options.quotes_hint)
         self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
 
     def _run_shown(self, options: UploadOptions) -> None:
         """Upload the pictures that a cell showed, and say which cell that was."""
+        self._check_signed_in()
         capture.show_pending_figures(self._shell)
         for cell in self._shown.cells(options.cell):
             pictures, warning = _pictures_in(cell.candidates())
             if warning is not None:
                 warning = PictureError(f"Cell [{cell.number}]: {warning}")
-            if pictures:
-                number = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
-                print(f"Uploading {number} of cell [{cell.number}]")  # noqa: T201 -- above the cards
             if pictures or warning:
-                self._upload(pictures, options, warning)
+                note = f"Shown by cell [{cell.number}]"
+                self._upload(pictures, options, warning, note, compact=options.cell is None)
                 return
         raise self._shown.no_picture(options.cell)
 
-    def run_cell(self, parser: argparse.ArgumentParser, line: str, cell: str) -> None:
-        """Run a cell, and upload the pictures that it displayed."""
-        options = UploadOptions.parse(parser, line)
+    def _check_signed_in(self) -> None:
         if self._session.account is None:
-            self._session.me()  # raises before a long cell, not after it
+            self._session.me()  # raises the error that says what to do
+
+    def run_cell(self, parsed: argparse.Namespace, cell: str) -> None:
+        """Run a cell, and upload the pictures that it displayed."""
+        options = self._options(parsed)
+        self._check_signed_in()  # before a long cell, not after it
         before = options.expanded(self._shell.user_ns)
         outer = self._shell.displayhook.exec_result
         outputs, result = capture.run(self._shell, cell)
@@ -133,7 +133,9 @@ class UploadFlow:
         if error is None or options.on_error:
             pictures, warning = _pictures_in(outputs.visible())
             try:
-                self._upload(pictures, options, warning, _without_pictures(outputs))
+                self._upload(pictures, options, warning, compact=True)
+                if not pictures:
+                    print(_without_pictures(outputs))  # noqa: T201 -- under the cell
             except Exception:
                 if error is None:
                     raise
@@ -147,15 +149,19 @@ class UploadFlow:
         items: Sequence[Any],
         options: UploadOptions,
         warning: PictureError | None = None,
-        without_pictures: str = "",
+        note: str = "",
+        *,
+        compact: bool = False,
     ) -> None:
-        """Upload, show the cards, set the variable, and raise an error if an upload failed."""
+        """Upload, show the cards, set the variable, and raise an error if an upload failed.
+
+        A note says which cell showed the pictures. `compact` cards do not repeat them.
+        """
         # First: after an error, the list of an earlier cell must not remain.
         self._shell.user_ns[options.into] = []
         if not items:
             if warning is not None:
                 raise warning
-            print(without_pictures)  # noqa: T201 -- under the cell
             return
         before = self._session.report
         try:
@@ -164,7 +170,7 @@ class UploadFlow:
             report = self._session.report
             if report is not None and report is not before:
                 self._shell.user_ns[options.into] = report.images
-                _show(report)
+                _show(report, note, compact=compact)
         assert report is not None  # noqa: S101 -- for mypy: the batch has ended without an error
         if len(items) == 1 and report.failures:
             raise report.failures[0].error
@@ -194,10 +200,16 @@ def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureE
 
 def _pictures_of(output: Output) -> Sequence[bytes | str]:
     """Return the pictures of one output. Its data are first: its object may have changed since then."""
-    if pictures := page.pictures_in(output.bundle):
-        return pictures
+    try:
+        if pictures := page.pictures_in(output.bundle):
+            return pictures
+    except PictureError:  # for example a map, which only the figure itself may load
+        if (data := render.render_displayed(output.item)) is None:
+            raise
+        return [data]
     if (data := render.render_displayed(output.item)) is not None:
         return [data]
+    page.refuse_chart(output.bundle)
     if "application/pdf" in output.bundle:
         raise PictureError(
             "A figure was shown as PDF, which Gyazo does not support: run  %config "
@@ -219,9 +231,23 @@ def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
     )
 
 
-def _show(report: Report) -> None:
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """The card of an image, with a note."""
+
+    image: Image
+    note: str
+    compact: bool
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return self.image.mime_bundle(compact=self.compact, note=self.note)
+
+
+def _show(report: Report, note: str, *, compact: bool) -> None:
     if len(report) > _MAX_CARDS:
+        if note:
+            print(note)  # noqa: T201 -- above the gallery
         display(report)
     else:
         for image in report:
-            display(image)
+            display(_Card(image, note, compact))

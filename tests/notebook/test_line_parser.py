@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gyazo_nb import ArgumentError
-from gyazo_nb.notebook.line_parser import expand, resolve, split
+from gyazo_nb.notebook.items import resolve
+from gyazo_nb.notebook.line_parser import expand, split
 
 
 def test_line_is_split_at_blanks_outside_quotes_and_brackets():
