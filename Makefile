@@ -4,6 +4,9 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 # The ipykernel versions that behave differently. The tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
+# The JupyterHub version that the tests run beside the newest one, and its proxy, which is for node.
+HUBS := 5.5.4
+INSTALL_PROXY = $(VENV)/bin/npm install --silent --no-audit --no-fund --prefix $(VENV)/hubs/proxy configurable-http-proxy@5
 
 # Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
 WORKERS ?= 4
@@ -11,7 +14,7 @@ PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 
-.PHONY: help demo test unit coverage test-matrix docs screenshots bench check release fix clean
+.PHONY: help demo hub-demo test unit coverage test-matrix docs screenshots bench check release fix clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -20,6 +23,9 @@ help: ## List the targets
 demo: $(VENV)/demo ## Open the first demo notebook in JupyterLab, with the sandbox
 	@# An IPython profile for the demo: settings in your own profile would win over those of the sandbox.
 	IPYTHONDIR=$(abspath $(VENV))/ipython $(RUN) gyazo_nb.sandbox -- $(abspath $(VENV))/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_login.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+
+hub-demo: $(VENV)/hub ## Start a JupyterHub with two users, the sandbox and the sign-in service
+	PYTHONPATH=tests $(RUN) support.hub_demo
 
 test: $(VENV)/dev ## Run all tests (ARGS="-k paste" for some)
 	$(RUN) $(PYTEST) $(ARGS)
@@ -82,8 +88,15 @@ $(VENV)/demo: pyproject.toml | $(VENV)/bin/python
 	$(RUN) pip install --quiet --editable '.[sandbox]' --group demo
 	@touch $@
 
+$(VENV)/hub: pyproject.toml | $(VENV)/bin/python
+	$(RUN) pip install --quiet --editable '.[sandbox,hub]' --group hub
+	$(INSTALL_PROXY)
+	@touch $@
+
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	$(RUN) pip install --quiet --editable '.[sandbox]' --group dev
 	@# Outside the environment: a kernel finds its own ipykernel version through PYTHONPATH.
 	$(foreach version,$(KERNELS),$(RUN) pip install --quiet --upgrade --no-deps --target $(VENV)/kernels/$(version) ipykernel==$(version) nest-asyncio &&) true
-	@touch $@ $(VENV)/demo
+	$(foreach version,$(HUBS),$(RUN) pip install --quiet --upgrade --no-deps --target $(VENV)/hubs/$(version) jupyterhub==$(version) &&) true
+	$(INSTALL_PROXY)
+	@touch $@ $(VENV)/demo $(VENV)/hub

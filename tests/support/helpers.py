@@ -25,14 +25,14 @@ class BrowserUser:
     def __init__(self, url):
         self.url = url
 
-    def authorize(self, link, button="Allow"):
+    def authorize(self, link, button="Allow", **fields):
         """Return the address on which the browser ends."""
         with httpx.Client(follow_redirects=False) as browser:
             page = browser.get(link)
             if page.status_code == 302:  # the application is allowed already
                 return page.headers["location"]
             hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
-            form = {name: unescape(value) for name, value in hidden if name != "_method"}
+            form = {name: unescape(value) for name, value in hidden if name != "_method"} | fields
             if button == "Deny":
                 form["_method"] = "delete"
             return browser.post(f"{self.url}/oauth/authorize", data=form).headers["location"]
