@@ -108,6 +108,11 @@ def test_every_public_object_is_documented():
     assert undocumented == []
 
 
+def test_help_shows_no_directive_of_doctest():
+    """A notebook shows the docstrings as they are written."""
+    assert [path for path in MODULES if re.search(r"#\s*doctest:", path.read_text())] == []
+
+
 # ── layout ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -189,7 +189,7 @@ class Image:
     def download(self) -> bytes:
         """Download the picture as it was uploaded.
 
-        >>> Path("plot.png").write_bytes(image.download())  # doctest: +SKIP
+        >>> Path("plot.png").write_bytes(image.download())
 
         The token is not sent. Raises `PictureError` for an entry without the address of its picture, like
         a locked entry, and the errors of every call.
@@ -205,7 +205,7 @@ class Image:
     def open(self) -> PIL.Image.Image:
         """Download the picture, and open it as a PIL image.
 
-        >>> image.open().size                               # doctest: +SKIP
+        >>> image.open().size
         (640, 480)
 
         Raises `PictureError` if Pillow is not installed or cannot read it, and the errors of `download`.
@@ -267,7 +267,7 @@ class Image:
     def mime_bundle(self, *, compact: bool = False, note: str = "") -> dict[str, str]:
         """The card and the plain text, to be displayed as they are.
 
-        >>> display(image.mime_bundle(compact=True), raw=True)   # doctest: +SKIP
+        >>> display(image.mime_bundle(compact=True), raw=True)
 
         A compact card has no picture: it is for a picture that the cell just showed. `note` is one more
         line of the card.

@@ -30,7 +30,7 @@ _UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505}
 class Timeouts:
     """Seconds to wait: for a connection, for the next byte to arrive, and for the next byte to leave.
 
-    >>> Gyazo(timeout=Timeouts(read=120))  # doctest: +SKIP
+    >>> Gyazo(timeout=Timeouts(read=120))
 
     `answer` limits the whole exchange, from the first byte sent to the last byte read. The body of an
     upload, and a downloaded picture, extend this limit by the time that they need at 16 KB per second.
@@ -68,7 +68,7 @@ class Timeouts:
 class Retry:
     """How often to retry, and how long to wait before.
 
-    >>> Gyazo(retries=Retry(times=5, total=300))  # doctest: +SKIP
+    >>> Gyazo(retries=Retry(times=5, total=300))
 
     `times` is the number of attempts after the first. The first delay is `first` seconds, no delay is
     longer than `longest`, and no attempt begins later than `total` seconds after the first one began.

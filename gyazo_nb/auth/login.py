@@ -101,7 +101,7 @@ class Login:
     def finish(self, pasted: str | Secret = "") -> User:
         """Sign in with the text that the browser showed, and return the user.
 
-        >>> login.finish("http://127.0.0.1:8765/callback?code=…&state=…")  # doctest: +SKIP
+        >>> login.finish("http://127.0.0.1:8765/callback?code=…&state=…")
 
         Takes the whole address or the bare code. Raises `PasteError` for any other text (before it sends
         a request), `InvalidGrantError`, `InvalidClientError`, `ConnectionFailedError` and others, each

@@ -59,10 +59,10 @@ class _NoBatch:
 class Report(Sequence[Image]):
     """The images of a batch, in the order of the items; in a notebook a gallery.
 
-    >>> report = gyazo.upload_all(paths)               # doctest: +SKIP
-    >>> report[0].permalink_url, len(report)           # doctest: +SKIP
-    >>> report.failures                                # doctest: +SKIP
-    >>> report.retry()                                 # doctest: +SKIP
+    >>> report = gyazo.upload_all(paths)
+    >>> report[0].permalink_url, len(report)
+    >>> report.failures
+    >>> report.retry()
 
     As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
     for each item. A pickle holds the results, and only the names of the failed items. `failures` holds the failed items and their errors. `interrupted` is True if the batch
@@ -102,7 +102,7 @@ class Report(Sequence[Image]):
     def retry(self) -> Report:
         """Repeat the failed items, continue with the items that were not reached, and return this report.
 
-        >>> gyazo.upload_all(paths).retry()                # doctest: +SKIP
+        >>> gyazo.upload_all(paths).retry()
 
         An item whose upload failed is sent as it was rendered then, up to 32 MB in all. Of further items,
         large files and web addresses, the current content is sent.
@@ -118,7 +118,7 @@ class Report(Sequence[Image]):
     def check(self) -> Report:
         """Return this report if every item is uploaded, else raise `BatchError`.
 
-        >>> gyazo.upload_all(paths).check()                # doctest: +SKIP
+        >>> gyazo.upload_all(paths).check()
         """
         if not self.ok:
             failures = self.failures

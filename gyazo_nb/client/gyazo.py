@@ -80,7 +80,7 @@ def same_parameters(
 class Gyazo:
     """Your Gyazo account.
 
-    >>> gyazo.upload(fig, title="Loss curve")  # doctest: +SKIP
+    >>> gyazo.upload(fig, title="Loss curve")
     Image('https://gyazo.com/…', title='Loss curve')
 
     Without arguments, the token and the addresses come from the settings (`GYAZO_ACCESS_TOKEN`,
@@ -166,7 +166,7 @@ class Gyazo:
     ) -> Image:
         """Upload a picture, and return its `Image`. A notebook shows it as a card.
 
-        >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")  # doctest: +SKIP
+        >>> gyazo.upload("plot.png", title="Loss curve", access_policy="only_me")
 
         `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
         that IPython can show as a picture, bytes, an open binary file, a path or a web address.
@@ -222,9 +222,9 @@ class Gyazo:
     ) -> Report:
         """Upload many pictures, several at once, and return a `Report`: the images, in order.
 
-        >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)  # doctest: +SKIP
-        >>> gyazo.upload_all(paths, resume="batch.jsonl")  # doctest: +SKIP
-        >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])  # doctest: +SKIP
+        >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)
+        >>> gyazo.upload_all(paths, resume="batch.jsonl")
+        >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])
 
         `things` is any iterable of items (of a dictionary, the values are the items); an item is read
         when it is needed, and can be any object that `upload` takes, or a future of one. Each field
@@ -261,7 +261,7 @@ class Gyazo:
     async def aupload_all(self, things: Items, **options: Any) -> Report:
         """Same as `upload_all`, async. The items can come from an async iterable too.
 
-        >>> await gyazo.aupload_all(figures())             # doctest: +SKIP
+        >>> await gyazo.aupload_all(figures())
 
         Futures and tasks of this event loop can be items, too. Items are read and rendered in the thread
         of the event loop, which runs other tasks between two items. An async generator should await slow operations.
@@ -274,7 +274,7 @@ class Gyazo:
     def report(self) -> Report | None:
         """The report of the last batch, also if it was stopped or is still running.
 
-        >>> gyazo.report.retry()                           # doctest: +SKIP
+        >>> gyazo.report.retry()
         """
         return self._report
 
@@ -296,7 +296,7 @@ class Gyazo:
     ) -> Published:
         """Write a saved notebook as one text, whose pictures are on Gyazo. Returns a `Published`.
 
-        >>> gyazo.publish("analysis.ipynb").path           # doctest: +SKIP
+        >>> gyazo.publish("analysis.ipynb").path
         PosixPath('analysis.md')
 
         The pictures are the outputs, the attachments, the embedded ones and the files that the notebook
@@ -363,9 +363,9 @@ class Gyazo:
     def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page:
         """Your images, newest first; in a notebook a gallery.
 
-        >>> for image in gyazo.images(): print(image.title)  # doctest: +SKIP
-        >>> gyazo.images()[:500]                             # doctest: +SKIP
-        >>> gyazo.images(page=2, per_page=10)                # doctest: +SKIP
+        >>> for image in gyazo.images(): print(image.title)
+        >>> gyazo.images()[:500]
+        >>> gyazo.images(page=2, per_page=10)
 
         Without arguments: all of them, fetched while you read, see `Images`. With `page` (from 1) or
         `per_page` (20, up to 100): one `Page`, fetched immediately.
@@ -390,8 +390,8 @@ class Gyazo:
     ) -> AsyncImages | Coroutine[Any, Any, Page]:
         """Same as `images`, async.
 
-        >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
-        >>> await gyazo.aimages(page=2, per_page=10)                # doctest: +SKIP
+        >>> async for image in gyazo.aimages(): print(image.title)
+        >>> await gyazo.aimages(page=2, per_page=10)
         """
         if page is None and per_page is None:
             return AsyncImages(PageCache(self._connection))
@@ -405,7 +405,7 @@ class Gyazo:
     def image(self, image_id: str | Image) -> Image:
         """One image, by its id or the address of its page or picture.
 
-        >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")  # doctest: +SKIP
+        >>> gyazo.image("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c")
 
         An `Image` is fetched again. Raises `NotFoundError` if the image does not exist.
         Source: https://gyazo.com/api/docs/image#image
@@ -419,7 +419,7 @@ class Gyazo:
     def search(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Your images that match a query, as a `Page`. Needs a paid plan.
 
-        >>> gyazo.search("title:loss since:2026-01-01")    # doctest: +SKIP
+        >>> gyazo.search("title:loss since:2026-01-01")
 
         A `query` has up to 200 characters; it can contain words, `title:`, `app:`, `url:`,
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
@@ -439,7 +439,7 @@ class Gyazo:
     ) -> Image:
         """Change the description or the alternative text of one of your images.
 
-        >>> gyazo.update(image, alt_text="A falling curve")  # doctest: +SKIP
+        >>> gyazo.update(image, alt_text="A falling curve")
 
         Gyazo does not document this call: Gyazo's own tools use it, and it may change without notice.
         Takes the `Image`, its id or the address of its page. None leaves a text as it is. Raises
@@ -456,7 +456,7 @@ class Gyazo:
     def delete(self, image: str | Image) -> Deleted:
         """Delete one of your images. This cannot be undone.
 
-        >>> gyazo.delete(image)                            # doctest: +SKIP
+        >>> gyazo.delete(image)
 
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
@@ -472,7 +472,7 @@ class Gyazo:
     def me(self) -> User:
         """The signed-in user.
 
-        >>> gyazo.me().name                                # doctest: +SKIP
+        >>> gyazo.me().name
         'Sandy Box'
 
         Source: https://gyazo.com/api/docs/user
@@ -486,7 +486,7 @@ class Gyazo:
     def oembed(self, url: str | Image) -> Embed:
         """The data to embed an image in a web page: the picture's address and its size in pixels.
 
-        >>> gyazo.oembed("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c").width  # doctest: +SKIP
+        >>> gyazo.oembed("https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c").width
 
         Takes an `Image` or the address of its page. Needs no sign-in and sends no token. Raises
         `NotFoundError` for an image that is not public.
@@ -509,7 +509,7 @@ class Gyazo:
     ) -> EasyUpload:
         """Upload a picture without signing in, and return the link that makes it yours.
 
-        >>> gyazo.easy_upload(fig)                         # doctest: +SKIP
+        >>> gyazo.easy_upload(fig)
 
         Open the link in a browser that is signed in to Gyazo before the link expires: the picture moves
         into that account. Sends the application's `client_id` (from the settings, unless given) and no
@@ -541,7 +541,7 @@ class Gyazo:
     ) -> Any:
         """Send any other request to the API, signed in, and return the JSON of the reply.
 
-        >>> gyazo.request("GET", "/api/images", params={"per_page": 1})  # doctest: +SKIP
+        >>> gyazo.request("GET", "/api/images", params={"per_page": 1})
 
         `path` is added to the API's address. A whole address must be one of those in the settings, since
         the token is sent to no other server (`ArgumentError`). `form` is sent as form fields, `json` as a
@@ -567,9 +567,9 @@ class Gyazo:
     ) -> Login:
         """Begin to sign in, without any widget.
 
-        >>> login = gyazo.login()              # doctest: +SKIP
-        >>> print(login.url)                   # doctest: +SKIP
-        >>> login.finish(getpass("Paste: "))   # doctest: +SKIP
+        >>> login = gyazo.login()
+        >>> print(login.url)
+        >>> login.finish(getpass("Paste: "))
 
         `app` is the registered application; without it, the settings name one. `switch` allows another
         account than the one that is signed in. Raises `ConfigError` if a setting is missing.
@@ -587,7 +587,7 @@ class Gyazo:
     ) -> User:
         """Sign in with an existing token, after a request for its user.
 
-        >>> gyazo.use_token(getpass())                         # doctest: +SKIP
+        >>> gyazo.use_token(getpass())
 
         Create a token on your application's page, https://gyazo.com/oauth/applications. Raises
         `UnauthorizedError` if Gyazo does not accept it, and the errors of every call. An error leaves the
@@ -601,7 +601,7 @@ class Gyazo:
     async def ready(self, seconds: float = 300.0) -> User | None:
         """Wait for a sign-in: for a cell between the panel and the cells that need it.
 
-        >>> await gyazo.ready()                                # doctest: +SKIP
+        >>> await gyazo.ready()
 
         Raises `NotLoggedInError` if no sign-in is open, or none is finished in time.
         """

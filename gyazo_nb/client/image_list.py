@@ -83,8 +83,8 @@ class _Listing:
 class Images(_Listing, Sequence[Image]):
     """Your images, newest first: to iterate, count, index and slice; in a notebook a gallery.
 
-    >>> for image in gyazo.images(): print(image.title)      # doctest: +SKIP
-    >>> gyazo.images()[:500]                                 # doctest: +SKIP
+    >>> for image in gyazo.images(): print(image.title)
+    >>> gyazo.images()[:500]
 
     Pages of 100 are fetched while you read, up to eight at once. To delete images in a loop, make a
     list first: `for image in list(gyazo.images())`. Raises the errors of every call.
@@ -149,9 +149,9 @@ class Images(_Listing, Sequence[Image]):
 class AsyncImages(_Listing):
     """Same as `Images`, async.
 
-    >>> async for image in gyazo.aimages(): print(image.title)  # doctest: +SKIP
-    >>> newest = await gyazo.aimages()[0]                       # doctest: +SKIP
-    >>> page = await gyazo.aimages()                            # doctest: +SKIP
+    >>> async for image in gyazo.aimages(): print(image.title)
+    >>> newest = await gyazo.aimages()[0]
+    >>> page = await gyazo.aimages()
 
     A slice can be iterated too. Awaiting returns the first twenty as a `Page`.
     Source: https://gyazo.com/api/docs/image#list

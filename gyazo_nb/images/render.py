@@ -86,7 +86,7 @@ _REPR_METHODS = (
 def figure_of(item: Any) -> Any:
     """Return the figure that an item belongs to, or None.
 
-    >>> figure_of(figure.axes) is figure               # doctest: +SKIP
+    >>> figure_of(figure.axes) is figure
     True
     """
     figures = figures_of(item)
@@ -101,7 +101,7 @@ def figure_of(item: Any) -> Any:
 def figures_of(item: Any) -> list[Any]:
     """Return all figures that an item or its members belong to, each once.
 
-    >>> figures_of([figure, figure.axes[0], 5]) == [figure]    # doctest: +SKIP
+    >>> figures_of([figure, figure.axes[0], 5]) == [figure]
     True
     """
     found: dict[int, Any] = {}

@@ -336,7 +336,7 @@ def patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[...
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, also if an event loop is already running, as in every notebook.
 
-    >>> run_coroutine(gyazo.ame()).name                              # doctest: +SKIP
+    >>> run_coroutine(gyazo.ame()).name
     """
     try:
         loop = asyncio.get_running_loop()
