@@ -77,7 +77,7 @@ _HIDDEN = re.compile(
     r"(?:<!--(?s:.)*?(?:-->|\Z)|<(script|style)\b(?s:.)*?(?:</\1\b[^>]*+>|\Z))(?:[ \t]*+\n)*",
     re.IGNORECASE,
 )
-_CARD = 'class="gyazo-nb"'
+_CARD = re.compile(r'<(?:figure|div) class="gyazo-nb[" ]')
 _LINK_OR_PICTURE = re.compile(rf"<a\b(?P<link>[^<>]*+)>|{_PICTURE}", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
 
@@ -146,7 +146,7 @@ def without_scripts(page: str) -> str:
 
 def cards(page: str) -> str | None:
     """The pictures and links of our own cards and galleries as Markdown; None for another page."""
-    if _CARD not in page:
+    if not _CARD.search(page):
         return None
     links, pictures = [""], []
     for match in _LINK_OR_PICTURE.finditer(without_scripts(page)):
@@ -159,7 +159,8 @@ def cards(page: str) -> str | None:
                 for found in _html_reference(match)
             ]
     # A compact card has no picture, because its cell has just shown it.
-    return " ".join(pictures) or " ".join(f"<{html.web_address(link)}>" for link in links[1:2])
+    pictures = pictures or [f"<{html.web_address(link)}>" for link in links[1:2]]
+    return " ".join(pictures) or None
 
 
 def html_block(page: str) -> str:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
 from gyazo_nb import html
-from gyazo_nb.api.image import Image, summarized_warning
+from gyazo_nb.api.image import Image, text_lines
 from gyazo_nb.batch.report import Report
 from gyazo_nb.errors import ArgumentError, BatchError, PictureError
 from gyazo_nb.images import convert, page, render
@@ -97,8 +97,7 @@ class Published:
         return self.report.images
 
     def __repr__(self) -> str:
-        warning = summarized_warning(self.images)
-        return "\n".join([f"<{self._caption()}>", *self.notes, *([warning] if warning else [])])
+        return "\n".join([f"<{self._caption()}>", *text_lines(self.images), *self.notes])
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(escape(line) for line in [self._caption(), *self.notes])

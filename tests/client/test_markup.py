@@ -129,7 +129,7 @@ def test_the_time_is_linear(unit):
             start = time.process_time()
             markup.references(text, "markdown")
             markup.references(text, "html")
-            markup.cards(f'class="gyazo-nb"{text}')
+            markup.cards(f'<div class="gyazo-nb">{text}')
             markup.html_block(markup.without_scripts(markup.block(text)))
             times.append(time.process_time() - start)
         return min(times)

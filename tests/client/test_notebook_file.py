@@ -475,11 +475,12 @@ def test_it_says_how_many_pictures_it_uploads(gyazo, tmp_path, capsys):
 
 
 def test_the_result_names_its_file(publish):
-    """As text, and in the notebook with the gallery of its images."""
+    """As text with the links, and in the notebook with the gallery of its images."""
     published = publish(code_cell(shown({"image/png": RED})))
 
-    assert repr(published) == "<analysis.md: 1 picture on Gyazo>"
-    assert published.images[0].permalink_url in published._repr_html_()
+    link = published.images[0].permalink_url
+    assert repr(published).startswith(f"<analysis.md: 1 picture on Gyazo>\n{link}")
+    assert link in published._repr_html_()
 
 
 def test_a_notebook_of_lines_is_read(gyazo, tmp_path):
