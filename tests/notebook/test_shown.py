@@ -6,11 +6,15 @@ import io
 import weakref
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import nbformat
 import pytest
+from IPython.core.pylabtools import select_figure_formats
+from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
 from gyazo_nb import ArgumentError, PictureError
+from gyazo_nb.images.render import from_mime_bundle
 from gyazo_nb.notebook import shown
 
 MEGABYTE = 2**20
@@ -98,7 +102,7 @@ def test_picture_of_the_newest_cell_is_uploaded(notebook, capsys, cells):
     notebook.run("1 + 1", "print('text')", "HTML('<b>page</b>')")
 
     assert notebook.share() == [RED]
-    assert f"Uploading 1 picture of cell [{number}]" in capsys.readouterr().out
+    assert f"# Shown by cell [{number}]\n" in capsys.readouterr().out
 
 
 NOT_SHOWN = {
@@ -130,7 +134,7 @@ def test_pictures_above_in_the_same_cell_are_uploaded(notebook, capsys):
     notebook.run(cell).raise_error()
 
     assert len(notebook.shell.user_ns["mine"]) == 2
-    assert "Uploading 2 pictures of cell [3]" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("# Shown by cell [3]\n") == 2
     assert notebook.share() == [RED, BLUE]
 
 
@@ -185,6 +189,130 @@ def test_chart_that_only_the_browser_draws_is_explained(notebook):
 
     with pytest.raises(PictureError, match=r"Cell \[3\]: A Bokeh plot .* bokeh.io.export_png"):
         notebook.run("%gyazo").raise_error()
+
+
+def test_card_of_a_shown_picture_is_compact(notebook):
+    """The picture stands above it. The card of an older cell and of a named item has the picture."""
+    publisher, cards = notebook.shell.display_pub, []
+    publish = publisher.publish
+    publisher.publish = lambda data, **options: (
+        cards.append(data.get("text/html")),
+        publish(data, **options),
+    )
+    notebook.run("display(Picture('red'))", "%gyazo", "%%gyazo\nPicture('red')", "%gyazo --cell 2")
+    notebook.run("%gyazo Picture('red')")
+    publisher.publish = publish
+
+    assert ["<img" in card for card in cards if card] == [False, False, True, True]
+    assert ["Shown by cell [2]" in card for card in cards if card] == [True, False, True, False]
+
+
+def test_many_pictures_are_a_gallery_below_the_name_of_the_cell(notebook, capsys):
+    """As for named items."""
+    notebook.run("for size in range(13): display(Picture('red', size))")
+
+    assert len(notebook.share()) == 13
+    assert "Shown by cell [2]\n<13 uploaded" in capsys.readouterr().out
+
+
+# ── figures as the notebook shows them ────────────────────────────────────────────────────────
+
+SETTINGS = {
+    "retina": (["retina"], {}, {}),
+    "not tight": (["png"], {"bbox_inches": None}, {}),
+    "resolution": (["png"], {"dpi": 31, "facecolor": "yellow"}, {}),
+    "JPEG": (["jpeg"], {}, {}),
+    "SVG": (["svg"], {}, {}),
+    "several formats": (["svg", "retina", "pdf"], {}, {}),
+    "settings": (["png"], {}, {"savefig.pad_inches": 1, "savefig.facecolor": "red"}),
+}
+UPLOADS = {
+    "upload()": "gyazo.upload(figure)",
+    "aupload()": "await gyazo.aupload(figure)",
+    "upload_all()": "gyazo.upload_all([figure])",
+    "aupload_all()": "await gyazo.aupload_all([figure])",
+    "%gyazo figure": "%gyazo figure",
+    "%gyazo axes": "%gyazo figure.axes",
+    "%%gyazo": "%%gyazo\nfigure",
+    "%gyazo": "display(figure)\n%gyazo",
+}
+
+
+@pytest.fixture
+def figure(notebook):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1])
+    notebook.shell.user_ns["figure"] = figure
+    return figure
+
+
+def shown_bytes(notebook, figure):
+    """The picture of a figure that the notebook shows."""
+    bundle, _ = notebook.shell.display_formatter.format(figure)
+    data = from_mime_bundle(bundle)
+    return data if isinstance(data, bytes) else base64.b64decode(data)
+
+
+@pytest.mark.parametrize("cell", UPLOADS.values(), ids=UPLOADS)
+def test_every_upload_sends_the_figure_that_the_notebook_shows(notebook, server, figure, cell):
+    select_figure_formats(notebook.shell, ["retina"], bbox_inches=None)
+    notebook.run(cell).raise_error()
+
+    assert [image.data for image in server.sandbox.images] == [shown_bytes(notebook, figure)]
+
+
+@pytest.mark.parametrize(("formats", "options", "style"), SETTINGS.values(), ids=SETTINGS)
+def test_settings_of_the_notebook_apply_to_uploads(
+    notebook, server, figure, formats, options, style
+):
+    """Format, resolution, margins and colors."""
+    select_figure_formats(notebook.shell, formats, **options)
+    with mpl.rc_context(style):
+        notebook.run("gyazo.upload(figure)").raise_error()
+        expected = shown_bytes(notebook, figure)
+
+    assert [image.data for image in server.sandbox.images] == [expected]
+
+
+def test_figure_without_a_formatter_is_exported(notebook, server, figure):
+    """As outside of notebooks: a figure is shown as text, or as PDF only."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", bbox_inches="tight")
+    for formats in ([], ["pdf"]):
+        select_figure_formats(notebook.shell, formats)
+        notebook.run("gyazo.upload(figure)").raise_error()
+
+    assert [image.data for image in server.sandbox.images] == [out.getvalue()]
+
+
+def test_error_of_the_formatter_is_raised_once(notebook, figure, capsys):
+    """IPython would print it, and go on."""
+    select_figure_formats(notebook.shell, ["png"], bbox_inches="loose")
+
+    with pytest.raises(PictureError, match="This figure could not be rendered .AttributeError"):
+        notebook.run("gyazo.upload(figure)").raise_error()
+    assert capsys.readouterr().out.count("could not be rendered") == 1
+
+
+def test_formatter_of_the_user_applies_to_uploads(notebook, server):
+    """The notebook shows an object of this class as a picture."""
+    formatter = notebook.shell.display_formatter.formatters["image/png"]
+    formatter.for_type(SimpleNamespace, lambda item: png(item.color))
+    notebook.shell.user_ns["thing"] = SimpleNamespace(color="blue")
+
+    notebook.run("%gyazo thing").raise_error()
+    assert [image.data for image in server.sandbox.images] == [png("blue")]
+
+
+def test_empty_figure_names_the_way_to_the_shown_picture(notebook):
+    """The notebook closes a figure after showing it."""
+    notebook.run("import matplotlib.pyplot as plt")
+
+    with pytest.raises(
+        PictureError, match=r"share the picture that a cell showed, run  %gyazo  al"
+    ):
+        notebook.run("gyazo.upload(plt.gcf())").raise_error()
+    notebook.run("plt.close('all')")
 
 
 # ── memory ────────────────────────────────────────────────────────────────────────────────────
@@ -300,4 +428,4 @@ def test_notebook_that_is_run_counts_as_its_cell(notebook, tmp_path, capsys):
     notebook.run("%run inner.ipynb")
 
     assert notebook.share() == [RED, BLUE]
-    assert "2 pictures of cell [2]" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("# Shown by cell [2]\n") == 2
