@@ -26,6 +26,8 @@ _CARD_FONT = f"{_FONT};line-height:1.5;{TEXT_COLOR}"
 _MUTED = "opacity:.8"  # of the text color: the contrast stays above 4.5 : 1, also in dark themes
 _BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _SCROLLABLE = "max-height:460px;overflow:auto"  # a hundred thumbnails must not hide the next cell
+# Without this class, JupyterLab reads \\ and $…$ in a title as mathematics.
+_CLASS = "gyazo-nb mathjax_ignore"
 _ROW = "display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline"
 
 MAX_THUMBNAILS = 100
@@ -40,6 +42,7 @@ _DELIMITERS = re.compile(r"[()<>\"\s`\\^{|}]")
 _STYLE = """
 .gyazo-nb button { font: inherit; color: inherit; background: none; border: 1px solid currentColor;
 border-radius: 4px; padding: 0 10px; flex: none; cursor: pointer }
+.gyazo-nb-image button { margin: 0 0 8px }
 .gyazo-nb button:hover { background: var(--jp-layout-color2, rgba(128, 128, 128, .2)) }
 .gyazo-nb :focus-visible { outline: 2px solid var(--jp-content-link-color, #1976d2); outline-offset: 1px }
 """
@@ -89,7 +92,7 @@ const main = card.querySelector(`.gyazo-nb-main`);
 if (fields.length) addButton(main, main.title, main.title, fields[0].value, fields[0]);
 main.removeAttribute(`title`);
 for (const field of fields) {
-  addButton(field.closest(`div`), `Copy`, `Copy as ${field.title}`, field.value, field);
+  addButton(field.closest(`div`), `Copy`, `Copy ${field.title}`, field.value, field);
 }
 for (const image of card.querySelectorAll(`.gyazo-nb-image`)) {
   const link = image.querySelector(`a`);
@@ -151,7 +154,7 @@ def image_card(
     caption = f'<strong style="overflow-wrap:anywhere">{escape(title)}</strong>' if title else ""
     notes = "".join(f'<div style="{_MUTED}">{escape(shortened(text))}</div>' for text in details)
     return (
-        f'<figure class="gyazo-nb" style="margin:4px 0;max-width:640px;border:{_BORDER};'
+        f'<figure class="{_CLASS}" style="margin:4px 0;max-width:640px;border:{_BORDER};'
         f'border-radius:6px;overflow:hidden;{_CARD_FONT}">{shown}'
         f'<figcaption style="padding:8px 12px;{line}">{_warning(warning)}{caption}'
         f'<div style="{_ROW}">{_anchor(link, link)}{_main_button("Copy link")}</div>'
@@ -177,20 +180,21 @@ def gallery(
     cells = "".join(map(_thumbnail, entries[:MAX_THUMBNAILS]))
     if len(entries) > MAX_THUMBNAILS:
         caption += f"; the first {MAX_THUMBNAILS} are shown"
-    fields = ""
+    main, fields = "Copy all links", ""
     for label, name, lines in (
         ("Markdown", "lines of Markdown", markdown),
         ("Links", "lines of links", links),
     ):
         if text := _joined(lines):
-            count = text.count("\n") + 1
-            first = f", the first {count}" if count < number else ""
-            fields += _field(Notation(label + first, name + first, text), lines=True)
+            if (count := text.count("\n") + 1) < number:
+                name = f"the first {count} {name}"  # noqa: PLW2901 -- says more
+                main = main if fields else f"Copy the first {count} links"
+            fields += _field(Notation(label, name, text), lines=True)
     return (
-        f'<div class="gyazo-nb" style="{_CARD_FONT};position:relative">{_warning(warning)}'
+        f'<div class="{_CLASS}" style="{_CARD_FONT};position:relative">{_warning(warning)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;padding:2px;{_SCROLLABLE}">{cells}</div>'
         f'<div style="{_ROW};margin-top:4px"><span>{escape(caption)}</span>'
-        f"{_main_button('Copy all links')}</div>{_more('Copy all links as…', fields)}"
+        f"{_main_button(main)}</div>{_more(f'{main} as…', fields)}"
         f"{_COPY_BUTTONS if fields else ''}</div>"
     )
 
@@ -289,11 +293,12 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _warning(text: str) -> str:
-    """A warning that stands out. A screen reader reads it at once."""
+    """A warning that stands out: its first sentence is bold. A screen reader reads it at once."""
+    first, dot, rest = text.partition(". ")
     return (
-        f'<div role="alert" style="margin:0 0 8px;padding:6px 10px;font-weight:600;overflow-wrap:anywhere;'
+        f'<div role="alert" style="margin:0 0 8px;padding:6px 10px;overflow-wrap:anywhere;'
         f"border:2px solid var(--jp-error-color1,#d32f2f);border-left-width:8px;border-radius:4px"
-        f'">⚠ {escape(text)}</div>'
+        f'"><strong>⚠ {escape(first)}{dot}</strong>{escape(rest)}</div>'
         if text
         else ""
     )

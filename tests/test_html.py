@@ -1,5 +1,8 @@
 """Text from outside cannot inject HTML or Markdown, and only web addresses become links or pictures."""
 
+import re
+from html.parser import HTMLParser
+
 import pytest
 from support.replies import recorded
 
@@ -42,3 +45,114 @@ def test_address_with_delimiters_cannot_inject_markdown_or_html():
     assert "<img" not in entry.markdown
     assert entry.markdown.count(")") == 2
     assert "onerror=alert(1)" not in entry.html
+
+
+# ── the buttons that copy ────────────────────────────────────────────────────────────────────────────────
+
+HOSTILE_TITLES = [
+    EVIL_TITLE,
+    "</script></style><img src=x onerror=alert(1)>",
+    "`;alert(1);`",
+    "${alert(1)}",
+    "\\",
+    "'\\u0022'\"",
+    "a\u2028b\u2029c",
+    "</textarea><script>alert(1)</script>",
+]
+
+
+class Elements(HTMLParser):
+    """The elements of a page, as a browser reads them."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.found, self.texts = [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        tag = self.found[-1][0]
+        self.texts[tag] = self.texts.get(tag, "") + data
+
+    def attributes(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def script_of(shown):
+    (style,) = Elements(shown).attributes("style")
+    return style["onload"]
+
+
+@pytest.mark.parametrize("title", HOSTILE_TITLES)
+def test_title_cannot_break_out_of_a_field_or_into_the_script(title):
+    """The script is the same on each card and gallery. The fields hold the exact texts."""
+    entry = image(metadata={"title": title})
+    card, shown = Elements(entry._repr_html_()), Elements(Page((entry,), 1, 20)._repr_html_())
+
+    assert script_of(entry._repr_html_()) == script_of(Page((image(),), 1, 20)._repr_html_())
+    assert [one["value"] for one in card.attributes("input")] == [
+        entry.permalink_url,
+        entry.markdown,
+        entry.html,
+        entry.cosense,
+        entry.url,
+    ]
+    assert shown.texts["textarea"].startswith(entry.markdown)
+    for elements in (card, shown):
+        assert not elements.attributes("script")
+        assert len(elements.attributes("img")) == 1
+        handlers = [n for _, attributes in elements.found for n in attributes if n.startswith("on")]
+        assert handlers == ["onload"]
+
+
+def test_card_has_no_button_without_its_script():
+    """A front end that removes the script shows fields, which the keyboard can reach and select."""
+    for shown in (image()._repr_html_(), Page((image(),), 1, 20)._repr_html_()):
+        elements = Elements(shown)
+        assert not elements.attributes("button")
+        fields = elements.attributes("input") + elements.attributes("textarea")
+        assert all("readonly" in one and "tabindex" not in one for one in fields)
+
+
+def test_card_and_gallery_stay_small():
+    """A card has a few kilobytes. A gallery of 500 has the links of all of them."""
+    entries = tuple(
+        image(image_id=f"{n:032x}", permalink_url=f"https://gyazo.com/{n:032x}", metadata={})
+        for n in range(500)
+    )
+    shown = Page(entries, 1, 500)._repr_html_()
+    links = Elements(shown).texts["textarea"]
+
+    assert len(image()._repr_html_()) < 8_000
+    assert len(shown) < 200_000
+    assert all(entry.permalink_url in links for entry in entries)
+
+
+def test_more_links_than_fit_are_announced_as_the_first():
+    entries = (image(metadata={"title": "&" * 300}),) * 600
+
+    shown = Page(entries, 1, 500)._repr_html_()
+
+    (number,) = set(re.findall(r"Copy the first (\d+) links", shown))
+    assert 0 < int(number) < 500
+    assert len(shown) < 500_000
+
+
+def test_compact_card_has_no_picture():
+    """It has the same link, fields and visibility, and a note."""
+    entry = image(access_policy="only_me", metadata={"title": "Loss"})
+    bundle = entry.mime_bundle(compact=True, note="The picture of cell [2]")
+
+    assert "<img" not in bundle["text/html"].replace("&lt;img", "")
+    assert "The picture of cell [2]" in bundle["text/html"]
+    assert "Who can see it: only you" in bundle["text/html"]
+    assert bundle["text/plain"] == f"{entry!r}  # The picture of cell [2]"
+    assert entry.mime_bundle()["text/html"] == entry._repr_html_()
+
+
+def test_title_is_not_read_as_mathematics():
+    """JupyterLab would change $…$ and double backslashes in the text of a card."""
+    assert "mathjax_ignore" in image()._repr_html_()
+    assert "mathjax_ignore" in Page((image(),), 1, 20)._repr_html_()

@@ -4,6 +4,7 @@ import pytest
 
 from gyazo_nb import App, ConfigError, Gyazo, Site
 from gyazo_nb.notebook.traits import GyazoTraits
+from gyazo_nb.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,19 @@ def test_token_in_is_set_by_argument_variable_or_trait(server, monkeypatch):
     assert GyazoTraits(token_in="parameter").settings.site().token_in == "parameter"
     with pytest.raises(ConfigError, match="token_in"):
         Site(token_in="cookie")
+
+
+def test_default_access_policy_is_checked_where_it_was_set(monkeypatch):
+    """The error names the variable, or the trait, and the two values."""
+    assert Settings().access_policy() is None
+    monkeypatch.setenv("GYAZO_ACCESS_POLICY", " only_me ")
+    assert Settings().access_policy() == "only_me"
+    assert Settings({"access_policy": "anyone"}.get).access_policy() == "anyone"
+
+    with pytest.raises(
+        ConfigError, match=r"^c\.GyazoMagics\.access_policy must be anyone or only_me"
+    ):
+        Settings({"access_policy": "private"}.get).access_policy()
+    monkeypatch.setenv("GYAZO_ACCESS_POLICY", "onlyme")
+    with pytest.raises(ConfigError, match=r"^GYAZO_ACCESS_POLICY must be .*it is 'onlyme'"):
+        Settings().access_policy()

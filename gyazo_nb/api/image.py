@@ -162,22 +162,21 @@ class Image:
         where = self.permalink_url or self.image_id
         if self.requested_policy in {None, self.access_policy}:
             return ""
+        change = f"Change it on its page, or delete it with gyazo.delete('{self.image_id}') and upload it again."
         if self.requested_policy == "only_me" and self.access_policy is not None:
             return (
-                f"{where} is still public: everybody with the link can see it. This upload asked for "
-                f"access_policy='only_me', but Gyazo already had the image. Delete it with "
-                f"gyazo.delete('{where}') and upload it again, or change it on its page."
+                f"{where} is still public: everybody with the link can see it. Gyazo already had this "
+                f"image, so access_policy='only_me' did not apply. {change}"
             )
         if self.requested_policy == "only_me" and self.was_there:
             return (
-                f"{where} may be public: this upload asked for access_policy='only_me', but Gyazo already "
-                f"had the image, and does not say who can see it. Check it on its page."
+                f"{where} may be public. Gyazo already had this image, so access_policy='only_me' did not "
+                f"apply, and Gyazo does not say who can see it. Check it on its page."
             )
         if self.access_policy == "only_me":
             return (
-                f"Only you can see {where}: this upload asked for access_policy='anyone', but Gyazo already "
-                f"had the image. Change it on its page, or delete it with gyazo.delete('{where}') and "
-                f"upload it again."
+                f"Only you can see {where}. Gyazo already had this image, so access_policy='anyone' did not "
+                f"apply. {change}"
             )
         return ""
 
@@ -250,18 +249,18 @@ class Image:
         )
         lines = [f"Who can see it: {who}"]
         if self.was_there:
-            lines.append("Existed before this upload: its title and access policy are unchanged")
+            lines.append("It existed before this upload, which did not change its title and access")
         return lines
 
     def _notations(self) -> list[Notation]:
         if not self.permalink_url:
             return []
         return [
-            Notation("Link", "link", self.permalink_url),
+            Notation("Link", "the link", self.permalink_url),
             Notation("Markdown", "Markdown", self.markdown),
             Notation("HTML", "HTML", self.html),
             Notation("Cosense", "Cosense notation", self.cosense),
-            Notation("Picture", "address of the picture", html.web_address(self.url or "")),
+            Notation("Picture", "the address of the picture", html.web_address(self.url or "")),
         ]
 
     def mime_bundle(self, *, compact: bool = False, note: str = "") -> dict[str, str]:
@@ -357,9 +356,19 @@ class Page(Sequence[Image]):
         return gallery(self.images, self._caption())
 
 
-def gallery(images: Sequence[Image], caption: str, *, shown: int = html.MAX_THUMBNAILS) -> str:
-    """Images as a gallery, of which the first are shown. All links can be copied."""
-    caption += f"; the first {shown} are shown" if len(images) > shown else ""
+def gallery(
+    images: Sequence[Image],
+    caption: str,
+    *,
+    shown: int = html.MAX_THUMBNAILS,
+    total: int | None = None,
+) -> str:
+    """Images as a gallery, of which the first are shown. The links of all, up to 500, can be copied.
+
+    `total` is the number of images if these are only the first of them.
+    """
+    if max(len(images), total or 0) > (shown := min(shown, len(images))):
+        caption += f"; the first {shown} are shown"
     linked = [image for image in images if image.permalink_url]
     copied = linked[:_MAX_LINKS]
     return html.gallery(
@@ -367,19 +376,22 @@ def gallery(images: Sequence[Image], caption: str, *, shown: int = html.MAX_THUM
         caption + _summary(images),
         markdown=[image.markdown for image in copied],
         links=[str(image) for image in copied],
-        number=len(linked),
+        number=max(len(linked), total or 0),
         warning=summarized_warning(images),
     )
 
 
-def text_lines(images: Sequence[Image], limit: int = 20) -> list[str]:
-    """The link, the caption and the visibility of each image, for a plain text."""
+def text_lines(images: Sequence[Image], limit: int = 20, total: int = 0) -> list[str]:
+    """The link, the caption and the visibility of each image, for a plain text.
+
+    `total` is the number of images if these are only the first of them.
+    """
     lines = []
     for image in images[:limit]:
         who = f" ({image.who_can_see})" if image.who_can_see else ""
         caption = one_line(html.shortened(image.caption))
         lines.append(f"{image.permalink_url}  {caption}{who}" if image.permalink_url else caption)
-    more = len(images) - limit
+    more = max(total, len(images)) - len(lines)
     warning = summarized_warning(images)
     return [
         *lines,

@@ -25,7 +25,8 @@ from contextlib import aclosing, closing
 from itertools import groupby, islice
 from typing import Any, overload
 
-from gyazo_nb.api.image import Image, Page
+from gyazo_nb.api.image import Image, Page, gallery, text_lines
+from gyazo_nb.errors import GyazoError
 
 from .page_cache import UNKNOWN, PageCache
 
@@ -36,6 +37,8 @@ _OUT_OF_RANGE = "image index out of range"
 
 class _Listing:
     """The part that both lists share: the page cache, and the slices that were taken."""
+
+    _order = ", newest first"
 
     def __init__(self, cache: PageCache, slices: tuple[slice, ...] = ()) -> None:
         self._cache, self._slices = cache, slices
@@ -77,7 +80,7 @@ class _Listing:
     def __repr__(self) -> str:
         total = self._cache.total
         number = "images" if total is None else f"{len(self._indices(total))} images"
-        return f"<{number}, newest first>"
+        return f"<{number}{self._order}>"
 
 
 class Images(_Listing, Sequence[Image]):
@@ -141,9 +144,27 @@ class Images(_Listing, Sequence[Image]):
             yield requested.popleft().result()
             limit = min(2 * limit, PREFETCH_PAGES)
 
+    def __str__(self) -> str:
+        shown, total = self._first()
+        return "\n".join([repr(self), *text_lines(shown, total=total)])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show the links in a console, too. `repr` alone sends no request."""
+        try:
+            text = str(self)
+        except GyazoError as error:
+            text = f"{self!r}: {error}"
+        printer.text(text)
+
     def _repr_html_(self) -> str:
-        shown = tuple(self[:GALLERY_SIZE])
-        return Page(shown, 1, GALLERY_SIZE, total=self._cache.total)._repr_html_()
+        shown, total = self._first()
+        return gallery(shown, repr(self)[1:-1], total=total)
+
+    def _first(self) -> tuple[list[Image], int]:
+        """The first images, and how many there are, as far as it is known."""
+        shown = list(self[:GALLERY_SIZE])
+        total = self._cache.total
+        return shown, len(shown) if total is None else len(self._indices(total))
 
 
 class AsyncImages(_Listing):
@@ -160,6 +181,8 @@ class AsyncImages(_Listing):
     async def total(self) -> int:
         """How many images there are."""
         return len(self._indices(await self._cache.acount(self._count_limit())))
+
+    _order = ", newest first: await it for the first twenty, or use async for"
 
     def __await__(self) -> Generator[Any, None, Page]:
         return self._newest().__await__()

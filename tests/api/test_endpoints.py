@@ -6,7 +6,7 @@ import pytest
 from support.helpers import PNG
 from support.scripted_server import scripted_server, scripted_session
 
-from gyazo_nb import ArgumentError, Gyazo
+from gyazo_nb import AccessPolicyWarning, ArgumentError, Deleted, Gyazo
 from gyazo_nb.sandbox import Fault
 
 ID = "8980c52421e452ac3355ca3e5cfe7a0c"
@@ -54,18 +54,22 @@ def test_easy_upload_is_multipart_without_a_file_and_without_a_token(call):
     assert "Authorization" not in headers
 
 
-def test_upload_of_existing_bytes_does_not_claim_new_title_or_access(call, gyazo, server):
-    """Gyazo keeps the title and the access policy of an existing image."""
+def test_upload_of_existing_bytes_has_the_title_and_the_access_that_gyazo_keeps(
+    call, gyazo, server
+):
+    """One more request asks for them, since the reply to the upload does not contain them."""
     server.sandbox.add_image(PNG, title="first", created_at="1500000000")
 
-    again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+    with pytest.warns(AccessPolicyWarning, match="still public"):
+        again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
     new = call(gyazo, "upload", PNG + b"new", title="mine", access_policy="only_me")
     dated = call(gyazo, "upload", PNG + b"dated", title="old", created_at=1_400_000_000)
 
-    assert (again.title, again.access_policy) == ("", None)
+    assert (again.title, again.access_policy) == ("first", "anyone")
+    assert again.markdown.startswith("[![first](")
     assert [image.was_there for image in (again, new, dated)] == [True, False, False]
     assert "existed before" in again._repr_html_()
-    assert "only you" not in again._repr_html_() + new._repr_html_()
+    assert "only you" not in again._repr_html_()
     assert (new.title, dated.title) == ("mine", "old")
 
 
@@ -73,9 +77,10 @@ def test_second_upload_in_the_same_second_is_recognized_as_existing(call, gyazo)
     """As when a cell is run again with only_me: the image stays public."""
     call(gyazo, "upload", PNG, title="first")
 
-    again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+    with pytest.warns(AccessPolicyWarning, match="still public"):
+        again = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
 
-    assert (again.was_there, again.title) == (True, "")
+    assert (again.was_there, again.title) == (True, "first")
     assert "existed before" in again._repr_html_()
 
 
@@ -95,6 +100,21 @@ def test_delete_accepts_a_reply_without_the_id(call):
     for body in (b'{"image_id": null}', b"{}", b" ", b""):
         with scripted_session(lambda *_, body=body: (200, {}, body)) as (gyazo, _):
             assert call(gyazo, "delete", ID).image_id == ID
+
+
+def test_delete_says_what_was_deleted(call, gyazo):
+    """By title and address, as text and in a notebook; by its address if only the id is known."""
+    image = call(gyazo, "upload", PNG, title="Loss <curve>")
+    link = image.permalink_url
+
+    deleted = call(gyazo, "delete", image)
+    other = call(gyazo, "delete", call(gyazo, "upload", PNG + b"2").image_id)
+
+    assert repr(deleted) == f"Deleted({link!r}, title='Loss <curve>')"
+    assert "“Loss &lt;curve&gt;”" in deleted._repr_html_()
+    assert link in deleted._repr_html_()
+    assert deleted == Deleted(image.image_id, "png")
+    assert repr(other) == f"Deleted('https://gyazo.com/{other.image_id}')"
 
 
 @pytest.mark.parametrize("value", ["false", "no", 1, "true"])

@@ -177,6 +177,32 @@ def test_image_has_five_notations_to_copy():
     assert entry._repr_html_().count("<input") == 5
 
 
+def test_untitled_image_is_captioned_by_its_date():
+    """In the time zone of the user, in the gallery and as the name of the link; not by its id."""
+    untitled = image(created_at="2018-07-24T07:33:24.771Z")
+    date = f"{untitled.created_at.astimezone():%Y-%m-%d %H:%M}"
+    shown = Page((untitled,), 1, 20)._repr_html_()
+
+    assert untitled.caption == date
+    assert image(metadata={"title": "T"}).caption == "T"
+    assert f'alt="{date}"' in shown
+    assert f"{untitled.image_id}</div>" not in shown
+    assert f'alt="Image of {date}"' in untitled._repr_html_()
+    assert image(created_at="9999-12-31T23:59:59-14:00").caption == "Untitled"
+    assert image(image_id="", permalink_url=None).caption == "Locked"
+
+
+def test_text_of_an_image_is_its_link():
+    """As `print(image)` shows it, where an upload is not the last line of a cell."""
+    assert str(image()) == "https://gyazo.com/8980c52421e452ac3355ca3e5cfe7a0c"
+    assert str(image(image_id="", permalink_url=None)) == "Image('locked')"
+
+
+def test_repr_says_who_can_see_an_image_if_it_is_known():
+    assert repr(image(access_policy="only_me")).endswith(", access_policy='only_me')")
+    assert "access_policy" not in repr(image())
+
+
 def test_repr_of_an_image_is_one_line():
     """A terminal shows the page and the title."""
     assert repr(image(metadata={"title": "T"})) == (

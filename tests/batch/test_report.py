@@ -1,5 +1,9 @@
 """`Report`: the results of a batch, as a sequence and as text."""
 
+import pickle
+import re
+from html import unescape
+
 import pytest
 from support.batches import pictures
 from support.helpers import PNG
@@ -13,7 +17,7 @@ def test_notebook_shows_a_limited_number_of_thumbnails(gyazo):
 
     assert report._repr_html_().count("<img") == 60
     assert "the first 60 are shown" in report._repr_html_()
-    assert repr(report) == "<70 uploaded>"
+    assert repr(report).startswith("<70 uploaded>\n")
     assert report[1:3] == report.images[1:3]
 
 
@@ -42,9 +46,7 @@ def test_check_returns_a_complete_report_and_raises_for_a_failure(gyazo):
     assert report.check() is report
 
     report = gyazo.upload_all([PNG, b"text", b"more"], progress=False)
-    with pytest.raises(
-        BatchError, match=r"1 .*uploaded.*2 failed.*retry\(\).*: 1: a bytes"
-    ) as caught:
+    with pytest.raises(BatchError, match=r"1 existed.*2 failed.*retry\(\).*: 1: a bytes") as caught:
         report.check()
     assert caught.value.report is report
 
@@ -64,4 +66,49 @@ def test_images_that_existed_before_are_counted(gyazo):
 
     report = gyazo.upload_all([PNG, PNG + b"new"], progress=False)
 
-    assert "2 uploaded (1 existed before)" in repr(report)
+    assert repr(report).startswith("<1 uploaded now, 1 existed before>")
+    assert "1 uploaded now, 1 existed before" in report._repr_html_()
+
+
+def test_plain_text_has_the_links(gyazo):
+    """The first twenty with their captions, and how many more there are."""
+    report = gyazo.upload_all(pictures(22), title="A plot", progress=False)
+    lines = repr(report).splitlines()
+
+    assert len(lines) == 1 + 20 + 1
+    assert lines[1] == f"{report[0].permalink_url}  A plot (everybody with the link)"
+    assert lines[-1] == "and 2 more"
+
+
+def test_links_of_all_images_can_be_copied(gyazo):
+    """As lines of Markdown and as plain links, also of the images that are not shown."""
+    report = gyazo.upload_all(pictures(70), progress=False)
+    markdown, links = re.findall(
+        r"<textarea[^>]*>(.*?)</textarea>", report._repr_html_(), re.DOTALL
+    )
+
+    assert unescape(links).splitlines() == [image.permalink_url for image in report]
+    assert unescape(markdown) == report.markdown
+    assert report.markdown.splitlines() == [image.markdown for image in report]
+    assert "Copy all links" in report._repr_html_()
+
+
+def test_resumed_batch_says_how_many_images_were_sent(call, gyazo, tmp_path):
+    """And how many the resume file had, as text and in a pickle."""
+    items, journal = pictures(5), tmp_path / "batch.jsonl"
+    call(gyazo, "upload_all", items[:3], resume=journal, progress=False)
+
+    report = call(gyazo, "upload_all", items, resume=journal, progress=False)
+    again = call(gyazo, "upload_all", items, resume=journal, progress=False)
+
+    recorded = "recorded in the resume file, not sent again"
+    assert repr(report).startswith(f"<2 uploaded now, 3 existed before (3 {recorded})>")
+    assert repr(again).startswith(f"<0 uploaded now, 5 existed before (5 {recorded})>")
+    assert repr(pickle.loads(pickle.dumps(report))) == repr(report)
+
+
+def test_progress_is_text(gyazo, capsys):
+    """A notebook that is opened again shows its last line. A widget would be missing there."""
+    gyazo.upload_all(pictures(3))
+
+    assert "3/3" in capsys.readouterr().err

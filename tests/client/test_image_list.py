@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 import pytest
+from IPython.lib.pretty import pretty
 from support.helpers import PNG
 
 from gyazo_nb import ArgumentError, Images, NotLoggedInError, Page
@@ -65,6 +66,28 @@ def test_page_is_fetched_only_when_it_is_needed(gyazo, many, count_requests):
     assert (repr(images), repr(part)) == ("<450 images, newest first>", "<9 images, newest first>")
 
 
+def test_plain_text_has_the_links(gyazo, many, count_requests):
+    """The first twenty, as `print` and a console show them; of a slice, its own number."""
+    images = gyazo.images()
+    lines = str(images).splitlines()
+
+    assert lines[0] == "<450 images, newest first>"
+    assert [line.partition("  ")[0] for line in lines[1:21]] == [str(i) for i in images[:20]]
+    assert lines[21:] == ["and 430 more"]
+    assert pretty(images[:3]) == str(images[:3])
+    assert str(images[:3]).splitlines()[0] == "<3 images, newest first>"
+    assert len(str(images[:3]).splitlines()) == 4
+    assert "Copy the first 20 links" in images._repr_html_()
+    assert count_requests() == 1
+
+
+def test_console_shows_why_images_cannot_be_listed(gyazo, server):
+    """In the line of the list."""
+    server.sandbox.faults.append(Fault(path="/api/images", status=403, times=9))
+
+    assert pretty(gyazo.images()).startswith("<images, newest first>: ")
+
+
 def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
     """While one page is late, the next pages arrive. The order of the images stays."""
     server.sandbox.faults += [Fault(path="/api/images"), Fault(path="/api/images", delay=0.5)]
@@ -108,7 +131,7 @@ def test_notebook_shows_a_gallery_of_the_newest_images(gyazo, many):
     shown = gyazo.images()._repr_html_()
 
     assert shown.count("<img") == 20
-    assert "20 images of 450" in shown
+    assert "450 images, newest first; the first 20 are shown" in shown
 
 
 def test_explicit_page_returns_a_page(call, gyazo, many):

@@ -1,6 +1,10 @@
 """The settings as traits of `GyazoMagics`."""
 
+import pytest
 from IPython.utils.capture import capture_output
+from traitlets import TraitError
+
+from gyazo_nb import ConfigError
 
 
 def test_config_shows_no_secret(shell, monkeypatch):
@@ -28,3 +32,21 @@ def test_traits_override_the_environment(shell, monkeypatch):
     app = shell.magics_manager.registry["GyazoMagics"].settings.app()
 
     assert (app.client_id, app.secret.reveal()) == ("from a trait", "s3cr3t")
+
+
+def test_access_policy_is_checked_when_it_is_set(shell, monkeypatch, caplog):
+    """In a file of IPython, in the environment, and with %config, which keeps the value from before."""
+    monkeypatch.setenv("GYAZO_ACCESS_POLICY", "private")
+    with pytest.raises(ConfigError, match="GYAZO_ACCESS_POLICY must be anyone or only_me"):
+        shell.run_line_magic("load_ext", "gyazo_nb")
+    monkeypatch.delenv("GYAZO_ACCESS_POLICY")
+    shell.config.GyazoMagics.access_policy = "private"
+    with pytest.raises(TraitError, match=r"access_policy.*only_me"):
+        shell.run_line_magic("load_ext", "gyazo_nb")
+    shell.config.GyazoMagics.access_policy = "only_me"
+    shell.run_line_magic("load_ext", "gyazo_nb")
+
+    shell.run_line_magic("config", "GyazoMagics.access_policy = 'private'")
+
+    assert "'access_policy' trait" in caplog.text
+    assert shell.magics_manager.registry["GyazoMagics"].settings.access_policy() == "only_me"
