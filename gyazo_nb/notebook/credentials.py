@@ -138,7 +138,7 @@ class CredentialResolver:
         if found is None:
             if name != DEFAULT_PROFILE and options.save is None:
                 warnings.append(
-                    f"No account is saved as {name} yet: add --save to save the account that signs in."
+                    f"No account is saved as {name} yet: add --save file to save the account that signs in."
                 )
             return
         profile, source = found

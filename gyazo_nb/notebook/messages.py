@@ -201,7 +201,9 @@ def already_signed_in(who: str, note: str = "", switch_command: str = "") -> Bun
 
 def was_signed_in(who: str) -> Bundle:
     """The text in place of `signed_in` when the extension is unloaded or loaded again."""
-    return text_message(f"Signed in as {who}, and signed out when gyazo_nb was unloaded.")
+    return text_message(
+        f"Signed in as {who}. The extension gyazo_nb was unloaded later, which signed the session out."
+    )
 
 
 def panel_closed(command: str = "%gyazo_login") -> Bundle:

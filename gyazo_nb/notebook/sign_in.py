@@ -20,6 +20,7 @@ from gyazo_nb.auth.account import check_same_site
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import (
     ConfigError,
+    ForbiddenError,
     GyazoError,
     NotLoggedInError,
     UnauthorizedError,
@@ -74,8 +75,8 @@ class SignInFlow:
         target = Target()
         if options.sandbox:
             target = self._start_sandbox(options, is_panel=not is_prompt)
-        if not options.sandbox and (warning := self._settings.missing_addresses()):
-            display(messages.text_message(warning), raw=True)
+        if not (options.sandbox or frontend.is_headless):
+            self._warn_about_addresses()
         if options.token:
             self._with_typed_token(options, frontend)
         elif self._is_signed_in(options, frontend) or self._with_existing_token(options, frontend):
@@ -121,6 +122,8 @@ class SignInFlow:
             text = f"Gyazo does not accept the token of {user.called} any longer: sign in again."
             display(messages.text_message(text), raw=True)
             return False
+        except ForbiddenError:
+            pass  # the token is valid, but may not read its user
         except GyazoError as error:  # the account stays signed in, as after every other call
             note = f"It was not checked: {error}"
         if options.save is not None:
@@ -204,7 +207,7 @@ class SignInFlow:
             self._session.login(target.app, site=target.site, switch=options.switch),
             session_name=self._variable,
             note=target.note or self._current_account_note(),
-            stay_signed_in=None if options.sandbox else options.save is not None,
+            stay_signed_in=self._offers_to_save(options, frontend),
             prompt_command=_prompt_command(options, frontend),
             new_command="" if frontend.is_page else options.command(),
             save_token=save_token,
@@ -226,6 +229,16 @@ class SignInFlow:
             self._wait_for_panel(panel, wait, options.wait, _prompt_command(options, frontend))
         finally:
             panel.stop_listening()
+
+    @staticmethod
+    def _offers_to_save(options: LoginOptions, frontend: Frontend) -> bool | None:
+        """The first state of the check box, or None where it must not be offered.
+
+        The tokens of a sandbox end with it. On a page of Voila, the next visitor would use the token.
+        """
+        if options.sandbox or (frontend.is_page and options.save is None):
+            return None
+        return options.save is not None
 
     def _end_other_panels(self, panel: Panel, user: User) -> None:
         """End the panels that are still open: the session is signed in."""
@@ -279,6 +292,10 @@ class SignInFlow:
             send_idle_status(self._shell)
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────
+
+    def _warn_about_addresses(self) -> None:
+        if warning := self._settings.missing_addresses():
+            display(messages.text_message(warning), raw=True)
 
     def _show_setup(self, options: LoginOptions, frontend: Frontend) -> None:
         given = [

@@ -485,7 +485,7 @@ def test_check_box_keeps_the_user_signed_in(server, start_jupyter, new_page, ope
     expect(notebook.output(1)).to_contain_text("The token is saved in the file")
     expect(notebook.run(2)).to_contain_text("Already signed in as Sandy Box")
     notebook.run(3)
-    expect(notebook.output(1)).to_contain_text("signed out when gyazo_nb was unloaded")
+    expect(notebook.output(1)).to_contain_text("gyazo_nb was unloaded later")
     expect(notebook.run(4)).to_contain_text("The token is from a file in your configuration folder")
     saved.append(notebook.save())
     (token,) = server.sandbox._tokens
