@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from .auth.account import Account
     from .auth.login import Login
     from .batch.report import Failure, Report
-    from .client.notebook_file import Published
+    from .client.publication import Published
 
 __version__ = "0.1.0"
 
@@ -139,7 +139,7 @@ _IMPORTED_LATER = {
     "auth.account": ("Account",),
     "auth.login": ("Login",),
     "batch.report": ("Failure", "Report"),
-    "client.notebook_file": ("Published",),
+    "client.publication": ("Published",),
 }
 
 

@@ -40,7 +40,8 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.images.render import Formatter
 
     from .connection import Connection
-    from .notebook_file import Notation, Publication, Published
+    from .notebook_file import Notation
+    from .publication import Publication, Published
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -344,7 +345,7 @@ class Gyazo:
         overwrite: bool,
         **options: Any,
     ) -> tuple[Publication, dict[str, Any]]:
-        from .notebook_file import Publication  # noqa: PLC0415 -- as in `_connection`
+        from .publication import Publication  # noqa: PLC0415 -- as in `_connection`
 
         self._signed_in()  # before rendering, which may take long
         publication = Publication(path, to, notation, overwrite=overwrite)

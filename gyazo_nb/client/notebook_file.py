@@ -1,9 +1,9 @@
-"""A notebook as one text whose pictures are on Gyazo: `gyazo.publish`, and `jupyter nbconvert --to gyazo`.
+"""The text of a notebook, and the pictures in it that are uploaded.
 
 Guarantees:
 
 - The pictures are those that the notebook shows, in its order; identical ones are uploaded once.
-- Everything is checked before the first upload, and the file is written after the last one, in one step.
+- Every picture is read, checked and rendered before the first upload.
 - A notebook comes from elsewhere: no address is fetched, no file outside of the notebook's folder is read
   (also not through a link, and no hidden one), and all sizes are limited. An SVG goes through the sanitizer.
 - An error names the cell. The text holds no token.
@@ -14,12 +14,10 @@ A local picture that is missing, outside of the folder or not a picture stays as
 from __future__ import annotations
 
 import base64
-import json
-import os
 import re
-import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -27,9 +25,9 @@ from typing import Any, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
 from gyazo_nb import html
-from gyazo_nb.api.image import Image, text_lines
+from gyazo_nb.api.image import Image
 from gyazo_nb.batch.report import Report
-from gyazo_nb.errors import ArgumentError, BatchError, PictureError
+from gyazo_nb.errors import BatchError, PictureError
 from gyazo_nb.images import convert, page, render
 
 from . import cosense, markup
@@ -37,16 +35,15 @@ from .markup import Reference
 
 Notation = Literal["markdown", "cosense"]
 
-SUFFIXES = {"markdown": ".md", "cosense": ".txt"}
-MAX_NOTEBOOK_BYTES = 512 * 2**20
 MAX_PICTURE_BYTES = 100 * 2**20
 MAX_TOTAL_BYTES = 512 * 2**20  # of all pictures, which are in memory
 MAX_PICTURES = 2000
+MAX_SECONDS = 600  # to read and render all pictures
 _MAX_NOTES = 50
+_MAX_ALT = 300  # characters
 
 # The last line of the file. A file without it was written by the user.
 MARK = "<!-- Published by gyazo_nb -->"
-_NOTEBOOK_VERSION = 4
 _BASE64_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _CHART_TYPES = ("application/vnd.plotly.v1+json", "application/vnd.vegalite.", "image/svg+xml")
 _RAW_TYPES = {"", "text/markdown", "text/html", "text/x-markdown"}
@@ -74,39 +71,6 @@ class _Slot:
     form: Literal["embed", "markdown", "html"]
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The result of `gyazo.publish`.
-
-    - `path` is the written file, `text` its content.
-    - `markdown` is the same content as Markdown; it differs from `text` only in another notation.
-    - `images` are the uploaded images, in the order of the notebook, each once.
-    - `report` is the `Report` of the upload.
-    - `notes` name the local pictures that were left as they are.
-    """
-
-    path: Path
-    text: str = field(repr=False)
-    markdown: str = field(repr=False)
-    report: Report = field(repr=False)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def images(self) -> list[Image]:
-        """The uploaded images, in the order of the notebook, each once."""
-        return self.report.images
-
-    def __repr__(self) -> str:
-        return "\n".join([f"<{self._caption()}>", *text_lines(self.images), *self.notes])
-
-    def _repr_html_(self) -> str:
-        lines = "<br>".join(escape(line) for line in [self._caption(), *self.notes])
-        return html.message_box(lines) + self.report._repr_html_()
-
-    def _caption(self) -> str:
-        return f"{self.path.name}: {_count(len(self.images), 'picture')} on Gyazo"
-
-
 class Draft:
     """The text of a notebook, before its pictures are uploaded.
 
@@ -121,6 +85,7 @@ class Draft:
         self._parts: list[str | _Slot] = []
         self._indexes: dict[bytes, int] = {}  # of the pictures, by the bytes in the notebook
         self._total = 0
+        self._deadline = time.monotonic() + MAX_SECONDS
         self._language = _language(notebook)
         self._number, self._cell = 0, ""  # of the current cell
         for self._number, cell in enumerate(_cells(notebook), 1):
@@ -136,7 +101,7 @@ class Draft:
         same = self.places - len(self.pictures)
         verb = "is" if same == 1 else "are"
         identical = f" ({same} more {verb} identical to one of them)" if same else ""
-        return f"{_count(len(self.pictures), 'picture')} to upload{identical}."
+        return f"{count(len(self.pictures), 'picture')} to upload{identical}."
 
     @property
     def items(self) -> list[bytes]:
@@ -156,7 +121,7 @@ class Draft:
         cells = list(dict.fromkeys(self.pictures[failure.index].cell for failure in failures))
         names = ", ".join(cells[:4]) + (", …" if cells[4:] else "")
         raise BatchError(
-            f"{len(failures)} of {_count(len(self.pictures), 'picture')} could not be uploaded ({names}), "
+            f"{len(failures)} of {count(len(self.pictures), 'picture')} could not be uploaded ({names}), "
             f"so no file was written: {str(first.error).rstrip('.')}. {retry}",
             report,
         )
@@ -282,12 +247,17 @@ class Draft:
                 self._indexes[content] = index
                 if index == len(self.pictures):
                     self._check_size(data)
-                    self.pictures.append(Picture(data, self._cell, " ".join(alt.split())))
+                    self.pictures.append(Picture(data, self._cell, _one_line(alt)))
         return self._indexes[content]
 
     def _checked(self, content: bytes) -> bytes:
         """Return the bytes to upload: an SVG is rendered, and every other format is recognized."""
         _check_limit(len(content))
+        if time.monotonic() > self._deadline:
+            raise PictureError(
+                f"Reading the pictures of the notebook takes more than {MAX_SECONDS} seconds: publish it in "
+                f"parts."
+            )
         part = convert.from_bytes(content, "The picture")
         if part.content_type == "application/octet-stream" or not isinstance(part.content, bytes):
             raise PictureError("The picture is damaged, or of a format that Gyazo does not accept.")
@@ -355,116 +325,6 @@ class Draft:
             yield
         except PictureError as error:
             raise PictureError(f"In {self._cell}: {error}") from None
-
-
-class Publication:
-    """One call of `gyazo.publish`: reads the notebook, and writes the text after the uploads."""
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        to: str | os.PathLike[str] | None,
-        notation: Notation,
-        *,
-        overwrite: bool,
-    ) -> None:
-        if notation not in SUFFIXES:
-            raise ArgumentError(f"notation is 'markdown' or 'cosense', not {notation!r}.")
-        if notation == "cosense":
-            cosense.check_installed()
-        self._notation, self._overwrite = notation, overwrite
-        source = _user_path(path)
-        self._target = source.with_suffix(SUFFIXES[notation]) if to is None else _user_path(to)
-        self._check_target(source)
-        self.draft = Draft(_read(source), source.parent)
-
-    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of `upload_all`. Prints how many pictures will be uploaded."""
-        if options["progress"] and self.draft.pictures:
-            print(self.draft.summary)  # noqa: T201 -- before the progress bar
-        return {**options, "title": options["title"] or self.draft.title_of}
-
-    def write(self, report: Report) -> Published:
-        """Write the file, and return the result."""
-        self.draft.check(
-            report,
-            "Call publish again to retry; with resume='FILE.jsonl' it sends only the rest.",
-        )
-        text = self.draft.text(report.images, self._notation)
-        markdown = self.draft.text(report.images)
-        try:
-            _write(self._target, text)
-        except OSError as error:
-            raise ArgumentError(
-                f"The file {str(self._target)!r} cannot be written ({error.strerror}): pass the path of "
-                f"a writable file as to=. The pictures are uploaded: see gyazo.report."
-            ) from None
-        return Published(self._target, text, markdown, report, tuple(self.draft.notes))
-
-    def _check_target(self, source: Path) -> None:
-        """Refuse to replace a file of the user."""
-        target = self._target
-        if _resolved(target) == _resolved(source):
-            raise ArgumentError("to= names the notebook itself: pass the path of another file.")
-        if not os.access(target.parent, os.W_OK):
-            raise ArgumentError(
-                f"The folder {str(target.parent)!r} does not exist, or you cannot write to it: pass the "
-                f"path of another file as to=."
-            )
-        if self._overwrite or not target.exists():
-            return
-        with suppress(OSError, ValueError):
-            if target.read_text("utf-8").rstrip().endswith(MARK):
-                return
-        raise ArgumentError(
-            f"The file {str(target)!r} exists, and publish did not write it: pass another path as to=, or "
-            f"overwrite=True to replace it."
-        )
-
-
-# ── files ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _user_path(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111 -- Path's raises for an unknown user
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        is_too_large = path.stat().st_size > MAX_NOTEBOOK_BYTES
-        notebook = None if is_too_large else json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise ArgumentError(
-            f"The notebook {str(path)!r} cannot be read ({error.strerror}): check the path."
-        ) from None
-    except (ValueError, RecursionError):
-        is_too_large, notebook = False, None
-    if is_too_large:
-        raise ArgumentError(
-            f"The notebook {str(path)!r} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: publish it in "
-            f"parts."
-        )
-    if not isinstance(notebook, Mapping) or not isinstance(notebook.get("cells"), list):
-        raise ArgumentError(
-            f"{str(path)!r} is not a notebook of format {_NOTEBOOK_VERSION} (JSON with cells): open it in "
-            f"JupyterLab, save it, and publish it again."
-        )
-    return notebook
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file in one step."""
-    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _resolved(path: Path | None) -> Path | None:
@@ -542,9 +402,13 @@ def _alt_text(metadata: Mapping[str, Any], mime_type: str, cell: Mapping[str, An
     """The text that describes a picture: of the output, else of its cell."""
     for source in (_mapping(metadata.get(mime_type)), metadata, cell):
         for name in ("alt", "caption"):
-            if text := " ".join(_text(source.get(name)).split()):
+            if text := _one_line(_text(source.get(name))):
                 return text
     return ""
+
+
+def _one_line(text: str) -> str:
+    return "".join(c for c in " ".join(text[:_MAX_ALT].split()) if c.isprintable()).strip()
 
 
 def _address(image: Image) -> str:
@@ -572,8 +436,9 @@ def _text(value: Any) -> str:
         value = "".join(value)
     if not isinstance(value, str):
         return ""
+    text = value.replace("\r\n", "\n")
     # Half of a character, which JSON can contain, cannot be written.
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _value(mime_type: str, value: Any) -> Any:
@@ -588,5 +453,6 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _count(number: int, word: str) -> str:
+def count(number: int, word: str) -> str:
+    """A number of things, as in "2 pictures"."""
     return f"{number} {word}{'' if number == 1 else 's'}"

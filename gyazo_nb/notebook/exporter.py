@@ -25,7 +25,8 @@ from gyazo_nb.api.image import summarized_warning
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.client import cosense
 from gyazo_nb.client.gyazo import Gyazo
-from gyazo_nb.client.notebook_file import SUFFIXES, Draft, Notation
+from gyazo_nb.client.notebook_file import Draft, Notation
+from gyazo_nb.client.publication import SUFFIXES
 from gyazo_nb.errors import (
     ConfigError,
     GyazoError,

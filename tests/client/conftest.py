@@ -1,9 +1,10 @@
-"""Fixtures for the tests of image lists."""
+"""Fixtures for the tests of image lists, and of published notebooks."""
 
 import asyncio
 
 import pytest
 from support.helpers import PNG
+from support.notebooks import write_notebook
 
 
 @pytest.fixture
@@ -32,3 +33,20 @@ def ids(request):
 def count_requests(server):
     """A function that counts the requests for a page."""
     return lambda: sum(request.path == "/api/images" for request in server.sandbox.requests)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "work" / "analysis.ipynb"
+
+
+@pytest.fixture
+def publish(gyazo, path, call):
+    """Publish a notebook of these cells, with the blocking or the async method."""
+
+    def publish(*cells, **options):
+        path.parent.mkdir(exist_ok=True)
+        write_notebook(path, *cells)
+        return call(gyazo, "publish", path, progress=False, **options)
+
+    return publish

@@ -74,3 +74,9 @@ def rendered_pictures(markdown):
     """The addresses of the pictures that a reader of the Markdown sees, in order."""
     page = BeautifulSoup(markdown2html(markdown), "html.parser")
     return [tag["src"] for tag in page.find_all("img")]
+
+
+def bytes_of(gyazo, markdown):
+    """The pictures that a reader of the Markdown sees, as they are on Gyazo."""
+    by_url = {image.url: image.download() for image in gyazo.images()}
+    return [by_url[url] for url in rendered_pictures(markdown)]
