@@ -11,6 +11,7 @@ Guarantees:
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,7 @@ _MARKERS = ("data:image/", "data:video/", "<svg", "Plotly.newPlot", "vegaEmbed",
 # Objects whose display may contain no picture, but a script, a widget or an address that shows one.
 _CHART_LIBRARIES = {"plotly", "altair", "holoviews"}
 _PICTURE_CLASSES = {"IPython.core.display.Image", "ipywidgets.widgets.widget_media.Image"}
+_RESET = re.compile(r"^\s*%?reset\b", re.MULTILINE)
 _AGAIN = "Put %%gyazo on the first line of that cell, and run it again."
 
 
@@ -78,6 +80,7 @@ class ShownPictures:
         self._dropped: set[int] = set()  # the numbers of the cells whose pictures are not kept
         self._first = 0  # the number of the first recorded cell
         self._added = 0  # bytes, since they were counted
+        self._names_before_reset: set[str] = set()
         self._hooks = ExitStack()
 
     def open(self) -> None:
@@ -111,6 +114,7 @@ class ShownPictures:
 
         Raises `ArgumentError` for a cell whose pictures were not kept, as long as it is the newest one.
         """
+        self._drop_after_reset()
         with self._lock:
             cells = [
                 cell for cell in reversed(self._cells) if number is None or cell.number == number
@@ -208,6 +212,9 @@ class ShownPictures:
     # ── cells ────────────────────────────────────────────────────────────────────────────────────
 
     def _on_cell(self, info: Any) -> None:
+        self._drop_after_reset()
+        if _RESET.search(info.raw_cell):
+            self._names_before_reset = set(self._shell.user_ns)
         is_nested = self._shell.display_trap.is_active  # as in `%%time` or `%run`
         if not (is_nested and self._cells[-1].parent == parent_id(self._shell)):
             self._begin(is_stored=info.store_history)
@@ -241,32 +248,22 @@ class ShownPictures:
         self._cells.remove(cell)
 
     def _drop_at_reset(self) -> None:
-        """Drop the record at every `%reset` that removes variables, and at `shell.reset()`."""
-        shell = self._shell
-        line_magics = shell.magics_manager.magics["line"]
+        """Drop the record when the shell is reset. `%reset -s` removes the variables in another way."""
+        original: Any = None
 
-        @wraps(shell.reset)
+        @wraps(self._shell.reset)
         def reset(*args: Any, **options: Any) -> Any:
             result = original(*args, **options)
             self.drop()
             return result
 
-        @wraps(line_magics["reset"])
-        def reset_magic(line: str = "") -> Any:
-            before = set(shell.user_ns)
-            result = original_magic(line)
-            if not before <= set(shell.user_ns):
-                self.drop()
-            return result
+        original = patch_method(self._hooks, self._shell, "reset", reset)
 
-        original = patch_method(self._hooks, shell, "reset", reset)
-        original_magic, line_magics["reset"] = line_magics["reset"], reset_magic
-        self._hooks.callback(_restore, line_magics, reset_magic, original_magic)
-
-
-def _restore(line_magics: dict[str, Any], own: Callable[..., Any], original: Any) -> None:
-    if line_magics.get("reset") is own:
-        line_magics["reset"] = original
+    def _drop_after_reset(self) -> None:
+        """Drop the record if variables have gone in a cell with `%reset`."""
+        names, self._names_before_reset = self._names_before_reset, set()
+        if not names <= set(self._shell.user_ns):
+            self.drop()
 
 
 def _is_own(item: Any) -> bool:
