@@ -1,5 +1,7 @@
 """Every `Site` and `App` is usable: a wrong setting raises an error that names the setting."""
 
+import re
+
 import pytest
 
 from gyazo_nb import App, ConfigError, Gyazo, Site
@@ -98,6 +100,29 @@ def test_redirect_uri_that_no_browser_can_open_raises_an_error(uri):
 def test_redirect_uris_of_real_applications_are_accepted(uri):
     """Loopback without a port, another host, and the out-of-band URN."""
     assert App("id", "secret", uri).redirect_uri == uri
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ""),
+        (dict.fromkeys(("auth_url", "api_url", "upload_url"), "http://localhost:1"), ""),
+        ({"api_url": "https://api.gyazo.com", "upload_url": "https://upload.gyazo.com"}, ""),
+        (
+            {"api_url": "https://x.example"},
+            "GYAZO_API_URL names .* GYAZO_AUTH_URL and GYAZO_UPLOAD_URL are",
+        ),
+        (
+            {"auth_url": "https://x.example", "api_url": "https://x.example"},
+            "GYAZO_AUTH_URL and GYAZO_API_URL name .* GYAZO_UPLOAD_URL is not set, so https://upload.gyazo.com",
+        ),
+    ],
+)
+def test_addresses_of_another_server_must_be_complete(given, words):
+    """The sentence names the set ones, the missing ones, and the address that is used."""
+    sentence = Settings(given.get).missing_addresses()
+
+    assert re.search(words, sentence) if words else not sentence
 
 
 def test_repr_of_an_app_hides_the_secret():

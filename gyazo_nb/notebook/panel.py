@@ -68,7 +68,8 @@ class Panel:
         on_message_handled: Callable[[], None] = lambda: None,
     ) -> None:
         self._login, self._session_name, self._note = login, session_name, note
-        self._prompt_command, self._new_command = prompt_command, new_command
+        self._prompt_command = prompt_command
+        self.new_command = new_command  # the line for a new sign-in
         self._save_token, self._on_signed_in = save_token, on_signed_in
         self._on_message_handled = on_message_handled
         self._display_id = uuid.uuid4().hex
@@ -196,7 +197,7 @@ class Panel:
         """End the sign-in and release everything, at unload. The output becomes static text."""
         self._login.cancel()
         if self.is_open:
-            self._replace_with(messages.panel_closed(self._new_command))
+            self._replace_with(messages.panel_closed(self.new_command))
         elif self._user is not None:
             self._publish(messages.was_signed_in(self._user.called))
         self._release()  # an interrupt may have ended an earlier call
@@ -302,7 +303,7 @@ class Panel:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             note = f"(The token was not saved: {reason}.)"
         self._user = user
-        commands = bool(self._new_command)
+        commands = bool(self.new_command)
         self._replace_with(
             messages.signed_in(user.called, self._session_name, note, commands=commands)
         )
@@ -339,7 +340,7 @@ class Panel:
             self._note,
             listening=self.is_listening,
             prompt_command=self._prompt_command,
-            new_command=self._new_command,
+            new_command=self.new_command,
         )
 
     def _release(self) -> None:

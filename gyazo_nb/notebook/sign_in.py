@@ -282,9 +282,10 @@ class SignInFlow:
             return
         if handles_widgets_while_awaiting(self._shell):
             return
+        command = panels[-1].new_command.partition(" --wait")[0]
         raise NotLoggedInError(
-            "On this kernel the panel does not work while a cell awaits: finish the panel first, or run "
-            "%gyazo_login --wait."
+            f"On this kernel the panel does not work while a cell awaits: finish the panel first"
+            f"{f', or run {command} --wait' if command else ''}."
         )
 
     def _on_message_handled(self) -> None:

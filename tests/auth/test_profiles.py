@@ -93,3 +93,14 @@ def test_a_file_and_a_keyring_entry_of_version_0_1_0_are_found(keyring, folder):
 
     assert Profiles(folder).load("work") == (PROFILE, "a file in your configuration folder")
     assert Profiles(folder).load("home") == (PROFILE, "the system's keyring")
+
+
+def test_names_are_those_of_both_stores(keyring, folder):
+    """In alphabetical order. Drafts of a killed process are not accounts."""
+    profiles = Profiles(folder)
+    assert profiles.names() == []
+    profiles.save("file", "work", PROFILE)
+    profiles.save("keyring", "home", PROFILE)
+    (folder / ".work.json.deadbeef").touch()
+
+    assert profiles.names() == ["home", "work"]

@@ -15,7 +15,7 @@ import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import BrowserUser
 
-from gyazo_nb import Gyazo, StoreError
+from gyazo_nb import Gyazo, StoreError, User
 from gyazo_nb.auth import callback_server
 from gyazo_nb.notebook import panel as panel_module
 from gyazo_nb.notebook.panel import Panel
@@ -93,6 +93,52 @@ def test_failed_save_keeps_the_sign_in(make_panel, gyazo, server):
     assert gyazo.me().name == "Sandy Box"
     assert "Signed in as <b>Sandy Box</b>" in panel._head.value
     assert "The token was not saved: StoreError" in panel._head.value
+
+
+def test_panel_without_commands_names_none(make_panel, server):
+    """On a page of Voila, the user can run no cell."""
+    panel = make_panel(prompt_command="", new_command="")
+    assert "%gyazo" not in panel._head.value
+
+    panel._box.value = server.sandbox.new_code()
+
+    assert "Signed in as" in panel._head.value
+    assert "%gyazo" not in panel._head.value
+    assert "Next" not in panel._head.value
+
+
+def test_panel_that_is_ended_during_its_exchange_shows_the_reason(make_panel, gyazo, server):
+    """The code of the exchange is not used to sign in."""
+    panel = make_panel()
+    server.sandbox.faults.append(Fault(status=None, delay=0.3, path="/oauth/token"))
+    exchange = threading.Thread(
+        target=setattr, args=(panel._box, "value", server.sandbox.new_code())
+    )
+    exchange.start()
+    while not panel.is_busy:
+        time.sleep(0.001)
+
+    panel.end(User(uid="1", name="Sandy Box", email=""))
+    exchange.join()
+
+    assert not panel.is_open
+    assert "you signed in as Sandy Box with another panel" in panel._head.value
+    assert gyazo.account is None
+
+
+def test_state_of_the_widgets_never_holds_the_token(make_panel, server):
+    """Also with a checked check box: its state is only true or false."""
+    panel = make_panel(stay_signed_in=True)
+    states = [
+        control.get_state() for control in (panel._stay, panel._box, panel._head, panel._status)
+    ]
+
+    panel._box.value = server.sandbox.new_code()
+    states.append(panel._head.get_state())
+
+    (token,) = server.sandbox._tokens
+    assert states[0]["value"] is True
+    assert token not in str(states)
 
 
 def test_reloaded_redirect_page_shows_the_result_of_the_first_request(make_panel, server):
