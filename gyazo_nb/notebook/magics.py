@@ -152,7 +152,8 @@ class GyazoMagics(GyazoTraits, Magics):
         """Sign in to Gyazo: shows a link to open, and a box to paste the result into.
 
         The cell ends at once. When the panel shows the signed-in account, use `gyazo.upload(fig)` in
-        the next cell. Needs GYAZO_CLIENT_ID, GYAZO_CLIENT_SECRET and GYAZO_REDIRECT_URI of your
+        the next cell. If you are signed in already, says so; --switch, --token or another --profile
+        begin a new sign-in. Needs GYAZO_CLIENT_ID, GYAZO_CLIENT_SECRET and GYAZO_REDIRECT_URI of your
         registered application; without them, shows how to set them up. A token in GYAZO_ACCESS_TOKEN
         or a saved token signs in at once. Never write a secret on this line.
 
