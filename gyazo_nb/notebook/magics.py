@@ -133,9 +133,11 @@ class GyazoMagics(GyazoTraits, Magics):
     )
     @argument(
         "--save",
+        nargs="?",
         choices=["keyring", "file"],
-        help="Save the token for later kernels: in the system's keyring, or in a file that only you "
-        "can read. Without this option, the token is lost when the kernel ends.",
+        const="file",
+        help="Save the token for later kernels: in a file that only you can read (as --save alone, and "
+        "the check box of the panel), or in the system's keyring.",
     )
     @argument("--profile", metavar="NAME", help="The saved account to use, before any other token.")
     @argument(

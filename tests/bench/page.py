@@ -21,7 +21,8 @@ import ipywidgets as w
 from IPython.display import display
 head, box = w.HTML("<b>Sign in</b>"), w.Text(description="Address or code", continuous_update=False)
 button, retry = w.Button(description="Sign in"), w.Button(description="Try again")
-display(w.VBox([head, w.HBox([box, button]), w.HTML(), retry]))
+stay = w.Checkbox(description="Stay signed in on this machine", indent=False)
+display(w.VBox([head, w.HBox([box, button]), stay, w.HTML(), retry]))
 """
 # The seconds from the start of the cell until its output has a visible text box.
 TIME_TO_BOX = """async (index) => {

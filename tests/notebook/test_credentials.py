@@ -392,3 +392,10 @@ def test_sign_out_names_the_profiles_that_are_still_saved(run_magic, server):
     assert (
         "Still saved on this machine: home (to remove one: %gyazo_logout --profile home)" in shown
     )
+
+
+def test_save_alone_saves_in_a_file(run_magic, server, config_folder):
+    """As the check box of the panel."""
+    run_magic("%gyazo_login --save --profile work", server.sandbox.new_token(account=ONE))
+
+    assert saved_files(config_folder) == ["work.json"]
