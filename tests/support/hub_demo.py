@@ -50,7 +50,9 @@ def main():
         sandbox = Sandbox([Application(redirect_uris=(hub.redirect_uri,))], ACCOUNTS.values())
         with serve(sandbox) as server:
             hub.configure(server)
-            hub.write_in_homes("gyazo.ipynb", nbformat.writes(new_notebook(cells=CELLS)))
+            for user in ACCOUNTS:
+                notebook = nbformat.writes(new_notebook(cells=CELLS))
+                hub.write_in_home(user, "gyazo.ipynb", notebook)
             try:
                 hub.start()
                 print(instructions(hub, server), flush=True)  # noqa: T201 -- its purpose

@@ -17,7 +17,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -129,7 +131,7 @@ class JupyterHub:
         self.redirect_uri = f"{self.url}/services/gyazo/callback"
         self.own_uids = reason_for_one_uid() is None
         self._token, self._proxy_token = secrets.token_hex(16), secrets.token_hex(16)
-        self.tokens = {"stranger": secrets.token_hex(16), "gyazo": secrets.token_hex(16)}
+        self.tokens = {"other": secrets.token_hex(16), "gyazo": secrets.token_hex(16)}
         self._version = version
         self.processes = {}
         self._admin = httpx.Client(
@@ -143,21 +145,23 @@ class JupyterHub:
     def configure(self, sandbox):
         """Write the files of the hub: the documented configuration, and the secret."""
         self.sandbox = sandbox
-        self.secret_path = self._write_private(
-            "gyazo_secret", sandbox.variables["GYAZO_CLIENT_SECRET"]
-        )
+        self.client_id = sandbox.variables["GYAZO_CLIENT_ID"]
+        self.secret = sandbox.variables["GYAZO_CLIENT_SECRET"]
+        self.secret_path = self._write_private("gyazo_secret", self.secret)
         self._write_private("gyazo_api_token", self.tokens["gyazo"])
         (self.root / "documented.py").write_text(self.localize(EXAMPLES / self.example))
         shutil.copy(CONFIGURATION, self.root / "jupyterhub_config.py")
 
-    def write_in_homes(self, name, text):
-        """Write a file into the home folder of each user."""
-        for user, uid in USERS.items():
-            home = self.homes / user
-            home.mkdir(mode=0o700, exist_ok=True)
-            (home / name).write_text(text)
-            for path in (home, home / name):
-                shutil.chown(path, uid, uid) if self.own_uids else None
+    def write_in_home(self, user, name, text):
+        """Write a file of a user, and return its path."""
+        home = self.homes / user
+        home.mkdir(mode=0o700, exist_ok=True)
+        path = home / name
+        path.write_text(text)
+        if self.own_uids:
+            for one in (home, path):
+                shutil.chown(one, USERS[user], USERS[user])
+        return path
 
     def localize(self, path):
         """The text of a documented file, with the addresses, files and the client id of this hub."""
@@ -169,7 +173,7 @@ class JupyterHub:
             "http://127.0.0.1:8081": self.hub_url,
             "/etc/jupyterhub/": f"{self.root}/",
             "/etc/gyazo-hub/secret": str(self.secret_path),
-            "your client id": self.sandbox.variables["GYAZO_CLIENT_ID"],
+            "your client id": self.client_id,
         }.items():
             text = text.replace(documented, local)
         return text
@@ -195,7 +199,7 @@ class JupyterHub:
             "sandbox": dict.fromkeys(addresses, self.sandbox.url),
             "services": [
                 {"name": "tests", "api_token": self._token},
-                {"name": "stranger", "api_token": self.tokens["stranger"]},
+                {"name": "other", "api_token": self.tokens["other"]},
             ],
             "roles": [
                 {
@@ -209,10 +213,10 @@ class JupyterHub:
                         "access:servers",
                     ],
                 },
-                # A service that may use the service, and is still not a user.
+                # A service that has the scope, and is still not a user.
                 {
-                    "name": "stranger",
-                    "services": ["stranger"],
+                    "name": "other",
+                    "services": ["other"],
                     "scopes": ["access:services!service=gyazo"],
                 },
             ],
@@ -246,7 +250,10 @@ class JupyterHub:
         if self.own_uids:
             command = for_all_users(command, [sys.base_prefix, sys.prefix, ROOT, self.root])
         self._run("hub", command, self._variables())
-        self.wait_until(lambda: self._answers(f"{self.url}/hub/api/"), "the hub answers")
+        self.wait_until(lambda: self._answers(f"{self.hub_url}/hub/api/"), "the hub runs")
+        self.wait_until(lambda: self._answers(f"{self.url}/hub/api/"), "the proxy knows the hub")
+        if "own_process" in self.example and "service" not in self.processes:
+            self.start_service()
 
     def start_service(self):
         """Run the service as systemd does, with the documented variables."""
@@ -290,10 +297,13 @@ class JupyterHub:
         deadline = time.monotonic() + seconds
         while not (result := condition()):
             ended = [name for name, one in self.processes.items() if one.poll() is not None]
-            assert not ended, (ended, self.log()[-5000:])
-            assert time.monotonic() < deadline, (what, self.log()[-5000:])
+            assert not ended, (ended, self._end_of_log())
+            assert time.monotonic() < deadline, (what, self._end_of_log())
             time.sleep(0.05)
         return result
+
+    def _end_of_log(self):
+        return [line for line in self.log().splitlines() if "_xsrf" not in line][-40:]
 
     @staticmethod
     def _answers(url):
@@ -328,6 +338,11 @@ class JupyterHub:
             self.admin("POST", f"/users/{user}/servers/{server}")
         self.wait_until(lambda: all(map(self.is_ready, names)), f"the servers of {names} are ready")
 
+    def stop_server(self, name):
+        user, _, server = name.partition("/")
+        self.admin("DELETE", f"/users/{user}/servers/{server}")
+        self.wait_until(lambda: not self.is_ready(name), f"the server of {name} has stopped")
+
     def is_ready(self, name):
         user, _, server = name.partition("/")
         servers = self.admin("GET", f"/users/{user}")["servers"]
@@ -346,10 +361,39 @@ class JupyterHub:
     def sign_in(self, user):
         """A browser in which *user* has signed in to the hub."""
         browser = httpx.Client(follow_redirects=True, timeout=20)
-        browser.get(f"{self.url}/hub/login")
-        form = {"username": user, "password": "any", "_xsrf": browser.cookies["_xsrf"]}
-        browser.post(f"{self.url}/hub/login?next=/hub/home", data=form).raise_for_status()
+        self.submit_login(browser, browser.get(f"{self.url}/hub/login?next=/hub/home"), user)
         return browser
+
+    @staticmethod
+    def submit_login(browser, page, user):
+        """Fill in the login page of the hub, and return the page behind it."""
+        address = page.url.join(unescape(re.search(r'<form action="([^"]+)"', page.text)[1]))
+        xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page.text)[1]
+        form = {"username": user, "password": "any", "_xsrf": xsrf}
+        return browser.post(address, data=form).raise_for_status()
+
+    def service_process(self):
+        """The process of the service."""
+        (process,) = self.find_processes(JUPYTERHUB_SERVICE_NAME="gyazo")
+        return process
+
+    def is_service_up(self):
+        return self._answers(f"{self.url}/services/gyazo/done?how=ok")
+
+    def kill_service(self):
+        """End the service as the system does when memory runs out, and wait until it runs again."""
+        self.service_process().kill()
+        if "service" in self.processes:
+            self.processes.pop("service").wait()
+            self.start_service()
+
+    def hub_process(self):
+        return psutil.Process(self.processes["hub"].pid)
+
+    def files(self):
+        """All files of the hub and of its users, except the two that hold a secret."""
+        files = [path for path in self.root.rglob("*") if path.is_file()]
+        return [path for path in files if path.name not in {"gyazo_secret", "gyazo_api_token"}]
 
     def start_kernel(self, name):
         """Start a kernel on the server of this user, and return it."""
@@ -380,6 +424,26 @@ class HubKernel:
         self._client.execute_interactive(cell, output_hook=hook, allow_stdin=False, timeout=60)
         return "\n".join(texts)
 
+    def begin_sign_in(self):
+        """Show the panel of `%gyazo_login`, and return its link."""
+        assert "Error" not in self.run("%load_ext gyazo_nb\n%gyazo_login --mode panel")
+        panels = "get_ipython().magics_manager.registry['GyazoMagics'].sign_in._panels"
+        return self.run(f"print({panels}[-1]._login.url)").strip()
+
+
+def readable_memory_contains(process, text):
+    """Whether a readable part of the memory of a process contains this text."""
+    regions = re.findall(
+        r"^(\w+)-(\w+) r.{3} ", Path(f"/proc/{process.pid}/maps").read_text(), re.MULTILINE
+    )
+    with Path(f"/proc/{process.pid}/mem").open("rb", buffering=0) as memory:
+        for first, last in regions:
+            with suppress(OSError, ValueError, OverflowError):  # the kernel's own regions
+                memory.seek(int(first, 16))
+                if text.encode() in memory.read(int(last, 16) - int(first, 16)):
+                    return True
+    return False
+
 
 def _text(content):
     if "ename" in content:
@@ -409,7 +473,7 @@ class KernelSide:
             headers={"Authorization": f"token {token}"},
             timeout=30,
         )
-        self._pool = ThreadPoolExecutor()
+        self._pool = ThreadPoolExecutor(64)
 
     def close(self):
         self._pool.shutdown()
@@ -441,12 +505,11 @@ class KernelSide:
         return self.client.post("/token", data=form)
 
 
-def allow(browser, sign_in, user):
+def allow(browser, link, user):
     """Allow access in the browser, with the Gyazo account of *user*, and return the last page."""
-    return browser.get(redirect_of(sign_in, user))
+    return browser.get(redirect_of(link, user))
 
 
-def redirect_of(sign_in, user):
+def redirect_of(link, user):
     """The address to which Gyazo redirects the browser."""
-    gyazo = BrowserUser(sign_in.link.partition("/oauth/")[0])
-    return gyazo.authorize(sign_in.link, account=ACCOUNTS[user].uid)
+    return BrowserUser(link.partition("/oauth/")[0]).authorize(link, account=ACCOUNTS[user].uid)

@@ -41,6 +41,12 @@ def hub(request, tmp_path_factory):
         yield hub
 
 
+@pytest.fixture(scope="module")
+def gyazo_login_hub(tmp_path_factory):
+    """A hub to which its users sign in with Gyazo."""
+    yield from start_hub(tmp_path_factory.mktemp("hub"), "jupyterhub_config_gyazo_login.py")
+
+
 @pytest.fixture
 def kernel_side(hub):
     """The requests of a user's kernel to the service, with the token of the server."""
