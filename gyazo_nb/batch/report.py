@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
@@ -67,7 +67,7 @@ class Report(Sequence[Image]):
     As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
     for each item. A pickle holds the results, and only the names of the failed items. `failures` holds the failed items and their errors. `interrupted` is True if the batch
     was stopped before its end, `running` while it runs. `skipped` is the number of images that the resume file had, so that they were
-    not sent again. `retry()` repeats the failed items, continues with
+    not sent again. `left_out` holds the files and subfolders of a folder that are not items. `retry()` repeats the failed items, continues with
     the items that were not reached, and returns this report.
     """
 
@@ -76,6 +76,7 @@ class Report(Sequence[Image]):
         self.interrupted = False
         self.running = False
         self.skipped = 0
+        self.left_out: list[Path] = []
         self._batch = batch
 
     @property
@@ -151,6 +152,7 @@ class Report(Sequence[Image]):
             "results": results,
             "interrupted": self.interrupted or self.running,
             "skipped": self.skipped,
+            "left_out": self.left_out,
         }
         return Report, (_NoBatch(),), state
 

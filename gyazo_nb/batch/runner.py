@@ -3,8 +3,9 @@
 Guarantees:
 
 - Items are read and rendered one after the other in the caller's thread, since neither a generator nor
-  matplotlib works in several threads. Only the uploads are parallel. The number of rendered items is
-  limited to the number of simultaneous uploads.
+  matplotlib works in several threads. Only the uploads are parallel. (In an event loop, another thread
+  converts files and data, such as SVG.) The number of rendered items is limited to the number of
+  simultaneous uploads.
 - No uploaded image is lost: not if another item fails, not at Ctrl-C (see `Report`), not if the kernel is
   killed (see `Journal`).
 - A retry sends a failed item as it was rendered: a figure or a buffer may have changed since then.
@@ -34,6 +35,7 @@ from gyazo_nb.errors import (
     NotLoggedInError,
     UnauthorizedError,
 )
+from gyazo_nb.images.convert import is_encoded
 
 from .drivers import (
     POLL_INTERVAL,
@@ -92,6 +94,7 @@ class Batch:
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ArgumentError("concurrency must be a whole number from 1.")
         self._source = ItemSource(items)
+        self._note = self._source.note
         self._uploader = uploader
         self._concurrency = concurrency
         self._progress = progress
@@ -101,6 +104,7 @@ class Batch:
         self._failed = 0  # in this run
         self._lock = threading.Lock()
         self.report = Report(self)
+        self.report.left_out = self._source.left_out
 
     def run(self) -> None:
         """Upload the items that are not uploaded yet."""
@@ -142,10 +146,11 @@ class Batch:
 
     async def _upload_items(self, run: _Run) -> None:
         report = self.report
+        can_continue = self._source.can_continue()
         try:
             for index in sorted(self._pending):
                 await self._start(index, run)
-            while item := await self._source.next_item(run.driver):
+            while can_continue and (item := await self._source.next_item(run.driver)):
                 index = len(report.results)
                 self._pending[index] = _Pending(*item)
                 report.results.append(None)
@@ -169,6 +174,9 @@ class Batch:
             if isinstance(error, NotLoggedInError) and refused is not None:
                 raise refused from None  # the reason why the account is missing
             raise
+        if not can_continue:
+            report.interrupted = True
+            raise self._cannot_continue()
 
     async def _start(self, index: int, run: _Run) -> None:
         """Render an item and start its upload, as soon as a worker is free."""
@@ -185,8 +193,7 @@ class Batch:
                 return
         try:
             if pending.rendered is None:
-                with run.driver.interruptible():
-                    pending.rendered = self._uploader.render(item)
+                pending.rendered = await self._render(item, run.driver)
             job = self._uploader.job(pending.rendered, run.journal)
         except NotLoggedInError:
             raise  # every further item would fail in the same way
@@ -194,6 +201,15 @@ class Batch:
             self._settle(index, error, run)
         else:
             run.pool.put(index, job.run)
+
+    async def _render(self, item: Any, driver: Driver) -> RenderedItem:
+        """Render an item. A file is converted in another thread if there is an event loop to block."""
+        with driver.interruptible():
+            item, fields = self._uploader.prepare(item)
+        if is_encoded(item):
+            return await driver.call(partial(self._uploader.render, item, fields))
+        with driver.interruptible():
+            return self._uploader.render(item, fields)
 
     async def _wait_for(self, future: Any, run: _Run) -> tuple[Any, BaseException | None]:
         """Wait for a future, and return its result and its error. Uploads that end are recorded."""
@@ -263,9 +279,12 @@ class Batch:
         done, total = len(self.report.images), self._source.total
         of = "" if total is None else f" of {total}"
         if self._source.is_broken:
+            waiting = len(self._pending)
+            items = "1 item that was" if waiting == 1 else f"{waiting} items that were"
+            own = f"{driver.retry_call} uploads the {items} read. " if waiting else ""
             rest = (
-                "To upload the rest, call upload_all again: the iterator of this batch was interrupted "
-                "and cannot continue."
+                f"{own}To upload the rest, call upload_all again: the iterator of this batch was interrupted "
+                f"and cannot continue. With resume=, the second call sends only the rest."
             )
         elif done == total:
             rest = "All items are uploaded."
@@ -274,6 +293,14 @@ class Batch:
         return BatchInterruptedError(
             f"Stopped after {done}{of} uploads. The results are in gyazo.report. {rest}",
             self.report,
+        )
+
+    def _cannot_continue(self) -> ArgumentError:
+        sent = len(self.report.images)
+        return ArgumentError(
+            f"{sent} of the {len(self.report.results)} items that were read are uploaded. The iterator of "
+            f"this batch was interrupted or raised an error, so it has no further items. Call upload_all "
+            f"again for the rest; with resume=, it skips what is already uploaded."
         )
 
     @contextmanager
@@ -297,8 +324,12 @@ class Batch:
 
         # As text, and not as a widget: a notebook that is opened again shows the last line of it.
         is_notebook = type(sys.stdout).__module__.startswith("ipykernel.")
+        out = sys.stdout if is_notebook else sys.stderr  # notebooks show stderr as an error
+        if self._note:
+            print(self._note, file=out)
+            self._note = ""
         return tqdm(
-            file=sys.stdout if is_notebook else sys.stderr,  # notebooks show stderr as an error
+            file=out,
             desc="Uploading",
             total=self._source.total,
             initial=len(self.report.images),

@@ -1,4 +1,6 @@
-"""The source of a batch: any iterable or async iterable of items. An item may be a future.
+"""The source of a batch: a folder, a glob, or any iterable or async iterable of items.
+
+An item may be a future.
 
 Guarantees: an item is requested when it is needed, one at a time. An interrupt never
 loses a received item. If the source itself was interrupted and cannot continue, an error says so: the
@@ -8,18 +10,21 @@ batch never counts as complete.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from gyazo_nb.errors import ArgumentError, PictureError
 
+from . import files
 from .drivers import Driver
 
-Items = Iterable[Any] | AsyncIterable[Any]
+Items = str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any]
 
 # Markers in the buffer: one before the item, and one after it (or after the end of the source).
 _REQUESTED, _RECEIVED = object(), object()
@@ -29,9 +34,17 @@ class ItemSource:
     """The items of one batch, from its start to its last retry."""
 
     def __init__(self, items: Any) -> None:
+        self.left_out: list[Path] = []
+        """The files of a folder that are not items."""
+        self.note = ""
+        """A sentence about these files."""
+        if isinstance(items, str | os.PathLike) and (found := files.named_by(items)) is not None:
+            items, self.left_out, self.note = found
+        elif files.is_path_glob(items):
+            items = list(items)  # soon done, and then the number of items is known
         if _is_one_picture(items):
             raise ArgumentError(
-                "upload_all takes many pictures: a list of them, Path('folder').glob('*.png') or "
+                "upload_all takes many pictures: a folder, a glob such as 'plots/*.png', a list, or "
                 "another iterable. Use upload for one picture."
             )
         check_no_frames(items)
@@ -62,7 +75,6 @@ class ItemSource:
         if not self._buffer:  # otherwise an interrupt came after the item was received
             if self._is_at_end:
                 return ()
-            self._check_can_continue()
             if self._plain is None:
                 await self._receive_async()
             else:
@@ -100,17 +112,17 @@ class ItemSource:
             self.is_broken = True
             self._buffer.clear()
 
-    def _check_can_continue(self) -> None:
-        """Refuse a generator that was closed: the end of an event loop closes its async generators."""
+    def can_continue(self) -> bool:
+        """Whether there can be further items. A generator that was closed has none.
+
+        The end of an event loop closes its async generators.
+        """
         source = self._plain if self._async is None else self._async
         was_started, self._is_started = self._is_started, True
         frame = getattr(source, "gi_frame", getattr(source, "ag_frame", source))
-        if self.is_broken or (was_started and frame is None):
+        if was_started and frame is None and not self._is_at_end and not self._buffer:
             self.is_broken = True
-            raise ArgumentError(
-                "The iterator of this batch was interrupted or raised an error, and cannot continue. "
-                "Call upload_all again; use resume= to skip items that are already uploaded."
-            )
+        return not self.is_broken
 
 
 def check_no_frames(items: Any) -> None:

@@ -1,6 +1,6 @@
 """One upload of a batch: from an item to its `Image`.
 
-Guarantees: rendering happens in the caller's thread; download and upload happen in a worker thread. Each
+Guarantees: objects are rendered in the caller's thread; download and upload happen in a worker thread. Each
 field is a value, or a function of the item. For a future, the item is its result.
 """
 
@@ -123,15 +123,18 @@ class Uploader:
         given = {name: None if callable(value) else value for name, value in fields.items()}
         connection.with_default_policy(UploadFields(**given)).as_form()
 
-    def render(self, item: Any) -> RenderedItem:
-        """Render an item, in the caller's thread."""
+    def prepare(self, item: Any) -> tuple[Any, UploadFields]:
+        """Read an open file, and make the fields of an item, in the caller's thread."""
         self._connection.signed_in()  # without an account, rendering would be wasted time
         fields: dict[str, Any] = {}
         for name, value in self._fields.items():
             fields[name] = value(item) if callable(value) else value
-        item = _read_open_file(item)
+        return _read_open_file(item), self._connection.with_default_policy(UploadFields(**fields))
+
+    def render(self, item: Any, fields: UploadFields) -> RenderedItem:
+        """Render a prepared item: in any thread if it `is_encoded`, else in the caller's thread."""
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
-        return RenderedItem(picture, self._connection.with_default_policy(UploadFields(**fields)))
+        return RenderedItem(picture, fields)
 
     def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
         """Create the upload of a rendered item, for the current account."""

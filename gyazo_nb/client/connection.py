@@ -265,11 +265,16 @@ class Connection:
         return convert.file_part(picture, self.formatter)
 
     async def afile_part(self, picture: Any) -> FilePart:
-        """Same as `file_part`, async: a download runs in a thread."""
+        """Same as `file_part`, async: a thread downloads, and converts a file or data, such as SVG.
+
+        Matplotlib and other libraries work in the thread of the caller only.
+        """
         url = convert.picture_url(picture)
-        if url is None:
-            return self.local_part(picture)
-        return await asyncio.to_thread(self._downloaded, url)
+        if url is not None:
+            return await asyncio.to_thread(self._downloaded, url)
+        if convert.is_encoded(picture):
+            return await asyncio.to_thread(self.local_part, picture)
+        return self.local_part(picture)
 
     def easy_upload(
         self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]

@@ -22,7 +22,7 @@ from gyazo_nb.api.operation import FilePart
 from gyazo_nb.errors import PictureError
 
 from .limits import to_bytes
-from .other_formats import convert_or_refuse
+from .other_formats import convert_or_refuse, is_convertible
 from .render import Formatter, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
@@ -56,6 +56,14 @@ _FORMATS = (
     ("mp4", "video/mp4", rb".{4}ftyp"),
 )
 _CONTENT_TYPES = {name: content_type for name, content_type, _ in _FORMATS}
+_SUFFIXES = {f".{name}" for name in _CONTENT_TYPES} | {
+    ".jpeg",
+    ".heif",
+    ".svg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+}
 
 
 def file_part(item: Any, formatter: Formatter | None = None) -> FilePart:
@@ -128,6 +136,28 @@ def detect_format(head: bytes) -> str | None:
     return None
 
 
+def is_encoded(item: Any) -> bool:
+    """Whether an item is a file, the path of one, or data: any thread can convert it."""
+    if type(item).__name__ == "SVG" and type(item).__module__.startswith("IPython."):
+        return True
+    return isinstance(item, str | bytes | os.PathLike | io.IOBase)
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether a file is a picture, by its suffix or its first bytes.
+
+    So an empty or damaged picture is found too: its upload fails with an error that names it.
+    """
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return detect_format(head) is not None or _is_svg(head) or is_convertible(head)
+
+
 def from_bytes(data: bytes, what: str = "The data") -> FilePart:
     """Make the file part from the bytes of a picture. `what` names the bytes in an error."""
     if _is_svg(data):
@@ -158,7 +188,10 @@ def _from_path(path: Path) -> FilePart:
     except FileNotFoundError:
         raise PictureError(f"The file {str(path)!r} does not exist: check the path.") from None
     except IsADirectoryError:
-        raise PictureError(f"{str(path)!r} is a folder: pass the path of a file in it.") from None
+        raise PictureError(
+            f"{str(path)!r} is a folder: pass the path of a file in it. gyazo.upload_all(folder) uploads "
+            f"all pictures in a folder."
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{str(path)!r} cannot be read: {reason}.") from None

@@ -98,6 +98,11 @@ _BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
 _BITS = 8  # of each color that Pillow keeps
 
 
+def is_convertible(head: bytes) -> bool:
+    """Whether data has a format that becomes a PNG, by its first bytes."""
+    return any(re.match(pattern, head, re.DOTALL) for _, pattern, _ in _CONVERTIBLE)
+
+
 def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) -> bytes | None:
     """Convert data to PNG if it stays the same picture, or refuse it. `what` names it in an error.
 

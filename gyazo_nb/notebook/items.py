@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
 from typing import Any
 
+from gyazo_nb.batch import files
 from gyazo_nb.batch.source import check_no_frames
 from gyazo_nb.errors import ArgumentError, did_you_mean
 from gyazo_nb.images.convert import picture_url
@@ -27,7 +28,7 @@ _COLLECTIONS = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iter
 def resolve(
     word: str, names: Mapping[str, Any], evaluate: Callable[[str], Any], quotes_hint: str = ""
 ) -> list[Any]:
-    """Return the items that a word names: a variable, a web address, a file, an expression, a glob.
+    """Return the items that a word names: a variable, an address, a file, a folder, an expression, a glob.
 
     >>> resolve("figures", {"figures": {"loss": b"GIF8", "roc": b"GIF9"}}, eval)
     [b'GIF8', b'GIF9']
@@ -39,13 +40,18 @@ def resolve(
         return [text]
     # The methods of Path raise for an unknown user, and for a text that is too long for a file name.
     path = os.path.expanduser(text)  # noqa: PTH111
+    if os.path.isdir(path):  # noqa: PTH112
+        found = files.pictures_in(Path(path))
+        if found.sentence:
+            print(found.sentence)  # noqa: T201 -- above the cards
+        return list(found.pictures)
     if os.path.exists(path):  # noqa: PTH110
         return [Path(text)]
     if not is_quoted(word) and _is_evaluable(text, names):
         return _expand(word, evaluate(text))
-    if found := sorted(glob.glob(path, recursive=True)):  # noqa: PTH207 -- Path.glob takes no absolute one
-        return [Path(file) for file in found]
     if glob.has_magic(text):
+        if matching := files.matching(text):
+            return list(matching)
         raise ArgumentError(f"Cannot upload {word}: no file matches. Check the path.")
     own = (name for name in names if not name.startswith("_"))
     way = did_you_mean(text, own) or "name variables, expressions, paths or globs."
