@@ -130,7 +130,10 @@ class Panel:
         )
         self._view = widgets.VBox(
             [self._head, self._row, self._stay, self._status, self._retry_button],
-            layout=widgets.Layout(max_width="680px", padding="4px 2px", overflow="visible"),
+            # In a very narrow window, the output scrolls: otherwise each line would hold one letter.
+            layout=widgets.Layout(
+                max_width="680px", min_width="240px", padding="4px 2px", overflow="visible"
+            ),
         )
         self._view.add_class(messages.PANEL_CLASS)
         self._log_filter = WidgetLogFilter(self._box.model_id, kernel_log(get_ipython()))
