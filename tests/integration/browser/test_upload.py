@@ -1,5 +1,6 @@
 """Uploads in a real JupyterLab: figures with their cards, and the progress bar and Stop of a batch."""
 
+import base64
 import json
 import os
 import re
@@ -64,16 +65,56 @@ def test_cards_follow_the_figures(server, jupyter, new_page, open_notebook, kern
     for index in (0, 1):
         card = cards.nth(index)
         expect(card).to_contain_text("Curves")
-        card.locator("img").scroll_into_view_if_needed()
-        decoded = "image => image.decode().then(() => image.naturalWidth)"
-        assert card.locator("img").evaluate(decoded) > 100
+        expect(card.locator("img")).to_have_count(0)  # the picture stands above it
         card.locator("summary").click()
         link = card.locator("a").last.get_attribute("href")
-        expect(card.get_by_text(f"[{link}]", exact=True)).to_be_visible()
-        expect(card.get_by_text(re.compile(r"^\[!\[Curves\]\(http"))).to_be_visible()
-        expect(card.get_by_text(re.compile(r'^<a href="http'))).to_be_visible()
+        for notation, value in (
+            ("Markdown", re.compile(r"^\[!\[Curves\]\(http")),
+            ("HTML", re.compile(r'^<a href="http')),
+            ("Cosense", f"[{link}]"),
+        ):
+            expect(card.get_by_role("textbox", name=notation)).to_have_value(value)
     save_screenshot(notebook, f"cards-{kernel}")
     assert len(server.sandbox.images) == 2
+
+
+SHARE = (
+    LOAD + "\nimport ipywidgets, matplotlib.pyplot as plt",
+    "plt.figure(figsize=(4, 2)); plt.plot([1, 3, 2])",
+    "%gyazo",
+    """def draw(x):
+    plt.figure(figsize=(x, 2)); plt.plot([x, 1]); plt.show()
+ipywidgets.interact(draw, x=ipywidgets.IntSlider(3, 2, 6));""",
+    "%gyazo",
+)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_shown_pictures_are_shared(server, jupyter, new_page, open_notebook, kernel):
+    """Of the newest cell, and of a widget as it is now. The card names the cell, and has no picture."""
+    notebook = open_notebook(jupyter, new_page(), SHARE, kernel)
+    for index in range(3):
+        notebook.run(index)
+
+    card = notebook.output(2).locator("figure")
+    expect(card).to_contain_text("Shown by cell [2]")
+    expect(card.locator("img")).to_have_count(0)
+    saved = json.loads(notebook.save())["cells"][1]["outputs"]
+    shown = next(out["data"]["image/png"] for out in saved if "image/png" in out["data"])
+    assert [image.data for image in server.sandbox.images] == [base64.b64decode(shown)]
+    save_screenshot(notebook, f"share-{kernel}")
+
+    slider = notebook.run(3)
+    before = slider.locator("img").get_attribute("src")
+    slider.get_by_role("slider").press("ArrowRight")
+    notebook.page.wait_for_function(
+        "([image, before]) => image.isConnected ? image.src !== before : true",
+        arg=[slider.locator("img").element_handle(), before],
+    )
+    expect(slider.locator("img")).to_have_count(1)
+    expect(notebook.run(4)).to_contain_text("Shown by cell [4]")
+    picture = slider.locator("img").get_attribute("src").partition(",")[2]
+    assert server.sandbox.images[0].data == base64.b64decode(picture)
 
 
 def progress(output):
