@@ -30,7 +30,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600
 # Signatures and docstrings of all public calls: the body of each is a few lines.
 LONG_MODULES = {"client/gyazo.py": 720}
-MAX_MODULES = 68
+MAX_MODULES = 72
 # Readers of this project have many first languages. CONTRIBUTING says which words to use.
 BANNED = re.compile(
     r"""
@@ -144,26 +144,27 @@ def test_import_rules_cover_every_package():
         for path in PACKAGE.iterdir()
         if path.stem != "__init__" and (path.suffix == ".py" or (path / "__init__.py").is_file())
     }
-    client = {f"gyazo_nb.{part}" for part in parts - {"sandbox"}}
+    client = {f"gyazo_nb.{part}" for part in parts - {"hub", "sandbox"}}
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     layers, *forbidden = contracts
 
     assert layers["type"] == "layers"
     assert layers["exhaustive"]
     assert {name.strip() for line in layers["layers"] for name in line.split("|")} == parts - {
-        "sandbox"
+        "hub",
+        "sandbox",
     }
     rules = {
         tuple(contract["forbidden_modules"]): set(contract["source_modules"])
         for contract in forbidden
     }
-    everything = client | {"gyazo_nb.sandbox"}
+    everything = client | {"gyazo_nb.hub", "gyazo_nb.sandbox"}
     assert rules == {
         ("httpx",): everything - {"gyazo_nb.http"},
         ("IPython", "ipywidgets", "traitlets"): everything - {"gyazo_nb.notebook"},
         ("asyncio", "socket", "threading", "time"): {"gyazo_nb.api", "gyazo_nb.images"},
-        tuple(sorted(client)): {"gyazo_nb.sandbox"},
-        ("gyazo_nb.sandbox",): client,
+        tuple(sorted(client)): {"gyazo_nb.hub", "gyazo_nb.sandbox"},
+        ("gyazo_nb.hub", "gyazo_nb.sandbox"): client,
     }
     assert [rule for contract in contracts for rule in contract.get("ignore_imports", ())] == [
         "gyazo_nb.notebook.sign_in -> gyazo_nb.sandbox"

@@ -1,0 +1,85 @@
+"""The token request to Gyazo, to which the service adds the client secret.
+
+Guarantees: the secret is sent only to the token endpoint in the settings. A redirect is not followed. The
+caller chooses only the code and its verifier. Each request goes through the proxy that the environment
+names (`HTTPS_PROXY`), or directly.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from urllib.parse import urlencode, urlsplit
+
+from .configuration import LOOPBACK_HOSTS, Configuration
+
+MAX_REPLY_BYTES = 2**16
+TIMEOUT = 20.0  # seconds: a kernel waits 30 for the whole exchange
+
+
+class NoReplyError(Exception):
+    """Gyazo did not reply. Whether it has processed the code is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReply:
+    """The reply of Gyazo. The body contains the access token."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the code was exchanged."""
+        try:
+            return bool(json.loads(self.body)["access_token"])
+        except (ValueError, KeyError, TypeError):
+            return False
+
+
+def exchange(configuration: Configuration, code: str, code_verifier: str) -> TokenReply:
+    """Exchange a code, once. Raises `NoReplyError`, or `ConfigurationError` for the secret.
+
+    Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "code_verifier": code_verifier,
+        "redirect_uri": configuration.redirect_uri,
+        "client_id": configuration.client_id,
+        "client_secret": configuration.read_secret(),
+    }
+    request = urllib.request.Request(  # noqa: S310 -- the settings are http or https
+        f"{configuration.auth_url}/oauth/token",
+        urlencode(form).encode(),
+        {"Accept": "application/json", "User-Agent": "gyazo_nb.hub"},
+    )
+    is_loopback = urlsplit(configuration.auth_url).hostname in LOOPBACK_HOSTS
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({} if is_loopback else None),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        _NoRedirects(),
+    )
+    try:
+        try:
+            reply = opener.open(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            reply = error
+        with reply:
+            body = reply.read(MAX_REPLY_BYTES + 1)
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)  # of URLError
+        raise NoReplyError(type(reason).__name__) from None
+    if len(body) > MAX_REPLY_BYTES:
+        raise NoReplyError("a reply that is too long")
+    return TokenReply(reply.status, body)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Return the redirect itself as the reply."""

@@ -1,0 +1,152 @@
+"""The sign-ins that wait for their redirect, and the codes that came.
+
+A kernel waits with the SHA-256 of its `state`. A browser brings the `state` itself. Both belong to a user
+of the hub, and meet only if it is the same user.
+
+Guarantees:
+
+- A redirect reaches only a kernel of the user in whose browser it arrived, and only the one that waits for
+  its `state`.
+- A code can be exchanged only by the user in whose browser it arrived.
+- Everything is limited: `Limits` has the number of sign-ins of a user, and how long each part is kept.
+- Nothing is stored. After a restart, the kernels wait again, and so make their sign-ins known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many sign-ins a user can have, and the seconds for which each part is kept."""
+
+    per_user: int = 16
+    wait: float = 25.0
+    """For which one request of a kernel waits."""
+    absence: float = 60.0
+    """After the last request of a kernel, in which a redirect is still kept for it."""
+    code: float = 600.0
+    """For which a redirect is kept: a code of Gyazo is valid for the same time."""
+    unknown_state: float = 5.0
+    """For which a browser waits until a kernel returns to a service that was restarted."""
+
+
+class TooManySignInsError(Exception):
+    """The user began so many sign-ins that this one no longer waits."""
+
+
+@dataclass(eq=False)
+class _SignIn:
+    expires: float
+    requests: int = 0  # that wait now
+    is_dropped: bool = False
+    query: str = field(default="", repr=False)
+    code_hash: str = ""
+    query_expires: float = 0.0
+
+
+class SignIns:
+    """The sign-ins of all users, in memory. It belongs to one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        # For each user: the sign-ins by the hash of their `state`, the oldest first.
+        self._of_users: dict[str, dict[str, _SignIn]] = {}
+        self._changed = asyncio.Condition()
+
+    async def wait_for_redirect(
+        self, user: str, state_hash: str, *, seen: str = "", seconds: float = 25.0
+    ) -> str | None:
+        """Wait for the redirect with this `state`, and return its query, or None when the time is over.
+
+        `seen` is the SHA-256 of a query that the kernel has already: it waits for another one. Raises
+        `TooManySignInsError`.
+        """
+        sign_in = await self._register(user, state_hash)
+        sign_in.requests += 1
+        try:
+            await self._wait_until(
+                lambda: sign_in.is_dropped or (sign_in.query and hashed(sign_in.query) != seen),
+                min(seconds, self._limits.wait),
+            )
+        finally:
+            sign_in.requests -= 1
+            sign_in.expires = time.monotonic() + self._limits.absence
+        if sign_in.is_dropped:
+            raise TooManySignInsError
+        return sign_in.query if hashed(sign_in.query) != seen and sign_in.query else None
+
+    async def bring_redirect(self, user: str, state: str, query: str, code: str) -> bool:
+        """Keep the query of a redirect for the kernel that waits. Return whether one waits.
+
+        `code` is the code in the query, or empty if access was denied.
+        """
+        state_hash = hashed(state)
+        await self._wait_until(
+            lambda: self._find(user, state_hash) is not None, self._limits.unknown_state
+        )
+        sign_in = self._find(user, state_hash)
+        if sign_in is None:
+            return False
+        sign_in.query, sign_in.code_hash = query, hashed(code) if code else ""
+        sign_in.query_expires = time.monotonic() + self._limits.code
+        async with self._changed:
+            self._changed.notify_all()
+        return True
+
+    def has_code(self, user: str, code: str) -> bool:
+        """Whether this code arrived in a browser of this user, and was not exchanged."""
+        self._remove_expired()
+        return any(one.code_hash == hashed(code) for one in self._of_users.get(user, {}).values())
+
+    def forget(self, user: str, code: str) -> None:
+        """Remove the sign-in of a code that was exchanged."""
+        sign_ins = self._of_users.get(user, {})
+        for state_hash, sign_in in list(sign_ins.items()):
+            if sign_in.code_hash == hashed(code):
+                del sign_ins[state_hash]
+
+    async def _register(self, user: str, state_hash: str) -> _SignIn:
+        self._remove_expired()
+        sign_ins = self._of_users.setdefault(user, {})
+        if (known := sign_ins.get(state_hash)) is not None:
+            return known
+        while len(sign_ins) >= self._limits.per_user:
+            sign_ins.pop(next(iter(sign_ins))).is_dropped = True
+        sign_in = sign_ins[state_hash] = _SignIn(time.monotonic() + self._limits.absence)
+        async with self._changed:
+            self._changed.notify_all()
+        return sign_in
+
+    def _find(self, user: str, state_hash: str) -> _SignIn | None:
+        self._remove_expired()
+        return self._of_users.get(user, {}).get(state_hash)
+
+    async def _wait_until(self, condition: Callable[[], object], seconds: float) -> None:
+        """Return when the condition holds, or when the time is over."""
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(condition)
+        except TimeoutError:
+            pass
+
+    def _remove_expired(self) -> None:
+        now = time.monotonic()
+        for user, sign_ins in list(self._of_users.items()):
+            for state_hash, sign_in in list(sign_ins.items()):
+                if sign_in.query and sign_in.query_expires <= now:
+                    sign_in.query = sign_in.code_hash = ""
+                if not (sign_in.requests or sign_in.query or sign_in.expires > now):
+                    del sign_ins[state_hash]
+            if not sign_ins:
+                del self._of_users[user]
+
+
+def hashed(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal digits."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
