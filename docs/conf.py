@@ -1,6 +1,10 @@
 """The configuration of Sphinx. `make docs` builds the pages; a warning is an error."""
 
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
 import gyazo_nb
+from gyazo_nb.notebook.magics import GyazoMagics
 
 project = "gyazo_nb"
 author = "The gyazo_nb contributors"
@@ -50,6 +54,17 @@ def _mark_code_blocks(_app, _what, _name, _object, _options, lines):
     lines[:] = marked
 
 
+class MagicHelp(Directive):
+    """Shows the help of a magic, as `%magic?` does. Its argument is the name of the method."""
+
+    required_arguments = 1
+
+    def run(self):
+        text = getattr(GyazoMagics, self.arguments[0]).__doc__.strip()
+        return [nodes.literal_block(text, text, language="text")]
+
+
 def setup(app):
     """Sphinx calls this."""
+    app.add_directive("magic-help", MagicHelp)
     app.connect("autodoc-process-docstring", _mark_code_blocks)

@@ -16,6 +16,7 @@ from IPython.utils.capture import capture_output
 from support.helpers import PNG
 
 import gyazo_nb
+from gyazo_nb.notebook.magics import GyazoMagics
 from gyazo_nb.notebook.traits import GyazoTraits
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,15 @@ def test_every_call_that_a_page_names_exists(page):
         assert hasattr(gyazo_nb.Gyazo, name), name
     for name in re.findall(r"%(gyazo\w+)", USER_PAGES[page]):
         assert f"def {name}(" in magics, name
+
+
+@pytest.mark.parametrize("page", USER_PAGES)
+def test_every_option_that_a_page_names_exists(page):
+    """The options after a magic are in its help."""
+    for percents, magic, words in re.findall(r"(%%?)(gyazo\w*)([^`\n]*)", USER_PAGES[page]):
+        method = getattr(GyazoMagics, "gyazo_cell" if percents == "%%" else magic)
+        for option in re.findall(r"(?<= )--[a-z-]+", words):
+            assert option in method.__doc__, (magic, option)
 
 
 def test_every_call_is_in_the_documentation():
