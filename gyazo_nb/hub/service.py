@@ -50,27 +50,37 @@ MAX_FORM_CHARACTERS = 4096
 _AUTHORIZATION = re.compile(r"(?:token|bearer) +([\x21-\x7e]+)", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Gyazo</title>'
-    "<style>body{{font:17px/1.6 system-ui,sans-serif;max-width:30em;margin:18vh auto;padding:0 1.5em;"
-    "color-scheme:light dark}}</style><h1>{title}</h1><p>{text}</p></html>"
+_STYLE = "font:17px/1.6 system-ui,sans-serif;max-width:30em;margin:18vh auto;padding:0 1.5em;color-scheme:light dark"
+
+
+def _page(title: str, text: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<style>body{{{_STYLE}}}</style><h1>{title}</h1><p>{text}</p></html>"
+    )
+
+
+HOME_PAGE = _page(
+    "Sign in to Gyazo",
+    "This service signs you in to Gyazo from a notebook: run <code>%gyazo_login</code> there.",
 )
-HOME_PAGE = _PAGE.format(
-    title="Sign in to Gyazo",
-    text="This service signs you in to Gyazo from a notebook: run <code>%gyazo_login</code> there.",
+ARRIVED_PAGE = _page(
+    "Back to your notebook",
+    "Gyazo has replied. You can close this tab: your notebook goes on by itself.",
 )
-ARRIVED_PAGE = _PAGE.format(
-    title="Back to your notebook",
-    text="Gyazo has replied. You can close this tab: your notebook goes on by itself.",
-)
-_OTHER_PAGE = _PAGE.format(
-    title="Another sign-in",
-    text="No notebook of <b>{user}</b> waits for this sign-in, and this browser is signed in to the hub as "
-    "{user}. If another person sent you the link, do not use it: run <code>%gyazo_login</code> in a notebook "
-    "of your own, and open its link.",
-)
-_ERROR_PAGE = _PAGE.format(title="Not signed in", text="{text}")
+
+
+def _other_page(user: str) -> str:
+    name = xhtml_escape(user)
+    return _page(
+        "Another sign-in",
+        f"No notebook of <b>{name}</b> waits for this sign-in, and this browser is signed in to the hub as "
+        f"{name}. If another person sent you the link, do not use it: run <code>%gyazo_login</code> in a "
+        f"notebook of your own, and open its link.",
+    )
+
+
 _ERROR_TEXTS = {
     HTTPStatus.NOT_FOUND: "This address does not belong to a sign-in: go back to your notebook.",
     HTTPStatus.FORBIDDEN: "You may not use this service, or the sign-in to the hub has expired: go back to "
@@ -202,7 +212,7 @@ class _Route(web.RequestHandler):
 
     def write_error(self, status_code: int, **_: Any) -> None:
         text = _ERROR_TEXTS.get(HTTPStatus(status_code), _DEFAULT_TEXT)
-        self.finish(_ERROR_PAGE.format(text=text))
+        self.finish(_page("Not signed in", text))
 
 
 def _log_request(route: web.RequestHandler) -> None:
@@ -290,7 +300,8 @@ class DonePage(_UserPage):
         if self.get_query_argument("how", "") == "ok":
             self.finish(ARRIVED_PAGE)
         else:
-            self.finish(_OTHER_PAGE.format(user=xhtml_escape(self.current_user["name"])))
+            self.set_status(HTTPStatus.NOT_FOUND)
+            self.finish(_other_page(self.current_user["name"]))
 
 
 class HubSignInPage(HubOAuthCallbackHandler, _Route):  # type: ignore[misc]  # JupyterHub has no types

@@ -1,0 +1,310 @@
+"""The routes of the service: who gets a code, and for whom it is exchanged."""
+
+import hashlib
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+
+def code_of(address):
+    return parse_qs(urlsplit(address).query)["code"][0]
+
+
+def announce(kernel, sign_in, **options):
+    """Let a kernel wait, and return when the service knows the sign-in."""
+    waiting = kernel.wait(sign_in, **options)
+    kernel.client.get("application")  # another connection: the first request is sent before it
+    return waiting
+
+
+@pytest.fixture
+def arrived(kernel, browser):
+    """A code that arrived in the browser of alice."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    address = sign_in.redirect()
+    browser("alice").get(address)
+    waiting.result()
+    return sign_in, code_of(address)
+
+
+def test_kernel_gets_the_redirect_and_a_token(service, kernel, browser):
+    """The whole path of one user."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    address = sign_in.redirect()
+
+    page = browser("alice").get(address)
+
+    assert "Back to your notebook" in page.text
+    assert "code=" not in str(page.url)
+    query = waiting.result().json()["query"]
+    assert query == urlsplit(address).query
+    token = alice.exchange(code_of(address), sign_in.verifier).json()["access_token"]
+    assert token in service.sandbox.sandbox._tokens
+
+
+def test_redirect_is_returned_again_until_the_kernel_has_seen_it(kernel, arrived):
+    """The reply to a poll may be lost. A kernel that saw the query waits for the next one."""
+    sign_in, _ = arrived
+    alice = kernel("alice-kernel")
+    query = alice.wait(sign_in).result().json()["query"]
+
+    seen = hashlib.sha256(query.encode()).hexdigest()
+
+    assert alice.wait(sign_in, seen, seconds=0.1).result().status_code == 204
+
+
+def test_second_redirect_after_a_denial_arrives(kernel, browser):
+    """The user presses Deny, and then opens the same link again."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    browser("alice").get(f"{alice.service.url}callback?error=access_denied&state={sign_in.state}")
+    denied = waiting.result().json()["query"]
+    waiting = alice.wait(sign_in, hashlib.sha256(denied.encode()).hexdigest())
+
+    browser("alice").get(sign_in.redirect())
+
+    assert "error=access_denied" in denied
+    assert "code=" in waiting.result().json()["query"]
+
+
+def test_wait_without_a_redirect_ends_with_204(kernel):
+    """After the timeout the kernel waits again."""
+    alice = kernel("alice-kernel")
+
+    assert alice.wait(alice.begin(), seconds=0.1).result().status_code == 204
+
+
+def test_redirect_in_the_browser_of_another_user_reaches_no_kernel(kernel, browser):
+    """Alice sends bob her link, and he opens it."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in, seconds=2)
+
+    page = browser("bob").get(sign_in.redirect())
+
+    assert page.status_code == 404
+    assert "Another sign-in" in page.text
+    assert "bob" in page.text
+    assert waiting.result().status_code == 204
+
+
+def test_kernel_of_another_user_does_not_get_the_redirect(kernel, browser):
+    """Bob saw the state in alice's notebook, and waits for it."""
+    alice, bob = kernel("alice-kernel"), kernel("bob-kernel")
+    sign_in = alice.begin()
+    waiting, spying = announce(alice, sign_in), announce(bob, sign_in, seconds=1)
+
+    browser("alice").get(sign_in.redirect())
+
+    assert waiting.result().status_code == 200
+    assert spying.result().status_code == 204
+
+
+def test_code_of_another_user_is_not_exchanged(kernel, arrived):
+    """Bob has alice's code, and even her verifier."""
+    sign_in, code = arrived
+
+    reply = kernel("bob-kernel").exchange(code, sign_in.verifier)
+
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
+    assert "access_token" in kernel("alice-kernel").exchange(code, sign_in.verifier).json()
+
+
+def test_code_that_arrived_in_no_browser_is_not_exchanged(service, kernel):
+    """A code that a user got in another way."""
+    code = service.sandbox.sandbox.new_code()
+
+    reply = kernel("alice-kernel").exchange(code, "a-verifier")
+
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
+
+
+def test_wrong_verifier_is_refused_by_gyazo_and_keeps_the_code(kernel, arrived):
+    """The reply of Gyazo is passed on."""
+    sign_in, code = arrived
+    alice = kernel("alice-kernel")
+
+    assert alice.exchange(code, "x" * 43).json()["error"] == "invalid_grant"
+    assert "access_token" in alice.exchange(code, sign_in.verifier).json()
+
+
+def test_spent_code_and_state_are_forgotten(kernel, browser, arrived):
+    """A second exchange, and a second redirect with the same state."""
+    sign_in, code = arrived
+    alice = kernel("alice-kernel")
+    alice.exchange(code, sign_in.verifier)
+
+    assert alice.exchange(code, sign_in.verifier).json()["error"] == "invalid_grant"
+    assert "Another sign-in" in browser("alice").get(sign_in.redirect()).text
+
+
+def test_fields_that_a_caller_adds_to_an_exchange_are_ignored(service, kernel, arrived):
+    """Client id, secret and redirect URI are those of the service."""
+    sign_in, code = arrived
+    more = {
+        "client_id": "x",
+        "client_secret": "y",
+        "redirect_uri": "http://evil.test/",
+        "grant_type": "z",
+    }
+
+    assert "access_token" in kernel("alice-kernel").exchange(code, sign_in.verifier, **more).json()
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        ("-", 401),
+        ("unknown", 401),
+        ("broken-kernel", 503),
+        ("prometheus-service", 403),
+        ("alice-noscope", 403),
+    ],
+)
+@pytest.mark.parametrize("route", ["application", "code", "token"])
+def test_api_refuses_a_token_that_may_not_use_it(kernel, token, status, route):
+    """Not known, of a service, or without the scope; and the hub does not reply."""
+    client = kernel(token).client
+    form = {"state_hash": "0" * 64, "code": "x", "code_verifier": "y"}
+
+    reply = client.get(route) if route == "application" else client.post(route, data=form)
+
+    assert reply.status_code == status
+    assert set(reply.json()) == {"message"}
+
+
+def test_cookie_opens_no_api_route(service, browser):
+    """A page that a user visits cannot use the api with the cookie of the browser."""
+    alice = browser("alice")
+    alice.get(f"{service.url}done")
+
+    assert alice.cookies
+    assert alice.get(f"{service.url}api/application").status_code == 401
+    assert alice.post(f"{service.url}api/code", data={"state_hash": "0" * 64}).status_code == 401
+
+
+def test_token_opens_no_page(service):
+    """The token of a server in the header, or in the address."""
+    header = {"Authorization": "token alice-kernel"}
+
+    assert httpx.get(f"{service.url}callback?state=x&code=y", headers=header).status_code == 403
+    reply = httpx.get(f"{service.url}callback?state=x&code=y&token=alice-kernel")
+    assert reply.status_code == 302
+    assert "/hub/api/oauth2/authorize" in reply.headers["location"]
+
+
+def test_script_of_the_same_origin_cannot_fetch_the_callback(service, browser):
+    """JupyterHub refuses its cookie to a fetch without a token against forged requests."""
+    alice = browser("alice")
+    alice.get(f"{service.url}done")
+
+    reply = alice.get(
+        f"{service.url}done", headers={"Sec-Fetch-Mode": "cors"}, follow_redirects=False
+    )
+
+    assert reply.status_code == 302
+
+
+def test_browser_without_a_sign_in_to_the_hub_goes_there_first(service, kernel):
+    """The address of the hub's page holds neither the code nor the state."""
+    sign_in = kernel("alice-kernel").begin()
+    address = sign_in.redirect()
+
+    location = httpx.get(address).headers["location"]
+
+    assert "/hub/api/oauth2/authorize" in location
+    assert code_of(address) not in location
+    assert sign_in.state not in location
+
+
+def test_pages_cannot_be_framed_cached_or_leak_their_address(service, browser):
+    """The headers of each page."""
+    headers = browser("alice").get(f"{service.url}done").headers
+
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_user_name_is_shown_as_text(service, browser):
+    """A name with markup."""
+    page = browser("<b>eve").get(f"{service.url}done?how=unknown").text
+
+    assert "<b>eve" not in page
+    assert "&lt;b&gt;eve" in page
+
+
+def test_many_waits_of_one_user_do_not_disturb_another(service, kernel, browser):
+    """Bob waits for 20 sign-ins. Only 16 are kept, and they are his own."""
+    alice, bob = kernel("alice-kernel"), kernel("bob-kernel")
+    spam = [bob.wait(bob.begin(), seconds=1) for _ in range(20)]
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+
+    browser("alice").get(sign_in.redirect())
+
+    assert waiting.result().status_code == 200
+    statuses = [wait.result().status_code for wait in spam]
+    assert (statuses.count(204), statuses.count(429)) == (16, 4)
+
+
+@pytest.mark.parametrize("state_hash", ["", "x" * 63, "x" * 65, "../" * 30])
+def test_wrong_digest_is_refused(kernel, state_hash):
+    """A digest has 64 characters."""
+    assert (
+        kernel("alice-kernel").client.post("code", data={"state_hash": state_hash}).status_code
+        == 400
+    )
+
+
+def test_other_path_is_not_logged(service):
+    """A code in a wrong place of an address."""
+    httpx.get(f"{service.url}a-code-in-the-path")
+
+    assert httpx.get(f"{service.url}x").status_code == 404
+    assert "a-code-in-the-path" not in service.log_text()
+
+
+def test_service_that_is_killed_continues_a_sign_in(service, kernel, browser):
+    """The kernel waits again, so the new process learns of it; the redirect comes after that."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    service.kill()
+    with pytest.raises(httpx.TransportError):
+        waiting.result()
+    service.start()
+    waiting = announce(alice, sign_in)
+    address = sign_in.redirect()
+
+    browser("alice").get(address)
+
+    assert waiting.result().status_code == 200
+    assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
+
+
+def test_log_holds_no_secret(service, kernel, arrived):
+    """Client secret, code, verifier, state, and the tokens of the hub and of Gyazo."""
+    sign_in, code = arrived
+    token = kernel("alice-kernel").exchange(code, sign_in.verifier).json()["access_token"]
+
+    log = service.log_text()
+
+    assert "POST TokenApi 200 alice" in log
+    assert "[D " in log
+    secrets = (
+        service.secret,
+        code,
+        sign_in.verifier,
+        sign_in.state,
+        token,
+        "alice-kernel",
+        "alice-browser",
+    )
+    assert [secret for secret in (*secrets, "the-token-of-the-service") if secret in log] == []
