@@ -305,11 +305,14 @@ def _size(value: Any) -> int:
     return _BYTES_OF_A_NUMBER * (len(value) if isinstance(value, list | tuple) else 1)
 
 
-def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]]:
+def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]] | None:
     """Return the function by which this notebook renders an object as pictures: `images.render.Formatter`.
 
     These are IPython's formatters for the class of the object. Matplotlib registers one for its figures.
+    A terminal shows no pictures: there, this returns None.
     """
+    if not shell.display_formatter.formatters["image/png"].enabled:
+        return None
 
     def render(item: Any) -> Mapping[str, Any]:
         bundle: dict[str, Any] = {}

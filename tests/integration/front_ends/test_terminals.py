@@ -180,3 +180,13 @@ def test_token_in_the_environment_signs_in_at_once(server, open_terminal, progra
     terminal = open_terminal(program, server.variables | token)
     terminal.run(LOAD, "%gyazo_login")
     terminal.wait_for("Signed in as Sandy Box.*GYAZO_ACCESS_TOKEN")
+
+
+def test_picture_that_a_console_cannot_show_is_shared(server, open_terminal):
+    """The text below the cell has the link, and names the cell."""
+    token = {"GYAZO_ACCESS_TOKEN": server.sandbox.new_token()}
+    terminal = open_terminal(CONSOLES[-1], server.variables | token)
+    terminal.run(LOAD, "from PIL import Image; Image.new('L', (3, 2))", "%gyazo")
+
+    link = terminal.wait_for(r"Image\('(http://\S+)'.*# Shown by cell \[2\]")[1]
+    assert server.sandbox.images[0].image_id == link.rpartition("/")[2]
