@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from gyazo_nb.api.image import Image, warn_about_access
 from gyazo_nb.errors import (
@@ -296,11 +296,11 @@ class Batch:
         )
 
     def _cannot_continue(self) -> ArgumentError:
-        sent = len(self.report.images)
+        report = self.report
         return ArgumentError(
-            f"{sent} of the {len(self.report.results)} items that were read are uploaded. The iterator of "
-            f"this batch was interrupted or raised an error, so it has no further items. Call upload_all "
-            f"again for the rest; with resume=, it skips what is already uploaded."
+            f"The iterator of this batch was interrupted or raised an error, and cannot continue. Of the "
+            f"{len(report.results)} items that it returned, {len(report.images)} are uploaded. Call "
+            f"upload_all again for the rest; use resume= to skip items that are already uploaded."
         )
 
     @contextmanager
@@ -320,21 +320,27 @@ class Batch:
     def _progress_bar(self) -> AbstractContextManager[tqdm[Any] | None]:
         if not self._progress:
             return nullcontext()
-        from tqdm import tqdm  # noqa: PLC0415 -- takes 20 ms, starts a thread
-
-        # As text, and not as a widget: a notebook that is opened again shows the last line of it.
-        is_notebook = type(sys.stdout).__module__.startswith("ipykernel.")
-        out = sys.stdout if is_notebook else sys.stderr  # notebooks show stderr as an error
         if self._note:
-            print(self._note, file=out)
+            print(self._note, file=_progress_stream())
             self._note = ""
-        return tqdm(
-            file=out,
-            desc="Uploading",
-            total=self._source.total,
-            initial=len(self.report.images),
-            unit="image",
+        return progress_bar(
+            "Uploading", "image", total=self._source.total, initial=len(self.report.images)
         )
+
+
+def progress_bar(what: str, unit: str, **options: Any) -> tqdm[Any]:
+    """Make a progress bar of tqdm, with its options.
+
+    It is text, and not a widget: a notebook that is opened again shows the last line of it.
+    """
+    from tqdm import tqdm  # noqa: PLC0415 -- takes 20 ms, starts a thread
+
+    return tqdm(file=_progress_stream(), desc=what, unit=unit, **options)
+
+
+def _progress_stream() -> TextIO:
+    """Return where progress is shown: a notebook shows stderr as an error."""
+    return sys.stdout if type(sys.stdout).__module__.startswith("ipykernel.") else sys.stderr
 
 
 def _release_frames(error: BaseException) -> None:

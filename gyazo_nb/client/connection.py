@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
 from gyazo_nb.auth.login import Login, OpenLogins, request_user
 from gyazo_nb.batch.report import Report
-from gyazo_nb.batch.runner import Batch
+from gyazo_nb.batch.runner import Batch, progress_bar
 from gyazo_nb.batch.upload import Uploader
 from gyazo_nb.errors import GyazoError, NotLoggedInError, UnauthorizedError
 from gyazo_nb.images import convert
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from gyazo_nb.http.transport import Transport
 
 T = TypeVar("T")
+
+_FRAMES_BAR = partial(progress_bar, "Rendering", "frame", delay=1)
 
 
 class Connection:
@@ -258,11 +261,15 @@ class Connection:
     def file_part(self, picture: Any) -> FilePart:
         """Make the file of an upload from any object that `convert` takes, or from a web address."""
         url = convert.picture_url(picture)
-        return self.local_part(picture) if url is None else self._downloaded(url)
+        return self._converted(picture) if url is None else self._downloaded(url)
 
     def local_part(self, picture: Any) -> FilePart:
-        """Make the file of an upload from any object that `convert` takes."""
+        """Make the file of one of many uploads from any object that `convert` takes."""
         return convert.file_part(picture, self.formatter)
+
+    def _converted(self, picture: Any) -> FilePart:
+        """Same as `local_part`, with a progress bar for an animation that takes more than a second."""
+        return convert.file_part(picture, self.formatter, _FRAMES_BAR)
 
     async def afile_part(self, picture: Any) -> FilePart:
         """Same as `file_part`, async: a thread downloads, and converts a file or data, such as SVG.
@@ -273,8 +280,8 @@ class Connection:
         if url is not None:
             return await asyncio.to_thread(self._downloaded, url)
         if convert.is_encoded(picture):
-            return await asyncio.to_thread(self.local_part, picture)
-        return self.local_part(picture)
+            return await asyncio.to_thread(self._converted, picture)
+        return self._converted(picture)
 
     def easy_upload(
         self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]

@@ -12,16 +12,19 @@ from __future__ import annotations
 import importlib
 import io
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from gyazo_nb.errors import PictureError, reason_of
 
 from .limits import check_pixels
 from .png_encoder import PNG_SIGNATURE, png_chunk
+
+# Makes a progress bar of tqdm, or a context without one (None).
+ProgressBar: TypeAlias = Callable[[], AbstractContextManager[Any]]
 
 _FRAME_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}
 _OPAQUE = 255
@@ -221,14 +224,28 @@ def join_frames(pictures: Sequence[bytes], interval: float, *, plays: int) -> by
 # ── animations of Matplotlib ──────────────────────────────────────────────────────────────────────
 
 
-def render_animation(item: Any) -> bytes:
-    """Render all frames, as a GIF if it keeps them, else as an animated PNG."""
+def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> bytes:
+    """Render all frames, as a GIF if it keeps them, else as an animated PNG.
+
+    `progress_bar` makes a bar that counts the frames.
+    """
     animation = Animation(plays=0 if getattr(item, "_repeat", True) else 1)
     interval = float(getattr(item, "_interval", _DEFAULT_INTERVAL))
     try:
-        writer = _writer(importlib.import_module("matplotlib.animation").PillowWriter)
-        # The writer opens no file. Matplotlib only checks that the folder exists.
-        item.save("animation.gif", writer=writer)
+        pillow_writer = importlib.import_module("matplotlib.animation").PillowWriter
+        with progress_bar() as bar:
+
+            def show_progress(_: int, total: int | None) -> None:
+                if bar is not None:
+                    bar.total = total
+                    bar.update()
+
+            # The writer opens no file. Matplotlib only checks that the folder exists.
+            item.save(
+                "animation.gif",
+                writer=_writer(pillow_writer, animation, interval),
+                progress_callback=show_progress,
+            )
     except PictureError:
         raise
     except Exception as error:
@@ -236,28 +253,22 @@ def render_animation(item: Any) -> bytes:
             f"This animation could not be rendered ({type(error).__name__}: {reason_of(error)}): "
             f"run  {_SAVE}."
         ) from error
-    for frame in writer.frames:
-        animation.add(frame, interval)
     if not animation.frames:
         raise PictureError("This animation has no frames: check its argument frames.")
     return animation.encode({}, prefer_gif=True)
 
 
-def _writer(pillow_writer: Any) -> Any:
-    """Make a Pillow writer that keeps the frames instead of writing a file."""
+def _writer(pillow_writer: Any, animation: Animation, interval: float) -> Any:
+    """Make a Pillow writer that adds the frames to `animation` instead of writing a file."""
 
     class Collector(pillow_writer):  # type: ignore[misc] # imported at run time
-        frames: list[Any]
-
         def grab_frame(self, **options: Any) -> None:
             super().grab_frame(**options)
-            self.frames = self._frames
+            animation.add(self._frames.pop(), interval)
             width, height = self.frame_size
-            check_pixels(width, height, "animation", frames=len(self.frames))
+            check_pixels(width, height, "animation", frames=len(animation.frames))
 
         def finish(self) -> None:
             """Write no file."""
 
-    writer = Collector()
-    writer.frames = []
-    return writer
+    return Collector()

@@ -14,6 +14,8 @@ import io
 import os
 import re
 import stat
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -21,8 +23,10 @@ from urllib.parse import urlsplit
 from gyazo_nb.api.operation import FilePart
 from gyazo_nb.errors import PictureError
 
+from .animation import ProgressBar
 from .limits import to_bytes
 from .other_formats import convert_or_refuse, is_convertible
+from .png_encoder import JOIN_FRAMES
 from .render import Formatter, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
@@ -31,7 +35,7 @@ SUPPORTED = (
     "a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, an IPython Image, bytes, an "
     "open binary file, a path or a web address"
 )
-_HEAD_BYTES = 512  # enough to detect the format
+_HEAD_BYTES = 4096  # enough to detect each format: a Photo CD is named after 2,048 bytes
 _TEXT_FILE_MESSAGE = "This file is open as text: open it with mode 'rb'."
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WEB_SCHEMES = ("http://", "https://")
@@ -66,10 +70,12 @@ _SUFFIXES = {f".{name}" for name in _CONTENT_TYPES} | {
 }
 
 
-def file_part(item: Any, formatter: Formatter | None = None) -> FilePart:
+def file_part(
+    item: Any, formatter: Formatter | None = None, progress_bar: ProgressBar = nullcontext
+) -> FilePart:
     """Make the file part of an upload from any item in `SUPPORTED`, except a web address.
 
-    `formatter` is that of the notebook, if there is one. The name of a local file is not sent: Gyazo does
+    `formatter` is that of the notebook, if there is one. `progress_bar` shows the frames of an animation. The name of a local file is not sent: Gyazo does
     not need it, and it may be private. For an item that is not a picture this raises `PictureError`.
     """
     if isinstance(item, str):
@@ -80,7 +86,7 @@ def file_part(item: Any, formatter: Formatter | None = None) -> FilePart:
         return from_bytes(item)
     if isinstance(item, bytearray | memoryview):
         return from_bytes(to_bytes(item))
-    if (data := render(item, formatter)) is not None:
+    if (data := render(item, formatter, progress_bar)) is not None:
         return from_bytes(data, f"This {type(item).__name__}")
     if callable(getattr(item, "read", None)):
         return _from_file(item)
@@ -258,7 +264,21 @@ def _not_a_picture(item: Any) -> PictureError:
             f"This {type(item).__name__} has no picture yet: pass future.result(), or a list of futures "
             f"to upload_all."
         )
+    if hasattr(item, "__next__") or _has_pictures(item):
+        return PictureError(
+            f"This {type(item).__name__} is not a picture, but may contain some. To upload each of them, "
+            f"run  gyazo.upload_all(…). For one animation, make a list  frames  of PIL images, run  "
+            f"{JOIN_FRAMES}."
+        )
     return PictureError(f"This {type(item).__name__} is not a picture: pass {SUPPORTED}.")
+
+
+def _has_pictures(item: Any) -> bool:
+    """Whether a collection begins with an image or an array."""
+    if isinstance(item, Mapping):
+        item = item.values()
+    first = next(iter(item), None) if isinstance(item, Collection) else None
+    return hasattr(first, "mode") or hasattr(first, "__array__")
 
 
 def _part(content: bytes | Path | BinaryIO, extension: str) -> FilePart:

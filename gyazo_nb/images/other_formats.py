@@ -49,7 +49,8 @@ _OTHERS = (
     ("an icon (ICNS)", rb"icns", _WITH_PILLOW),
     ("a DDS texture", rb"DDS ", _WITH_PILLOW),
     ("an SGI image", rb"\x01\xda[\0\x01][\x01\x02]", _WITH_PILLOW),
-    ("a PCX image", rb"\n[\0-\x05]\x01[\x01\x02\x04\x08]", _WITH_PILLOW),
+    ("a PCX image", rb"(?:\n[\0-\x05]\x01[\x01\x02\x04\x08]|\xb1\x68\xde\x3a)", _WITH_PILLOW),
+    ("a Photo CD image", rb".{2048}PCD_", _WITH_PILLOW),
     ("a TGA image", _TGA, _WITH_PILLOW),
     ("a FLIC animation", rb".{4}[\x11\x12]\xaf", _WITH_PILLOW),
     ("a JPEG XL image", rb"(?:\xff\x0a|\0\0\0\x0cJXL )", _AS_PNG),
@@ -93,6 +94,7 @@ _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ACCEPTED = "Gyazo accepts PNG, JPEG and GIF"
 
+_FILE_OF_ERROR = re.compile(r" (?:<.*>|'.*')$")  # the file, which the sentence names already
 _VAGUE_FORMATS = {"TGA"}  # Pillow takes almost any data for them
 _BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
 _BITS = 8  # of each color that Pillow keeps
@@ -121,20 +123,21 @@ def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) 
                 raise PictureError(f"{what} is text, not a picture ({name}): {way}.")
         raise PictureError(f"{what} is text, not a picture: {_ACCEPTED}.")
     if known := _known_to_pillow(head):
-        raise PictureError(
-            f"{what} is of the format {known}, which Gyazo does not accept: {_WITH_PILLOW}."
-        )
+        name, way = known
+        raise PictureError(f"{what} is of the format {name}, which Gyazo does not accept: {way}.")
     return None
 
 
-def _known_to_pillow(head: bytes) -> str | None:
-    """Return the name of a rare format that Pillow recognizes, or None."""
+def _known_to_pillow(head: bytes) -> tuple[str, str] | None:
+    """Return the name of a rare format that Pillow recognizes, and the way; or None."""
     with suppress(Exception):  # Pillow is missing, or the header is not complete
         pillow = importlib.import_module("PIL.Image")
         pillow.init()
         formats = sorted(set(pillow.OPEN) - _VAGUE_FORMATS)
         with pillow.open(io.BytesIO(head), formats=formats) as image:
-            return str(image.format_description or image.format)
+            # Pillow recognizes some scientific files that it does not read.
+            is_stub = isinstance(image, importlib.import_module("PIL.ImageFile").StubImageFile)
+            return image.format_description or image.format, _ARRAY if is_stub else _WITH_PILLOW
     return None
 
 
@@ -171,9 +174,10 @@ def _to_png(content: bytes | Path | BinaryIO, name: str, plugin: str, what: str)
     except PictureError:
         raise
     except Exception as error:
+        reason = _FILE_OF_ERROR.sub("", reason_of(error))
         raise PictureError(
             f"{what} is a {name} file, which Gyazo does not accept, and it cannot be converted to PNG "
-            f"({type(error).__name__}: {reason_of(error)}): {_AS_PNG}."
+            f"({type(error).__name__}: {reason}): {_AS_PNG}."
         ) from error
 
 

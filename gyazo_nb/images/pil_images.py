@@ -63,6 +63,21 @@ def encode(image: Any) -> bytes:
     return out.getvalue()
 
 
+def encode_all_frames(image: Any) -> bytes:
+    """Encode an opened animation completely, whichever frame is the current one."""
+    if image.format not in _MOVING_FORMATS and getattr(image, "n_frames", 1) > 1:
+        raise PictureError(
+            f"The pages of this {image.format} are not the frames of an animation: run  "
+            f"gyazo.upload_all(page.copy() for page in PIL.ImageSequence.Iterator(image))."
+        )
+    position = image.tell()
+    try:
+        image.seek(0)
+        return encode(image)
+    finally:
+        image.seek(position)
+
+
 def _opened(file: OriginalFile | None) -> Any:
     if file is not None:
         with suppress(Exception):  # a damaged file; the image itself raises the error

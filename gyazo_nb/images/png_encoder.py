@@ -22,6 +22,10 @@ from .limits import check_pixels
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _TOLERANCE = 1e-6  # allowed excess over the range from 0 to 1, for rounding errors
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JOIN_FRAMES = (
+    "frames[0].save('a.png', save_all=True, append_images=frames[1:], duration=100, loop=0)  and upload "
+    "'a.png' (duration: milliseconds of each frame)"
+)
 _BLOCK_SIZE = 2**17  # values that are converted at a time
 
 
@@ -44,7 +48,7 @@ def encode_array(item: Any) -> bytes:
     if array.ndim != 3 or array.shape[2] not in _COLOR_TYPES or 0 in array.shape:  # noqa: PLR2004
         raise PictureError(
             f"An array of shape {numpy.shape(item)} is not a picture: the shape must be (height, "
-            f"width), or (height, width, 3) for RGB and (…, 4) for RGBA."
+            f"width), or (height, width, 3) for RGB and (…, 4) for RGBA.{_way(array)}"
         )
     _check_values(numpy, array)
     pixels = _to_uint8(numpy, array)
@@ -55,6 +59,16 @@ def encode_array(item: Any) -> bytes:
     out = io.BytesIO()
     pillow.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG")
     return out.getvalue()
+
+
+def _way(array: Any) -> str:
+    """Return what to do with an array of several pictures."""
+    if array.ndim not in {3, 4} or 0 in array.shape:
+        return ""
+    return (
+        f" To upload each picture of it, run  gyazo.upload_all(list(array)). For one animation, run  frames "
+        f"= [PIL.Image.fromarray(frame) for frame in array]; {JOIN_FRAMES}."
+    )
 
 
 def _check_size(shape: Any) -> None:

@@ -20,7 +20,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -30,9 +30,9 @@ from urllib.parse import unquote_to_bytes
 
 from gyazo_nb.errors import PictureError, reason_of
 
-from .animation import render_animation
+from .animation import ProgressBar, render_animation
 from .limits import check_pixels, to_bytes
-from .pil_images import encode
+from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
 from .svg import render_svg
 from .tables import render_table
@@ -146,15 +146,17 @@ def _owner(item: Any) -> Any:
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(item: Any, formatter: Formatter | None = None) -> bytes | None:
+def render(
+    item: Any, formatter: Formatter | None = None, progress_bar: ProgressBar = nullcontext
+) -> bytes | None:
     """Render an item as picture data, or return None if it is not recognized.
 
-    `formatter` is that of the notebook, if there is one.
+    `formatter` is that of the notebook, if there is one. `progress_bar` shows the frames of an animation.
     """
     if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
     for renderer in (
-        _render_animation,
+        partial(_render_animation, progress_bar=progress_bar),
         _render_table,
         partial(_render_figure, formatter=formatter),
         _encode_pil_image,
@@ -174,6 +176,17 @@ def render(item: Any, formatter: Formatter | None = None) -> bytes | None:
     return None
 
 
+def render_live(item: Any) -> bytes | None:
+    """Render an item that a notebook shows as it is now: the canvas of ipympl (`%matplotlib widget`)."""
+    figure = getattr(item, "figure", None) if _is_from("ipympl", item) else None
+    if figure is None:
+        return None
+    with _picture_errors("figure"):
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi="figure")
+        return out.getvalue()
+
+
 def render_displayed(item: Any) -> bytes | None:
     """Render an item whose display contains no picture, but a script or a widget that draws one."""
     return (
@@ -184,8 +197,8 @@ def render_displayed(item: Any) -> bytes | None:
     )
 
 
-def _render_animation(item: Any) -> bytes | None:
-    return render_animation(item) if _is_from("matplotlib.animation", item) else None
+def _render_animation(item: Any, progress_bar: ProgressBar) -> bytes | None:
+    return render_animation(item, progress_bar) if _is_from("matplotlib.animation", item) else None
 
 
 def _render_table(item: Any) -> bytes | None:
@@ -288,6 +301,9 @@ def _is_blank(artist: Any) -> bool:
 
 
 def _encode_pil_image(item: Any) -> bytes | None:
+    if _is_from("PIL.ImageSequence", item) and hasattr(item, "im"):
+        with _picture_errors("image"):
+            return encode_all_frames(item.im)
     if not callable(getattr(item, "save", None)) or not hasattr(item, "mode"):
         return None
     with _picture_errors("image"):

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageSequence
 from support.pictures import image_from_file, noise_images, open_part, picture_file
 
 from gyazo_nb import PictureError
@@ -336,3 +336,68 @@ def test_each_view_of_a_photo_is_sent_without_the_others():
         assert sent.format == "JPEG"
         assert sent.tobytes() == image.tobytes()
         assert len(part.content) < 0.7 * len(data)
+
+
+@pytest.mark.parametrize("kind", ["gif, disposal 2", "apng", "webp"])
+@pytest.mark.parametrize("position", [0, 2])
+def test_iterator_of_frames_is_uploaded_as_the_animation(upload, kind, position):
+    """Also after a part of a loop, which goes on where it was."""
+    image = Image.open(io.BytesIO(FILES[kind]()))
+    frames = ImageSequence.Iterator(image)
+    for _ in range(position):
+        next(frames)
+    current = image.tell()
+
+    sent = upload(frames)
+
+    assert shown(sent) == shown(FILES[kind]())
+    assert image.tell() == current
+    assert len(list(frames)) == 4 - position
+
+
+def test_iterator_of_pages_is_refused():
+    pages = image_from_file("TIFF", *noise_images(3))
+
+    with pytest.raises(
+        PictureError, match=r"pages of this TIFF .*upload_all\(page.copy\(\) for page in"
+    ):
+        file_part(ImageSequence.Iterator(pages))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda frames: frames,
+        tuple,
+        iter,
+        lambda frames: (frame for frame in frames),
+        lambda frames: dict(enumerate(frames)),
+        lambda frames: [np.asarray(frame) for frame in frames],
+        lambda frames: np.stack([np.asarray(frame) for frame in frames]),
+        lambda frames: np.stack([np.asarray(frame.convert("L")) for frame in frames]),
+    ],
+    ids=["list", "tuple", "iterator", "generator", "mapping", "arrays", "array", "gray array"],
+)
+def test_command_for_frames_in_a_collection_makes_their_animation(
+    tmp_path, monkeypatch, make, upload
+):
+    """The sentence has the command that joins the frames, and the one that uploads each."""
+    frames = squares(4, background=(9, 9, 9, 255))
+    with pytest.raises(PictureError, match=r"gyazo.upload_all\(") as caught:
+        file_part(item := make(frames))
+
+    monkeypatch.chdir(tmp_path)
+    command = str(caught.value).partition("frames[0]")[2].partition("  and upload 'a.png'")[0]
+    exec(f"frames[0]{command}", {"frames": frames})
+    pixels, loop = shown(upload("a.png"))
+
+    assert type(item).__name__ in str(caught.value) or "An array" in str(caught.value)
+    assert pixels == [(np.asarray(frame).tolist(), 100) for frame in frames]
+    assert loop == 0
+
+
+def test_collection_without_pictures_is_not_taken_for_frames():
+    for item in ([], [1, 2], range(3), {"a": 1}, "abc", {1, 2}):
+        with pytest.raises(PictureError) as caught:
+            file_part(item)
+        assert "animation" not in str(caught.value)

@@ -38,7 +38,7 @@ EMPTY = {
     "several empty Axes": lambda: plt.subplots(2, 2)[0],
     "shared empty Axes": lambda: plt.subplots(2, 2, sharex=True, sharey=True)[0],
     "mosaic of empty Axes": lambda: plt.subplot_mosaic("ab;cc")[0],
-    "empty Axes in a subfigure": lambda: Figure().subfigures(1, 2)[1].subplots(),
+    "empty Axes in a subfigure": lambda: Figure().subfigures(1, 2)[1].subplots(),  # noqa: PLW0108 -- a new figure
     "empty title": lambda: plt.figure().suptitle("").figure,
     "empty title of Axes": lambda: plt.gca().set_title("").axes,
 }

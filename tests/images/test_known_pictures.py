@@ -113,9 +113,10 @@ def check(data, tmp_path):
                     assert is_same(frames(sent), expected), name
     for sentence in refused:
         assert re.search(
-            r"(not a picture|does not accept|cannot be|could not be|does not define|would be)",
+            r"(not a picture|does not accept|cannot be|could not be|does not define|would be|upload each)",
             sentence,
         )
+        assert " object at 0x" not in sentence
 
 
 @pytest.mark.filterwarnings("ignore")  # of Pillow, about damaged files

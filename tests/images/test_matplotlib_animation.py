@@ -1,7 +1,11 @@
 """An animation of Matplotlib arrives frame by frame, as Matplotlib's own writer renders it."""
 
+import io
+import re
+import signal
 import subprocess
 import sys
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
@@ -9,9 +13,12 @@ import pytest
 from matplotlib.animation import ArtistAnimation, FuncAnimation, PillowWriter, TimedAnimation
 from matplotlib.figure import Figure
 from support.pictures import open_part
+from tqdm import tqdm
 
 from gyazo_nb import PictureError
+from gyazo_nb.client import connection
 from gyazo_nb.images import limits
+from gyazo_nb.images.animation import render_animation
 from gyazo_nb.images.convert import file_part
 
 mpl.use("agg")
@@ -44,7 +51,7 @@ def bars(**options):
             rectangle.set_height(n + 1)
         return container
 
-    return FuncAnimation(figure, update, frames=4, **({"interval": 50} | options))
+    return FuncAnimation(figure, update, **({"frames": 4, "interval": 50} | options))
 
 
 def gradient(**options):
@@ -139,6 +146,56 @@ def test_animation_with_too_many_frames_is_refused_while_it_is_rendered(monkeypa
 
     with pytest.raises(PictureError, match="animation has 4 frames of 100 x 50 pixels"):
         file_part(bars())
+
+
+@pytest.mark.parametrize(
+    ("make", "frames"), [(bars, "4/4 ["), (OwnAnimation, "3frame"), (lambda: bars(frames=2), "2/2")]
+)
+def test_progress_counts_the_frames(make, frames):
+    out = io.StringIO()
+
+    render_animation(make(), partial(tqdm, file=out, unit="frame"))
+
+    assert frames in out.getvalue()
+    assert out.getvalue().endswith("\n")
+
+
+def test_animation_shows_progress_only_if_it_takes_long(gyazo, monkeypatch, capfd):
+    """In a batch, the progress bar of the batch is enough."""
+    gyazo.upload(bars())
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setitem(connection._FRAMES_BAR.keywords, "delay", 0)
+
+    gyazo.upload_all([bars()], progress=False)
+    assert capfd.readouterr() == ("", "")
+    gyazo.upload(bars())
+
+    out, shown = capfd.readouterr()
+    assert out == ""
+    assert re.search(r"Rendering: 100%.* 4/4 .*frame/s\]\n$", shown)
+
+
+def test_stop_ends_an_animation_and_its_progress_bar(gyazo, server, monkeypatch, capfd):
+    """Nothing is uploaded. The animation can be uploaded later."""
+    monkeypatch.setitem(connection._FRAMES_BAR.keywords, "delay", 0)
+    stop = iter([False, False, False, True])
+
+    def update(n):
+        if next(stop, False):
+            signal.raise_signal(signal.SIGINT)
+        return bar.set_height(n + 1)
+
+    figure = Figure(figsize=(1, 1))
+    (bar,) = figure.subplots().bar([0], [1])
+    animation = FuncAnimation(figure, update, frames=4)
+
+    with pytest.raises(KeyboardInterrupt):
+        gyazo.upload(animation)
+
+    assert capfd.readouterr().err.endswith("\n")
+    assert not tqdm._instances
+    assert not server.sandbox.image_store.all()
+    assert len(rendered(animation)) == open_part(file_part(animation)).n_frames == 4
 
 
 def test_several_animations_are_not_taken_for_a_figure():
