@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from json import dumps
 from typing import Any
 from urllib.parse import parse_qs
 
-from gyazo_nb.errors import ArgumentError
+from gyazo_nb.errors import ArgumentError, ForbiddenError, NotFoundError, ResponseError
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site, origin
 
 from .endpoints import check_text
-from .operation import Operation, Request
+from .operation import Operation, Reply, Request, describe, server_message
 
 
 def request(
@@ -48,7 +49,28 @@ def request(
     custom = Request(
         method.upper(), url, all_params, fields, body=json, token=token, token_in=site.token_in
     )
-    return Operation(custom, lambda reply: reply.json() if reply.body.strip() else None)
+    return Operation(
+        custom,
+        lambda reply: reply.json() if reply.body.strip() else None,
+        partial(_error_for, custom),
+    )
+
+
+def _error_for(request: Request, reply: Reply) -> ResponseError | None:
+    """The errors that the general table words for the documented calls, which are about images."""
+    kind, advice = {
+        404: (NotFoundError, "this path does not exist. Check the path, and the id in it"),
+        403: (ForbiddenError, "this account is not allowed to do that. Sign in as another account"),
+    }.get(reply.status, (None, ""))
+    if kind is None:
+        return None
+    message = server_message(request, reply)
+    said = f" ({message})" if message else ""
+    return kind(
+        f"{describe(request)} returned {reply.status}{said}: {advice}.",
+        status=reply.status,
+        message=message,
+    )
 
 
 def download(url: str) -> Operation[bytes]:

@@ -7,14 +7,13 @@ and hands it to the `Connection`, which decides everything else.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
-from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, SupportsIndex, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
@@ -30,6 +29,7 @@ from gyazo_nb.settings import AccessPolicy, App, Settings, Site, TokenIn, access
 
 from .image_list import AsyncImages, Images
 from .page_cache import PageCache
+from .signatures import explains_wrong_calls, same_parameters
 
 if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.auth.account import Account
@@ -43,41 +43,11 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from .notebook_file import Notation
     from .publication import Publication, Published
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 # Gyazo requires a referer. The notebook's own address contains its file name, which is private.
 DEFAULT_REFERER = "http://localhost/"
 
 
-def same_parameters(
-    method: Callable[P, object],
-) -> Callable[[Callable[..., Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
-    """Give an async method the parameters and the defaults of its blocking method.
-
-    Long signatures are written once. Shift-Tab, completion and type checkers show and check them all.
-    """
-    signature = inspect.signature(method)
-
-    def apply(
-        async_method: Callable[..., Coroutine[Any, Any, R]],
-    ) -> Callable[P, Coroutine[Any, Any, R]]:
-        @wraps(async_method)
-        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{async_method.__qualname__}() {error}") from None
-            bound.apply_defaults()
-            return await async_method(*bound.args, **bound.kwargs)
-
-        returns = inspect.signature(async_method).return_annotation
-        call.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
-        return call
-
-    return apply
-
-
+@explains_wrong_calls
 class Gyazo:
     """Your Gyazo account.
 
@@ -223,15 +193,19 @@ class Gyazo:
     ) -> Report:
         """Upload many pictures, several at once, and return a `Report`: the images, in order.
 
-        >>> gyazo.upload_all(Path("plots").glob("*.png"), title=lambda path: path.stem)
+        >>> gyazo.upload_all("plots", title=lambda path: path.stem)
+        >>> gyazo.upload_all("plots/**/*.png")
         >>> gyazo.upload_all(paths, resume="batch.jsonl")
         >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])
 
-        `things` is any iterable of items (of a dictionary, the values are the items); an item is read
-        when it is needed, and can be any object that `upload` takes, or a future of one. Each field
+        `things` is a folder, a glob, or any iterable of items (of a dictionary, the values are the items).
+        Of a folder, the pictures are the items, in the natural order of their names, without subfolders;
+        a sentence and `report.left_out` name the other files. An item is read when it is needed, and can
+        be any object that `upload` takes, or a future of one. Each field
         (`title`, `desc`, …, as in `upload`) is a value, or a function of the item (of a future: of its
         result). A failed item does not stop the others: see `report.failures` and `report.retry()`.
-        Ctrl-C keeps the uploaded images: `gyazo.report` is then the report. With `resume`, each upload
+        Ctrl-C keeps the uploaded images: `gyazo.report` is then the report, and its `retry()` uploads the
+        rest; of a generator that was interrupted, it uploads what was read. With `resume`, each upload
         is recorded in that file, and the same call in another kernel sends only the rest; an image that
         was deleted on Gyazo since then is returned as it was. At most `concurrency` uploads run at the
         same time. A file of more than 1 MB is read while it is sent: do not change it before. With
