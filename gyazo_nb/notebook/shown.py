@@ -276,6 +276,10 @@ def _kept(output: Output) -> Output:
     if _is_own(output.item):
         return Output({}, widget=output.widget)
     bundle, item = output.bundle, None
+    classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}
+    libraries = {name.partition(".")[0] for name in classes}
+    if "ipympl" in libraries:  # the notebook shows its figure as it is now, not as it was
+        return Output({}, output.item, output.widget)
     kept = {name: value for name, value in bundle.items() if name.startswith("image/")}
     if not kept:
         kept = {name: value for name, value in bundle.items() if name.startswith(_CHARTS)}
@@ -283,8 +287,6 @@ def _kept(output: Output) -> Output:
             text = bundle.get(name)
             if isinstance(text, str) and any(marker in text for marker in _MARKERS):
                 kept[name] = text
-        classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}
-        libraries = {name.partition(".")[0] for name in classes}
         if classes & _PICTURE_CLASSES or libraries & _CHART_LIBRARIES:
             item = output.item
     return Output(kept, item, output.widget, sum(map(_size, kept.values())))

@@ -200,6 +200,8 @@ def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureE
 
 def _pictures_of(output: Output) -> Sequence[bytes | str]:
     """Return the pictures of one output. Its data are first: its object may have changed since then."""
+    if (data := render.render_live(output.item)) is not None:
+        return [data]
     try:
         if pictures := page.pictures_in(output.bundle):
             return pictures

@@ -215,6 +215,22 @@ def test_many_pictures_are_a_gallery_below_the_name_of_the_cell(notebook, capsys
     assert "Shown by cell [2]\n<13 uploaded" in capsys.readouterr().out
 
 
+def test_live_canvas_is_shared_as_it_is_now(notebook, server):
+    """That of `%matplotlib widget`: a later cell changes the figure that the notebook shows."""
+
+    class Canvas:
+        figure = Figure(figsize=(2, 1))
+        _repr_mimebundle_ = lambda self, **_: {"image/png": png("red"), "text/html": "<img>"}  # noqa: E731
+
+    Canvas.__module__ = "ipympl.backend_nbagg"
+    notebook.shell.user_ns["canvas"] = Canvas()
+    notebook.run("display(canvas)", "canvas.figure.text(0.5, 0.5, 'new')", "%gyazo").raise_error()
+
+    out = io.BytesIO()
+    Canvas.figure.savefig(out, format="png", dpi="figure")
+    assert [image.data for image in server.sandbox.images] == [out.getvalue()]
+
+
 # ── figures as the notebook shows them ────────────────────────────────────────────────────────
 
 SETTINGS = {
