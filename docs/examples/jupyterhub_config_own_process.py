@@ -1,19 +1,12 @@
 # As jupyterhub_config.py, but systemd or a container runs the service: see gyazo-hub.service.
 c = get_config()  # noqa: F821 -- JupyterHub defines it
+service = {"name": "gyazo", "url": "http://127.0.0.1:10101", "oauth_no_confirm": True}
+service["oauth_redirect_uri"] = "/services/gyazo/oauth_callback"
 with open("/etc/jupyterhub/gyazo_api_token") as file:
-    api_token = file.read().strip()
-c.JupyterHub.services = [
-    {
-        "name": "gyazo",
-        "url": "http://127.0.0.1:10101",
-        "api_token": api_token,
-        "oauth_redirect_uri": "/services/gyazo/oauth_callback",
-        "oauth_no_confirm": True,
-    }
-]
-USE_GYAZO = "access:services!service=gyazo"
-c.JupyterHub.load_roles = [
-    {"name": "user", "scopes": ["self", USE_GYAZO]},
-    {"name": "server", "scopes": ["users:activity!user", "access:servers!server", USE_GYAZO]},
-]
-c.Spawner.environment = {"GYAZO_HUB_SERVICE": "https://hub.example.org/services/gyazo"}
+    service["api_token"] = file.read().strip()
+c.JupyterHub.services.append(service)
+use_gyazo = "access:services!service=gyazo"
+user = {"name": "user", "scopes": ["self", use_gyazo]}
+server = {"name": "server", "scopes": ["users:activity!user", "access:servers!server", use_gyazo]}
+c.JupyterHub.load_roles.extend([user, server])
+c.Spawner.environment.update({"GYAZO_HUB_SERVICE": "https://hub.example.org/services/gyazo"})

@@ -26,13 +26,9 @@ c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = hub["proxy_url"]
 c.ConfigurableHTTPProxy.auth_token = hub["proxy_token"]
 
-services = list(c.JupyterHub.get("services", []))
-for spec in services:
-    if "environment" in spec:
-        spec["environment"].update(hub["sandbox"])
-c.JupyterHub.services = [*services, *hub["services"]]
-c.JupyterHub.load_roles = [*c.JupyterHub.get("load_roles", []), *hub["roles"]]
-c.Spawner.environment = {**c.Spawner.get("environment", {}), **hub["sandbox"]}
+c.JupyterHub.services.extend(hub["services"])
+c.JupyterHub.load_roles.extend(hub["roles"])
+c.Spawner.environment.update(hub["sandbox"])
 
 if "authenticator_class" not in c.JupyterHub:
     c.JupyterHub.authenticator_class = "dummy"

@@ -174,6 +174,7 @@ class JupyterHub:
             "/etc/jupyterhub/": f"{self.root}/",
             "/etc/gyazo-hub/secret": str(self.secret_path),
             "your client id": self.client_id,
+            '"GYAZO_CLIENT_ID":': f'"GYAZO_AUTH_URL": "{self.sandbox.url}", "GYAZO_CLIENT_ID":',
         }.items():
             text = text.replace(documented, local)
         return text
@@ -243,6 +244,8 @@ class JupyterHub:
         words = [f"--{name}={value}" for name, value in options.items()]
         variables = {"PATH": os.environ["PATH"], "CONFIGPROXY_AUTH_TOKEN": self._proxy_token}
         self._run("proxy", [node(), str(PROXY), *words], variables)
+        if "own_process" in self.example:
+            self.start_service()
         self.start_hub()
 
     def start_hub(self):
@@ -252,8 +255,6 @@ class JupyterHub:
         self._run("hub", command, self._variables())
         self.wait_until(lambda: self._answers(f"{self.hub_url}/hub/api/"), "the hub runs")
         self.wait_until(lambda: self._answers(f"{self.url}/hub/api/"), "the proxy knows the hub")
-        if "own_process" in self.example and "service" not in self.processes:
-            self.start_service()
 
     def start_service(self):
         """Run the service as systemd does, with the documented variables."""
@@ -378,7 +379,7 @@ class JupyterHub:
         return process
 
     def is_service_up(self):
-        return self._answers(f"{self.url}/services/gyazo/done?how=ok")
+        return self._answers(f"{self.url}/services/gyazo/")
 
     def kill_service(self):
         """End the service as the system does when memory runs out, and wait until it runs again."""

@@ -2,7 +2,7 @@
 
 import pytest
 from support.helpers import skip_missing
-from support.jupyterhub_driver import ACCOUNTS, JupyterHub, KernelSide, missing_part
+from support.jupyterhub_driver import ACCOUNTS, USERS, JupyterHub, KernelSide, missing_part
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
 
@@ -34,10 +34,10 @@ def start_hub(folder, example, version=None):
 
 @pytest.fixture(scope="session", params=HUBS)
 def hub(request, tmp_path_factory):
-    """A hub whose users alice and bob have a server, and alice has another one named lab."""
+    """A hub whose users alice and bob have a server."""
     version = None if request.param == "newest" else request.param
     for hub in start_hub(tmp_path_factory.mktemp("hub"), HUBS[request.param], version):
-        hub.start_servers("alice", "bob", "alice/lab")
+        hub.start_servers(*USERS)
         yield hub
 
 
