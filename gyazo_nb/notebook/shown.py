@@ -44,6 +44,9 @@ _MARKERS = ("data:image/", "data:video/", "<svg", "Plotly.newPlot", "vegaEmbed",
 _CHART_LIBRARIES = {"plotly", "altair", "holoviews"}
 _PICTURE_CLASSES = {"IPython.core.display.Image", "ipywidgets.widgets.widget_media.Image"}
 _RESET = re.compile(r"^\s*%?reset\b", re.MULTILINE)
+GIVE_THE_ITEM = (
+    "give the figure itself, as in  %gyazo fig, or the file or web address of the picture."
+)
 _AGAIN = "Put %%gyazo on the first line of that cell, and run it again."
 
 
@@ -151,9 +154,7 @@ class ShownPictures:
                 f"{_AGAIN}"
             )
         if any(cell.showed_page for cell in self._cells if cell.number == number):
-            return ArgumentError(
-                f"Cell [{number}] showed a page, not a picture: give the figure itself, as in  %gyazo fig"
-            )
+            return ArgumentError(f"Cell [{number}] showed a page, not a picture: {GIVE_THE_ITEM}")
         return ArgumentError(
             f"Cell [{number}] showed no picture. Name the items to upload, as in  %gyazo fig"
         )
@@ -171,7 +172,8 @@ class ShownPictures:
             cell = self._cell_of(output.widget)
             # An update belongs to the cell that makes it, too: there, the picture was shown.
             if cell is not None and not cell.is_too_large:
-                cell.showed_page |= "text/html" in output.bundle and not _is_own(output.item)
+                if not _is_own(output.item):
+                    cell.showed_page |= shows_page(output)
                 if kept.is_kept or display_id is not None:
                     cell.on_display(kept, display_id)
                 if output.widget is not None:
@@ -264,6 +266,11 @@ class ShownPictures:
         names, self._names_before_reset = self._names_before_reset, set()
         if not names <= set(self._shell.user_ns):
             self.drop()
+
+
+def shows_page(output: Output) -> bool:
+    """Whether an output shows more than a text: it can look like a picture."""
+    return not output.bundle.keys() <= {"text/plain", "text/latex"}
 
 
 def _is_own(item: Any) -> bool:

@@ -25,7 +25,7 @@ from gyazo_nb.settings import AccessPolicy
 from . import capture, line_parser
 from .capture import Output
 from .items import resolve
-from .shown import ShownPictures
+from .shown import GIVE_THE_ITEM, ShownPictures, shows_page
 
 _MAX_CARDS = 12  # more images are shown as a gallery
 
@@ -215,7 +215,8 @@ def _pictures_of(output: Output) -> Sequence[bytes | str]:
     if "application/pdf" in output.bundle:
         raise PictureError(
             "A figure was shown as PDF, which Gyazo does not support: run  %config "
-            "InlineBackend.figure_formats = ['png']  and then this cell again."
+            "InlineBackend.figure_formats = ['png']  (Plotly: pio.renderers.default = 'png')  and then the "
+            "cell again."
         )
     # A string that is a web address is text.
     url = None if isinstance(output.item, str) else convert.picture_url(output.item)
@@ -224,13 +225,9 @@ def _pictures_of(output: Output) -> Sequence[bytes | str]:
 
 def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
     """Say what a cell showed that showed no picture: a page can look like one."""
-    shown = {mime_type for output in outputs.visible() for mime_type in output.bundle}
-    if shown <= {"text/plain", "text/latex"}:
+    if not any(shows_page(output) for output in outputs.visible()):
         return "This cell showed no picture, so no image was uploaded."
-    return (
-        "This cell showed a page, not a picture, so no image was uploaded: give the figure itself, as in  "
-        "%gyazo fig"
-    )
+    return f"This cell showed a page, not a picture, so no image was uploaded: {GIVE_THE_ITEM}"
 
 
 @dataclass(frozen=True, slots=True)

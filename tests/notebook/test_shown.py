@@ -166,7 +166,7 @@ def test_cell_is_chosen_by_its_execution_count(notebook):
 )
 def test_cell_without_pictures_is_explained(notebook, line, message):
     """The sentence says what to do."""
-    notebook.run("1 + 1", "HTML('<b>page</b>')")
+    notebook.run("1 + 1", "HTML('<b>page</b>')", "Markdown('![a](picture.png)')")
 
     with pytest.raises(ArgumentError, match=message):
         notebook.run(f"%gyazo {line}").raise_error()
