@@ -92,6 +92,8 @@ const main = card.querySelector(`.gyazo-nb-main`);
 if (fields.length) addButton(main, main.title, main.title, fields[0].value, fields[0]);
 main.removeAttribute(`title`);
 for (const field of fields) {
+  field.readOnly = true;
+  field.onfocus = () => field.select();
   addButton(field.closest(`div`), `Copy`, `Copy ${field.title}`, field.value, field);
 }
 for (const image of card.querySelectorAll(`.gyazo-nb-image`)) {
@@ -189,7 +191,7 @@ def gallery(
             if (count := text.count("\n") + 1) < number:
                 name = f"the first {count} {name}"  # noqa: PLW2901 -- says more
                 main = main if fields else f"Copy the first {count} links"
-            fields += _field(Notation(label, name, text), lines=True)
+            fields += _field(Notation(label, name, text), rows=4)
     return (
         f'<div class="{_CLASS}" style="{_CARD_FONT};position:relative">{_warning(warning)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;padding:2px;{_SCROLLABLE}">{cells}</div>'
@@ -259,25 +261,25 @@ def _more(summary: str, fields: str) -> str:
     )
 
 
-def _field(notation: Notation, *, lines: bool = False) -> str:
-    """A text that can be selected with the keyboard in every front end, and that the script copies."""
-    text, name = escape(notation.text), escape(notation.name)
+def _field(notation: Notation, *, rows: int = 1) -> str:
+    """A text that can be selected with the keyboard in every front end, and that the script copies.
+
+    Not an `input`, which JupyterLab disables in an untrusted notebook. And not read-only there: Ctrl+A
+    would select all cells, and not the text.
+    """
     style = (
         "flex:1;min-width:0;box-sizing:border-box;font-family:var(--jp-code-font-family,monospace);"
-        f"font-size:12px;{TEXT_COLOR};background:var(--jp-layout-color1,transparent);border:{_BORDER};"
-        f"border-radius:3px;padding:2px 6px"
+        f"font-size:12px;line-height:1.4;{TEXT_COLOR};background:var(--jp-layout-color1,transparent);"
+        f"border:{_BORDER};border-radius:3px;padding:2px 6px"
     )
-    # A line break at the start of a textarea would be dropped; the text has none there.
-    box = (
-        f'<textarea class="gyazo-nb-field" readonly rows="4" wrap="off" title="{name}" '
-        f'style="{style}">{text}</textarea>'
-        if lines
-        else f'<input class="gyazo-nb-field" readonly value="{text}" title="{name}" style="{style}">'
-    )
+    if rows == 1:
+        style += ";resize:none;overflow:hidden"
     return (
         f'<div style="display:flex;gap:8px;align-items:center;margin-top:4px">'
         f'<label style="display:flex;flex:1;min-width:0;gap:8px;align-items:center">'
-        f'<span style="flex:0 0 5.5em">{escape(notation.label)}</span>{box}</label></div>'
+        f'<span style="flex:0 0 5.5em">{escape(notation.label)}</span>'
+        f'<textarea class="gyazo-nb-field" rows="{rows}" wrap="off" spellcheck="false" '
+        f'title="{escape(notation.name)}" style="{style}">{escape(notation.text)}</textarea></label></div>'
     )
 
 

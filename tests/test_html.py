@@ -66,15 +66,18 @@ class Elements(HTMLParser):
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
-        self.found, self.texts = [], {}
+        self.found, self.texts, self.open = [], {}, ""
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.found.append((tag, dict(attributes)))
+        self.open = tag
+
+    def handle_endtag(self, tag):
+        self.open = ""
 
     def handle_data(self, data):
-        tag = self.found[-1][0]
-        self.texts[tag] = self.texts.get(tag, "") + data
+        self.texts[self.open] = self.texts.get(self.open, "") + data
 
     def attributes(self, tag):
         return [attributes for name, attributes in self.found if name == tag]
@@ -92,14 +95,9 @@ def test_title_cannot_break_out_of_a_field_or_into_the_script(title):
     card, shown = Elements(entry._repr_html_()), Elements(Page((entry,), 1, 20)._repr_html_())
 
     assert script_of(entry._repr_html_()) == script_of(Page((image(),), 1, 20)._repr_html_())
-    assert [one["value"] for one in card.attributes("input")] == [
-        entry.permalink_url,
-        entry.markdown,
-        entry.html,
-        entry.cosense,
-        entry.url,
-    ]
-    assert shown.texts["textarea"].startswith(entry.markdown)
+    notations = entry.permalink_url, entry.markdown, entry.html, entry.cosense, entry.url
+    assert card.texts["textarea"] == "".join(notations)
+    assert shown.texts["textarea"] == entry.markdown + entry.permalink_url
     for elements in (card, shown):
         assert not elements.attributes("script")
         assert len(elements.attributes("img")) == 1
@@ -112,8 +110,8 @@ def test_card_has_no_button_without_its_script():
     for shown in (image()._repr_html_(), Page((image(),), 1, 20)._repr_html_()):
         elements = Elements(shown)
         assert not elements.attributes("button")
-        fields = elements.attributes("input") + elements.attributes("textarea")
-        assert all("readonly" in one and "tabindex" not in one for one in fields)
+        assert not elements.attributes("input")
+        assert len(elements.attributes("textarea")) in {2, 5}
 
 
 def test_card_and_gallery_stay_small():
@@ -137,7 +135,7 @@ def test_more_links_than_fit_are_announced_as_the_first():
 
     (number,) = set(re.findall(r"Copy the first (\d+) links", shown))
     assert 0 < int(number) < 500
-    assert len(shown) < 500_000
+    assert len(shown) < 800_000
 
 
 def test_compact_card_has_no_picture():

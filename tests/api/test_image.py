@@ -174,7 +174,7 @@ def test_image_has_five_notations_to_copy():
     assert entry.markdown == rf"[![A \[b\] \*c\*]({picture})]({page})"
     assert entry.html == f'<a href="{page}"><img src="{picture}" alt="A [b] *c*"></a>'
     assert entry.cosense == f"[{page}]"
-    assert entry._repr_html_().count("<input") == 5
+    assert entry._repr_html_().count("<textarea") == 5
 
 
 def test_untitled_image_is_captioned_by_its_date():
