@@ -210,6 +210,19 @@ class GyazoMagics(GyazoTraits, Magics):
         display(messages.text_message(f"Signed in as {user.called}{where}."), raw=True)
 
     @no_var_expand
+    @parses_line(may_contain_secrets=True)
+    @line_magic
+    def gyazo_info(self, options: argparse.Namespace) -> None:
+        """Print the versions and settings that a bug report needs. The text contains no secret.
+
+        In a terminal, `python -m gyazo_nb` prints the same.
+        """
+        _ = options
+        from .info import info_text  # noqa: PLC0415 -- %load_ext must stay fast
+
+        print(info_text(self.shell, self.session, self.settings))  # noqa: T201 -- text to copy
+
+    @no_var_expand
     @needs_local_scope
     @parses_line()
     @_upload_options
