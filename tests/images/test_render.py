@@ -1,6 +1,7 @@
 """Figures, charts, SVG and displayable objects are rendered, and the stored picture is the same."""
 
 import base64
+import importlib
 import io
 import shutil
 import sys
@@ -175,6 +176,38 @@ def test_altair_chart_is_rendered(upload):
         assert (sent == [255, 0, 0]).all(axis=2).sum() > 1000
     with alt.renderers.enable("mimetype"):
         assert from_mime_bundle(chart._repr_mimebundle_()[0])[:4] == b"\x89PNG"
+
+
+def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
+    """With the user's resolution."""
+    chart = alt.Chart(TABLE).mark_bar().encode(x="a:O", y="b:Q")
+
+    usual = upload(chart)
+    with alt.renderers.enable("png", scale_factor=2):
+        assert upload(chart).width > usual.width * 1.9
+
+
+@pytest.mark.usefixtures("_browser_for_kaleido")
+@pytest.mark.filterwarnings("ignore")  # of kaleido and plotly
+def test_plotly_figure_is_rendered_as_its_picture_renderer_shows_it(upload, monkeypatch):
+    """With the user's size, also beside another renderer."""
+    renderers = importlib.import_module("plotly.io").renderers
+    monkeypatch.setattr(renderers["png"], "width", 321)
+    monkeypatch.setattr(renderers, "default", "png+browser")
+
+    assert upload(go.Figure(go.Bar(y=[1, 3]))).size == (321, 500)
+
+
+class BrowserChart:
+    """A plot of Bokeh, which draws it in the browser."""
+
+
+def test_chart_that_only_the_browser_draws_names_the_way(monkeypatch):
+    """For an item, as for the display of one."""
+    monkeypatch.setattr(BrowserChart, "__module__", "bokeh.plotting")
+
+    with pytest.raises(PictureError, match=r"A Bokeh plot .*bokeh.io.export_png.*plot.png"):
+        file_part(BrowserChart())
 
 
 URL_DATA = {
