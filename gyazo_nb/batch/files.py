@@ -69,13 +69,12 @@ def named_by(items: Any) -> Files | None:
     text = os.fsdecode(items)
     path = Path(os.path.expanduser(text))  # noqa: PTH111 -- as above
     try:
-        if path.is_dir():
-            return pictures_in(path)
-        if path.exists():
-            return None
+        is_folder, is_file = path.is_dir(), path.exists()
     except (OSError, ValueError):  # too long for a path, or with a zero byte
         return None
-    if "\n" in text or "://" in text or text.startswith("data:"):
+    if is_folder:
+        return pictures_in(path)
+    if is_file or "\n" in text or "://" in text or text.startswith("data:"):
         return None
     if not glob.has_magic(text):
         raise ArgumentError(

@@ -1,12 +1,12 @@
-"""The arguments of `%gyazo`: how a line is split, and which items a word names."""
+"""The line after a magic: how it is split, its options, and the errors that name the right ones."""
 
 from pathlib import Path
 
 import pytest
+from IPython.core.error import UsageError
+from IPython.utils.capture import capture_output
 
-from gyazo_nb import ArgumentError
-from gyazo_nb.notebook.items import resolve
-from gyazo_nb.notebook.line_parser import expand, split
+from gyazo_nb.notebook.line_parser import LineParser, expand, split
 
 
 def test_line_is_split_at_blanks_outside_quotes_and_brackets():
@@ -68,21 +68,128 @@ def test_variables_are_expanded_as_in_other_magics(word, text):
     assert expand(word, names) == text
 
 
-@pytest.mark.parametrize("word", ["unknown(known)", "1 + 1", "'known'", "known +"])
-def test_word_is_evaluated_only_if_it_is_an_expression_of_known_names(word):
-    """Not with an unknown name, without any name, in quotes, or with a syntax error."""
-    with pytest.raises(ArgumentError, match="neither a variable nor a file"):
-        resolve(word, {"known": 1}, pytest.fail)
+# ── options ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_file_is_preferred_to_an_expression_and_a_variable_to_a_file(tmp_path, monkeypatch):
-    """A file name may look like an expression."""
-    monkeypatch.chdir(tmp_path)
-    Path("a-b").touch()
-    names = {"a": 3, "b": 1}
+@pytest.fixture
+def parser():
+    """A magic with options of each kind, and with items."""
+    parser = LineParser("%share", "Share items.", may_contain_secrets=False)
+    parser.add_argument("--title", type=str, metavar="TEXT")
+    parser.add_argument("--access-policy", choices=("anyone", "only_me"))
+    parser.add_argument("--cell", type=int, metavar="N")
+    parser.add_argument("--wait", nargs="?", type=float, const=300.0)
+    parser.add_argument("--into", default="images")
+    parser.add_argument("--on-error", action="store_true")
+    parser.add_argument("items", nargs="*")
+    return parser
 
-    assert resolve("a-b", names, pytest.fail) == [Path("a-b")]
-    assert resolve("b-a", names, lambda text: eval(text, names.copy())) == [-2]
-    Path("a").touch()
-    assert resolve("a", names, pytest.fail) == [3]
-    assert resolve("'a'", names, pytest.fail) == [Path("a")]
+
+def test_options_and_items_are_read_in_any_order(parser):
+    """Quotes around a value are removed, except for a text that is expanded later."""
+    line = """a --title "A b" b --access-policy 'only_me' --cell=5 --wait --on-error "c d.png" """
+
+    options = parser.parse(line)
+
+    assert options.items == ["a", "b", '"c d.png"']
+    assert (options.title, options.access_policy, options.cell) == ('"A b"', "only_me", 5)
+    assert (options.wait, options.on_error, options.into) == (300.0, True, "images")
+    assert parser.parse("--wait 5").wait == 5.0
+    assert parser.parse("").items == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--titel x", "%share has no option --titel: did you mean --title?"),
+        ("--tit x", "%share has no option --tit: did you mean --title?"),
+        ("-title x", "%share has no option -title: did you mean --title?"),
+        ("--access_policy only_me", "--access_policy: did you mean --access-policy?"),
+        ("--wiat 5", "--wiat: did you mean --wait?"),
+        ("--title-text x", "--title-text: did you mean --title?"),
+        ("--color x", "%share has no option --color. %share takes: [-h] [--title TEXT]"),
+        (
+            "--access-policy onlyme",
+            "--access-policy takes anyone or only_me, not 'onlyme': did you mean only_me?",
+        ),
+        ("--access-policy x", "--access-policy takes anyone or only_me, not 'x'."),
+        ("--cell five", "--cell takes a whole number, not 'five'."),
+        ("--wait long", "--wait takes a number, not 'long'."),
+        ("--title", "--title needs a value: --title TEXT."),
+        ("--access-policy --cell 5", "--access-policy anyone or --access-policy only_me"),
+        ("--on-error=yes", "--on-error takes no value."),
+        (
+            "fig --title My nice title",
+            'A text of several words needs quotes around it:  --title "My nice title"',
+        ),
+    ],
+)
+def test_error_names_the_wrong_part_and_the_right_one(parser, line, message):
+    """An option is never abbreviated."""
+    with pytest.raises(UsageError) as caught:
+        parser.parse(line)
+
+    assert message in str(caught.value)
+
+
+def test_items_after_a_text_without_quotes_get_a_hint(parser):
+    """They may be items, so that the hint is shown only if they are unknown."""
+    options = parser.parse("--title My nice title")
+
+    assert (options.title, options.items) == ("My", ["nice", "title"])
+    assert options.quotes_hint.endswith('--title "My nice title"')
+    assert parser.parse("--title 'My nice title' fig").quotes_hint == ""
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "fig --title x --help"])
+def test_help_wins_over_everything_else(parser, line):
+    """The line is not read further."""
+    assert parser.parse(line) is None
+
+
+def test_value_is_not_repeated_where_it_may_be_a_secret():
+    """An unknown option is repeated only if it cannot be a token."""
+    parser = LineParser("%login", "Sign in.", may_contain_secrets=True)
+    parser.add_argument("--mode", choices=("panel", "prompt"))
+    parser.add_argument("--token", action="store_true")
+    for line in (
+        "s3cr3t",
+        "--token s3cr3t",
+        "--token=s3cr3t",
+        "--tokn s3cr3t",
+        "--mode s3cr3t",
+        "--mod s3cr3t",
+        "--code=s3cr3t",
+        "--s3cr3t",
+        "-s3cr3t",
+        "'s3cr3t",
+    ):
+        with pytest.raises(UsageError) as caught:
+            parser.parse(line)
+        assert "s3cr3t" not in str(caught.value), line
+    with pytest.raises(UsageError, match="did you mean panel") as caught:
+        parser.parse("--mode pannel")
+    assert "secret" not in str(caught.value)
+
+
+# ── the help of the magics ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "magic", ["%gyazo", "%%gyazo", "%gyazo_login", "%gyazo_logout", "%gyazo_whoami", "%gyazo_info"]
+)
+def test_every_magic_prints_its_help(shell, magic):
+    """The same text as that of `%magic?`. Nothing is run."""
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    kind = "cell" if magic == "%%gyazo" else "line"
+    with capture_output() as captured:
+        if kind == "cell":
+            shell.run_cell_magic("gyazo", "--help", "pytest.fail()")
+        else:
+            shell.run_line_magic(magic[1:], "--help")
+
+    text = captured.stdout
+    assert text.startswith(f"usage: {magic} [-h]")
+    assert text == shell.magics_manager.magics[kind][magic.strip("%")].__doc__
+    for word in ("secret on the line", "doctest", "%%%", "\x1b"):
+        assert word not in text

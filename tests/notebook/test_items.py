@@ -1,0 +1,58 @@
+"""The items that a word after `%gyazo` names."""
+
+from pathlib import Path
+
+import pytest
+from support.helpers import PNG
+
+from gyazo_nb import ArgumentError
+from gyazo_nb.notebook.items import resolve
+
+
+@pytest.mark.parametrize("word", ["unknown(known)", "1 + 1", "'known'", "known +"])
+def test_word_is_evaluated_only_if_it_is_an_expression_of_known_names(word):
+    """Not with an unknown name, without any name, in quotes, or with a syntax error."""
+    with pytest.raises(ArgumentError, match="neither a variable nor a file"):
+        resolve(word, {"known": 1}, pytest.fail)
+
+
+def test_file_is_preferred_to_an_expression_and_a_variable_to_a_file(tmp_path, monkeypatch):
+    """A file name may look like an expression."""
+    monkeypatch.chdir(tmp_path)
+    Path("a-b").touch()
+    names = {"a": 3, "b": 1}
+
+    assert resolve("a-b", names, pytest.fail) == [Path("a-b")]
+    assert resolve("b-a", names, lambda text: eval(text, names.copy())) == [-2]
+    Path("a").touch()
+    assert resolve("a", names, pytest.fail) == [3]
+    assert resolve("'a'", names, pytest.fail) == [Path("a")]
+
+
+def test_unknown_word_names_the_nearest_variable():
+    """The name may have a typing error."""
+    with pytest.raises(
+        ArgumentError, match="neither a variable nor a file. Did you mean loss_fig?"
+    ):
+        resolve("los_fig", {"loss_fig": 1, "_loss_fig": 2}, pytest.fail)
+
+
+def test_folder_stands_for_its_pictures_in_natural_order(tmp_path, monkeypatch, capsys):
+    """A printed sentence names what is left out."""
+    monkeypatch.chdir(tmp_path)
+    Path("plots", "raw").mkdir(parents=True)
+    for name in ("plot10.png", "plot9.png", "without_suffix"):
+        Path("plots", name).write_bytes(PNG)
+    Path("plots", "notes.txt").write_text("text")
+
+    found = resolve("plots/", {}, pytest.fail)
+
+    assert [path.name for path in found] == ["plot9.png", "plot10.png", "without_suffix"]
+    assert capsys.readouterr().out == (
+        "Left out of 'plots': not pictures: notes.txt; subfolders, which are not searched: raw (for them, "
+        "use 'plots/**/*.png').\n"
+    )
+    assert [path.name for path in resolve("plots/*.png", {}, pytest.fail)] == [
+        "plot9.png",
+        "plot10.png",
+    ]
