@@ -157,6 +157,10 @@ class Settings:
         """The registered application. Raises `ConfigError` if its client id is missing."""
         return App(self.text("client_id"), self._client_secret(), self.text("redirect_uri"))
 
+    def has_application(self) -> bool:
+        """Whether the settings name an application with its secret, with which a user can sign in."""
+        return bool(self.text("client_id") and self.app().secret)
+
     def token(self) -> Secret | None:
         """The token in `GYAZO_ACCESS_TOKEN`, or None."""
         text = _secret_variable(ACCESS_TOKEN_VARIABLE)

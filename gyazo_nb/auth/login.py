@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 from weakref import WeakSet
 
@@ -32,7 +32,7 @@ from gyazo_nb.errors import (
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import App, Settings, Site
 
-from . import oauth, paste
+from . import hub, oauth, paste
 from .account import Account
 
 T = TypeVar("T")
@@ -47,8 +47,15 @@ class SignInConnection(Protocol):
     def settings(self) -> Settings:
         """The settings, read at each call."""
 
+    @property
+    def longest_poll(self) -> float:
+        """The seconds for which a server may delay a reply."""
+
     def send_once(self, operation: Operation[T]) -> T:
         """Send without a retry, and return the result."""
+
+    async def asend_once(self, operation: Operation[T]) -> T:
+        """Same as `send_once`, async."""
 
     def known_token(self) -> Secret | None:
         """The token of the current account."""
@@ -61,7 +68,8 @@ class Login:
     """One attempt to sign in: open `url`, then call `finish` with the address that the browser shows.
 
     Made by `gyazo.login()`. `finish` can be called again after any error: with another text, or without
-    one to send the same code again.
+    one to send the same code again. With the application of a JupyterHub, `finish` without a text waits
+    for the browser.
     """
 
     def __init__(
@@ -71,7 +79,10 @@ class Login:
         app: App | None = None,
         site: Site | None = None,
         switch: bool = False,
+        hub_application: hub.HubApplication | None = None,
     ) -> None:
+        self._hub = hub_application
+        self.seen_redirect = ""  # see `hub.WaitingLogin`
         self._connection, self._app, self._site, self._switch = connection, app, site, switch
         self._lock = threading.Lock()
         self._done = False
@@ -88,6 +99,11 @@ class Login:
     def redirect_uri(self) -> str:
         """The address to which the browser returns."""
         return self._authorization.redirect_uri
+
+    @property
+    def uses_hub(self) -> bool:
+        """Whether the redirect comes through the service of a JupyterHub, so that no paste is needed."""
+        return self._hub is not None
 
     @property
     def can_retry(self) -> bool:
@@ -114,6 +130,8 @@ class Login:
             )
         with self._lock:
             app = self._check_still_valid(hidden)
+            if self._hub is not None and not hidden and not self.can_retry:
+                hidden = hub.wait_for_redirect(self, self.recognises)
             if hidden or not self.can_retry:
                 self._code = self._read_code(hidden, app)
                 self._token = None
@@ -132,6 +150,16 @@ class Login:
             self._done = True
             return user
 
+    async def request_redirect(self) -> Secret | None:
+        """Ask the service of a JupyterHub for the redirect of the current link."""
+        if self._hub is None:
+            raise AssertionError("only the service of a hub hands over redirects")
+        seconds = self._connection.longest_poll
+        request = hub.redirect(
+            self._hub.service, self._authorization, seen=self.seen_redirect, seconds=seconds
+        )
+        return await self._connection.asend_once(request)
+
     def cancel(self) -> None:
         """End the attempt, also during an exchange: it can no longer sign in."""
         self._done = True
@@ -147,13 +175,18 @@ class Login:
         )
 
     def _current_site(self) -> Site:
-        return self._site or self._connection.settings.site()
+        site = self._site or self._connection.settings.site()
+        return site if self._hub is None else replace(site, auth_url=self._hub.auth_url)
 
     def _current_app(self) -> App:
+        if self._hub is not None:
+            return self._hub.app
         return self._app or self._connection.settings.app()
 
     def _begin(self) -> None:
-        self._authorization = oauth.begin(self._current_site(), self._current_app())
+        self._authorization = oauth.begin(
+            self._current_site(), self._current_app(), needs_secret=self._hub is None
+        )
         self._began = time.time()  # not monotonic: the time in which a laptop sleeps counts
         self._code = None
         self._token = None
@@ -190,8 +223,12 @@ class Login:
     def _exchange(self, app: App) -> Secret:
         if self._code is None:
             raise AssertionError("finish reads the code first")
-        exchange = oauth.exchange(self._authorization, self._code, app.secret)
         try:
+            if self._hub is not None:
+                service = self._hub.service
+                request = hub.exchange(service, self._authorization, self._code)
+                return hub.send(self._connection, service, request).access_token
+            exchange = oauth.exchange(self._authorization, self._code, app.secret)
             return self._connection.send_once(exchange).access_token
         except InvalidGrantError:
             self._code = None

@@ -105,10 +105,13 @@ class Authorization:
         )
 
 
-def begin(site: Site, app: App) -> Authorization:
-    """Begin one attempt to sign in, with a new `state` and verifier."""
+def begin(site: Site, app: App, *, needs_secret: bool = True) -> Authorization:
+    """Begin one attempt to sign in, with a new `state` and verifier.
+
+    `needs_secret` is False if a service adds the client secret to the token request.
+    """
     missing = []
-    if not app.secret:
+    if needs_secret and not app.secret:
         missing.append(setting_names("client_secret"))
     if not app.redirect_uri:
         missing.append(setting_names("redirect_uri"))
@@ -137,20 +140,20 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
     # refused, and the server should then revoke the token of the first (RFC 6749 §4.1.2).
     url = f"{authorization.site.auth_url}/oauth/token"
     request = Request("POST", url, form=form, retry="never")
-    return Operation(request, partial(_read_token, request), partial(_token_error, request))
+    return Operation(request, partial(read_token, request), partial(token_error, request))
 
 
-def _read_token(request: Request, reply: Reply) -> Token:
+def read_token(request: Request, reply: Reply) -> Token:
     """Read the token. Some servers reply 200 and put an error into the body."""
     body = reply.json()
     if isinstance(body, dict) and "error" in body and not body.get("access_token"):
-        token_error = _token_error(request, reply)
-        if token_error is not None:
-            raise token_error
+        found = token_error(request, reply)
+        if found is not None:
+            raise found
     return Token.from_json(body)
 
 
-def _token_error(request: Request, reply: Reply) -> ResponseError | None:
+def token_error(request: Request, reply: Reply) -> ResponseError | None:
     """Make the error from the field `error`, not from the status, which differs between servers.
 
     Source: RFC 6749 §5.2. None for an error that is the same for every request.

@@ -25,6 +25,7 @@ from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
 from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
+from gyazo_nb.auth import hub
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
 from gyazo_nb.auth.login import Login, OpenLogins, request_user
 from gyazo_nb.batch.report import Report
@@ -221,6 +222,15 @@ class Connection:
         """Send without a retry: during a sign-in, the user sees a failure at once and decides."""
         return self.transport.send(operation, NO_RETRY)
 
+    async def asend_once(self, operation: Operation[T]) -> T:
+        """Same as `send_once`, async."""
+        return await self.transport.asend(operation, NO_RETRY)
+
+    @property
+    def longest_poll(self) -> float:
+        """The seconds for which a server may delay a reply: below the timeout."""
+        return 0.8 * min(self._timeouts.read, self._timeouts.answer)
+
     def _verification_request(self, operation: Operation[Any]) -> Operation[User] | None:
         """After a 401: a request for the user, since a valid token may lack the scope of one call."""
         account = self.current.account_or_none
@@ -245,8 +255,10 @@ class Connection:
         return Batch(items, uploader, concurrency=concurrency, progress=progress, on_start=on_start)
 
     def login(self, app: App | None, site: Site | None, *, switch: bool) -> Login:
-        """Begin a sign-in."""
-        login = Login(self, app=app, site=site, switch=switch)
+        """Begin a sign-in. Without an own application, that of the hub is used, if there is one."""
+        service = hub.find_service(self.settings) if app is None else None
+        found = None if service is None else hub.send(self, service, hub.application(service))
+        login = Login(self, app=app, site=site, switch=switch, hub_application=found)
         self.open_logins.logins.add(login)
         return login
 

@@ -31,7 +31,6 @@ from jupyterhub.services.auth import (
     HubOAuth,
     HubOAuthCallbackHandler,
     HubOAuthenticated,
-    UserNotAllowed,
 )
 from tornado import web
 from tornado.escape import xhtml_escape
@@ -255,22 +254,25 @@ class _UserPage(HubOAuthenticated, _Route):  # type: ignore[misc]  # JupyterHub 
         super().initialize(service)
         self.hub_auth = service.auth
 
+    _user: dict[str, Any] | None = None
+
     async def prepare(self) -> None:
-        """Ask the hub who this is, before the methods of JupyterHub do so and block the event loop."""
+        """Ask the hub who this is, without blocking the event loop as the method of JupyterHub does."""
         if "Authorization" in self.request.headers:
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
         try:
             async with asyncio.timeout(HUB_TIMEOUT):
-                await self.hub_auth.get_user(self, sync=False)
+                self._user = await self.hub_auth.get_user(self, sync=False)
         except (web.HTTPError, TimeoutError):
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+        if self._user is not None:
+            self.user_name = self._user["name"]
+            if not self.service.is_allowed(self._user):
+                raise web.HTTPError(HTTPStatus.FORBIDDEN)
 
-    def check_hub_user(self, model: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a user without access."""
-        if not self.service.is_allowed(model):
-            raise UserNotAllowed(model)
-        self.user_name = model["name"]
-        return model
+    def get_current_user(self) -> dict[str, Any] | None:
+        """Return the user. For None, `web.authenticated` sends the browser to the hub's login."""
+        return self._user
 
 
 class CallbackPage(_UserPage):
@@ -311,6 +313,9 @@ class HubSignInPage(HubOAuthCallbackHandler, _Route):  # type: ignore[misc]  # J
         """Use the same settings of the hub as the other pages."""
         super().initialize(service)
         self.hub_auth = service.auth
+
+    def get_current_user(self) -> None:
+        """A browser that comes here has not signed in yet."""
 
 
 # ── the API, for kernels ─────────────────────────────────────────────────────────────────────────

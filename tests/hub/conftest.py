@@ -1,177 +1,58 @@
-"""The service with a small stand-in for the hub: real processes and sockets, no JupyterHub."""
+"""The service with a small stand-in for the hub: real sockets, no JupyterHub."""
 
 import base64
 import hashlib
-import json
-import os
+import logging
 import secrets
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlencode, urlsplit
+from io import StringIO
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from support.helpers import BrowserUser
-from support.jupyterlab_driver import free_port
+from support.hub_service import RunningService, StandInHub
 
-from gyazo_nb.sandbox import Application, Sandbox, serve
-
-SCOPE = "access:services!service=gyazo"
-PREFIX = "/services/gyazo/"
-# The service with short waits. It is the same code as `python -m gyazo_nb.hub`.
-SERVICE = """
-import asyncio, logging, os
 from gyazo_nb.hub import log
-from gyazo_nb.hub.__main__ import serve
-from gyazo_nb.hub.configuration import Configuration
-from gyazo_nb.hub.service import Service
-from gyazo_nb.hub.sign_ins import Limits
-log.start(logging.DEBUG)
-configuration = Configuration.from_environment(os.environ)
-asyncio.run(serve(Service(configuration, Limits(unknown_state=0.5))))
-"""
-
-
-class StandInHub(BaseHTTPRequestHandler):
-    """Two routes of JupyterHub. A token is NAME-browser or NAME-kernel; some names are special."""
-
-    def reply(self, status, body=b"", **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        query = parse_qs(urlsplit(self.path).query)
-        if self.path.startswith(
-            "/hub/api/oauth2/authorize"
-        ):  # the cookie names the user of the hub
-            user = self.headers.get("X-Hub-User", "")
-            if not user:
-                self.reply(200, b"the login page of the hub")
-                return
-            back = urlencode({"code": f"hub-code-{user}", "state": query["state"][0]})
-            self.reply(302, Location=f"{query['redirect_uri'][0]}?{back}")
-        elif self.path == "/hub/api/user":
-            token = self.headers["Authorization"].partition(" ")[2]
-            name, _, kind = token.partition("-")
-            if name == "broken":
-                self.reply(500, b"{}")
-                return
-            if kind not in {"kernel", "browser", "service", "noscope"}:
-                self.reply(403, b"{}")  # as JupyterHub does, also for the token of a stopped server
-                return
-            model = {
-                "name": name,
-                "kind": "service" if kind == "service" else "user",
-                "admin": False,
-                "groups": [],
-                "scopes": [] if kind == "noscope" else [SCOPE],
-            }
-            self.reply(200, json.dumps(model).encode())
-        else:
-            self.reply(404)
-
-    def do_POST(self):
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        user = form["code"][0].removeprefix("hub-code-")
-        self.reply(200, json.dumps({"access_token": f"{user}-browser"}).encode())
-
-    def log_message(self, *_):
-        """Keep the output of the tests short."""
 
 
 @pytest.fixture(scope="session")
 def stand_in_hub():
-    with ThreadingHTTPServer(("127.0.0.1", 0), StandInHub) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with StandInHub() as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")
-def service_environment(stand_in_hub, tmp_path_factory):
-    """Make the variables of a service on a new port, for the sandbox of these variables."""
-
-    def service_environment(sandbox=None):
-        port = free_port()
-        secret = tmp_path_factory.mktemp("secret") / "secret"
-        secret.write_text(sandbox.variables["GYAZO_CLIENT_SECRET"] if sandbox else "a-secret")
-        secret.chmod(0o600)
-        url = f"http://127.0.0.1:{port}"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GYAZO_", "JUPYTER"))}
-        return inherited | {
-            "JUPYTERHUB_API_TOKEN": "the-token-of-the-service",
-            "JUPYTERHUB_API_URL": f"{stand_in_hub}/hub/api",
-            "JUPYTERHUB_BASE_URL": "/",
-            "JUPYTERHUB_HOST": stand_in_hub,
-            "JUPYTERHUB_CLIENT_ID": "service-gyazo",
-            "JUPYTERHUB_OAUTH_ACCESS_SCOPES": json.dumps([SCOPE]),
-            "JUPYTERHUB_SERVICE_NAME": "gyazo",
-            "JUPYTERHUB_SERVICE_PREFIX": PREFIX,
-            "JUPYTERHUB_SERVICE_URL": url,
-            "GYAZO_CLIENT_ID": sandbox.variables["GYAZO_CLIENT_ID"] if sandbox else "an-id",
-            "GYAZO_CLIENT_SECRET_FILE": str(secret),
-            "GYAZO_REDIRECT_URI": f"{url}{PREFIX}callback",
-            "GYAZO_AUTH_URL": sandbox.url if sandbox else "http://127.0.0.1:1",
-        }
-
-    return service_environment
+def service(stand_in_hub, tmp_path_factory):
+    """A service that all tests share."""
+    service = RunningService(stand_in_hub, tmp_path_factory.mktemp("service"))
+    yield service
+    service.close()
 
 
-class Service:
-    """A running service, and the sandbox that it uses."""
-
-    def __init__(self, environment, log, sandbox):
-        self.environment, self.log, self.sandbox = environment, log, sandbox
-        self.url = environment["JUPYTERHUB_SERVICE_URL"] + PREFIX
-        self.secret = sandbox.variables["GYAZO_CLIENT_SECRET"]
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVICE], env=self.environment, stderr=self.log, stdout=self.log
-        )
-        for _ in range(600):
-            assert self.process.poll() is None, self.log_text()
-            try:
-                httpx.get(self.url)
-            except httpx.TransportError:
-                continue
-            return
-        raise AssertionError("the service does not listen")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def log_text(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
+@pytest.fixture
+def own_service(stand_in_hub, tmp_path):
+    """A service of one test, which can stop it or change its files."""
+    service = RunningService(stand_in_hub, tmp_path)
+    yield service
+    service.close()
 
 
-@pytest.fixture(scope="session")
-def service(service_environment, tmp_path_factory):
-    """A service whose application is registered with the sandbox."""
-    port = free_port()
-    uri = f"http://127.0.0.1:{port}{PREFIX}callback"
-    with serve(Sandbox([Application(redirect_uris=(uri,))])) as sandbox:
-        environment = service_environment(sandbox)
-        environment |= {
-            "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}",
-            "JUPYTERHUB_OAUTH_CALLBACK_URL": f"http://127.0.0.1:{port}{PREFIX}oauth_callback",
-            "GYAZO_REDIRECT_URI": uri,
-        }
-        with (tmp_path_factory.mktemp("service") / "log").open("w+") as log:
-            service = Service(environment, log, sandbox)
-            yield service
-            service.kill()
+@pytest.fixture
+def service_log(service):
+    """The log of the service and of its libraries, at DEBUG."""
+    text = StringIO()
+    handler = logging.StreamHandler(text)
+    # The clients of the tests run in this process, too.
+    handler.addFilter(lambda record: not record.name.startswith(("httpx", "httpcore")))
+    root = logging.getLogger()
+    level = root.level
+    log.start(logging.DEBUG)
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield text
+    root.removeHandler(handler)
+    root.setLevel(level)
 
 
 class Kernel:
@@ -179,13 +60,12 @@ class Kernel:
 
     def __init__(self, service, token):
         self.service = service
-        self.client = httpx.Client(
-            base_url=f"{service.url}api/", headers={"Authorization": f"token {token}"}, timeout=20
-        )
+        headers = {"Authorization": f"token {token}"}
+        self.client = httpx.Client(base_url=f"{service.url}/api/", headers=headers, timeout=20)
         self.pool = ThreadPoolExecutor(64)
 
     def begin(self):
-        """Announce a new sign-in. Returns the sign-in."""
+        """Make a sign-in for the application of the service."""
         return SignIn(self.client.get("application").raise_for_status().json())
 
     def wait(self, sign_in, seen="", seconds=10):
@@ -225,16 +105,22 @@ class SignIn:
 
 
 @pytest.fixture
-def kernel(service):
+def new_kernel():
+    """Make the kernel of a user at a service."""
     kernels = []
 
-    def kernel(token):
+    def new_kernel(service, token):
         kernels.append(Kernel(service, token))
         return kernels[-1]
 
-    yield kernel
+    yield new_kernel
     for one in kernels:
         one.close()
+
+
+@pytest.fixture
+def kernel(service, new_kernel):
+    return lambda token: new_kernel(service, token)
 
 
 @pytest.fixture
@@ -243,9 +129,7 @@ def browser(service):
     browsers = []
 
     def browser(user):
-        browsers.append(
-            httpx.Client(headers={"X-Hub-User": user}, follow_redirects=True, timeout=20)
-        )
+        browsers.append(service.browser(user))
         return browsers[-1]
 
     yield browser

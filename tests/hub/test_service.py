@@ -1,10 +1,14 @@
 """The routes of the service: who gets a code, and for whom it is exchanged."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from support.hub_service import API_TOKEN
+
+from gyazo_nb.sandbox import Fault
 
 
 def code_of(address):
@@ -44,7 +48,7 @@ def test_kernel_gets_the_redirect_and_a_token(service, kernel, browser):
     query = waiting.result().json()["query"]
     assert query == urlsplit(address).query
     token = alice.exchange(code_of(address), sign_in.verifier).json()["access_token"]
-    assert token in service.sandbox.sandbox._tokens
+    assert token in service.gyazo.sandbox._tokens
 
 
 def test_redirect_is_returned_again_until_the_kernel_has_seen_it(kernel, arrived):
@@ -63,7 +67,7 @@ def test_second_redirect_after_a_denial_arrives(kernel, browser):
     alice = kernel("alice-kernel")
     sign_in = alice.begin()
     waiting = announce(alice, sign_in)
-    browser("alice").get(f"{alice.service.url}callback?error=access_denied&state={sign_in.state}")
+    browser("alice").get(f"{alice.service.url}/callback?error=access_denied&state={sign_in.state}")
     denied = waiting.result().json()["query"]
     waiting = alice.wait(sign_in, hashlib.sha256(denied.encode()).hexdigest())
 
@@ -118,7 +122,7 @@ def test_code_of_another_user_is_not_exchanged(kernel, arrived):
 
 def test_code_that_arrived_in_no_browser_is_not_exchanged(service, kernel):
     """A code that a user got in another way."""
-    code = service.sandbox.sandbox.new_code()
+    code = service.gyazo.sandbox.new_code()
 
     reply = kernel("alice-kernel").exchange(code, "a-verifier")
 
@@ -182,30 +186,38 @@ def test_api_refuses_a_token_that_may_not_use_it(kernel, token, status, route):
 def test_cookie_opens_no_api_route(service, browser):
     """A page that a user visits cannot use the api with the cookie of the browser."""
     alice = browser("alice")
-    alice.get(f"{service.url}done")
+    alice.get(f"{service.url}/done")
 
     assert alice.cookies
-    assert alice.get(f"{service.url}api/application").status_code == 401
-    assert alice.post(f"{service.url}api/code", data={"state_hash": "0" * 64}).status_code == 401
+    assert alice.get(f"{service.url}/api/application").status_code == 401
+    assert alice.post(f"{service.url}/api/code", data={"state_hash": "0" * 64}).status_code == 401
 
 
 def test_token_opens_no_page(service):
     """The token of a server in the header, or in the address."""
     header = {"Authorization": "token alice-kernel"}
 
-    assert httpx.get(f"{service.url}callback?state=x&code=y", headers=header).status_code == 403
-    reply = httpx.get(f"{service.url}callback?state=x&code=y&token=alice-kernel")
+    assert httpx.get(f"{service.url}/callback?state=x&code=y", headers=header).status_code == 403
+    reply = httpx.get(f"{service.url}/callback?state=x&code=y&token=alice-kernel")
     assert reply.status_code == 302
     assert "/hub/api/oauth2/authorize" in reply.headers["location"]
+
+
+def test_browser_of_a_user_without_access_is_refused(service, browser):
+    """The hub knows the user, who has no scope for this service."""
+    page = browser("guest").get(f"{service.url}/callback?state=x&code=y")
+
+    assert page.status_code == 403
+    assert "ask the administrator" in page.text
 
 
 def test_script_of_the_same_origin_cannot_fetch_the_callback(service, browser):
     """JupyterHub refuses its cookie to a fetch without a token against forged requests."""
     alice = browser("alice")
-    alice.get(f"{service.url}done")
+    alice.get(f"{service.url}/done")
 
     reply = alice.get(
-        f"{service.url}done", headers={"Sec-Fetch-Mode": "cors"}, follow_redirects=False
+        f"{service.url}/done", headers={"Sec-Fetch-Mode": "cors"}, follow_redirects=False
     )
 
     assert reply.status_code == 302
@@ -225,7 +237,7 @@ def test_browser_without_a_sign_in_to_the_hub_goes_there_first(service, kernel):
 
 def test_pages_cannot_be_framed_cached_or_leak_their_address(service, browser):
     """The headers of each page."""
-    headers = browser("alice").get(f"{service.url}done").headers
+    headers = browser("alice").get(f"{service.url}/done").headers
 
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
@@ -234,7 +246,7 @@ def test_pages_cannot_be_framed_cached_or_leak_their_address(service, browser):
 
 def test_user_name_is_shown_as_text(service, browser):
     """A name with markup."""
-    page = browser("<b>eve").get(f"{service.url}done?how=unknown").text
+    page = browser("<b>eve").get(f"{service.url}/done?how=unknown").text
 
     assert "<b>eve" not in page
     assert "&lt;b&gt;eve" in page
@@ -263,48 +275,92 @@ def test_wrong_digest_is_refused(kernel, state_hash):
     )
 
 
-def test_other_path_is_not_logged(service):
-    """A code in a wrong place of an address."""
-    httpx.get(f"{service.url}a-code-in-the-path")
-
-    assert httpx.get(f"{service.url}x").status_code == 404
-    assert "a-code-in-the-path" not in service.log_text()
-
-
-def test_service_that_is_killed_continues_a_sign_in(service, kernel, browser):
-    """The kernel waits again, so the new process learns of it; the redirect comes after that."""
-    alice = kernel("alice-kernel")
+def test_service_that_was_restarted_continues_a_sign_in(own_service, new_kernel):
+    """The kernel waits again, so the new process learns of it, also when the browser is first."""
+    alice = new_kernel(own_service, "alice-kernel")
     sign_in = alice.begin()
     waiting = announce(alice, sign_in)
-    service.kill()
-    with pytest.raises(httpx.TransportError):
-        waiting.result()
-    service.start()
-    waiting = announce(alice, sign_in)
+    own_service.stop()
+    assert waiting.exception() or waiting.result().status_code == 503
+    own_service.start()
     address = sign_in.redirect()
 
-    browser("alice").get(address)
+    with own_service.browser("alice") as browser, ThreadPoolExecutor() as pool:
+        page = pool.submit(browser.get, address)
+        waiting = announce(alice, sign_in)
 
+        assert "Back to your notebook" in page.result().text
     assert waiting.result().status_code == 200
     assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
 
 
-def test_log_holds_no_secret(service, kernel, arrived):
-    """Client secret, code, verifier, state, and the tokens of the hub and of Gyazo."""
+def test_replaced_secret_takes_effect_at_once(own_service, new_kernel):
+    """An administrator rotates the secret. An unsafe file is refused then, too."""
+    alice = new_kernel(own_service, "alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    address = sign_in.redirect()
+    with own_service.browser("alice") as browser:
+        browser.get(address)
+    waiting.result()
+    own_service.secret_file.write_text("wrong")
+    assert alice.exchange(code_of(address), sign_in.verifier).json()["error"] == "invalid_client"
+    own_service.secret_file.write_text(own_service.client_secret)
+    own_service.secret_file.chmod(0o644)
+    assert alice.exchange(code_of(address), sign_in.verifier).status_code == 500
+    own_service.secret_file.chmod(0o600)
+
+    assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
+
+
+def test_service_says_that_gyazo_does_not_reply(own_service, new_kernel):
+    """The code stays valid."""
+    alice = new_kernel(own_service, "alice-kernel")
+    sign_in = alice.begin()
+    waiting = announce(alice, sign_in)
+    address = sign_in.redirect()
+    with own_service.browser("alice") as browser:
+        browser.get(address)
+    waiting.result()
+    own_service.gyazo.sandbox.faults.append(Fault(path="/oauth/token", cut="request"))
+
+    assert alice.exchange(code_of(address), sign_in.verifier).status_code == 504
+    assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
+
+
+def test_stopped_server_is_refused_at_once(stand_in_hub, kernel):
+    """The answer of the hub is not cached."""
+    client = kernel("carol-kernel").client
+    assert client.get("application").status_code == 200
+
+    stand_in_hub.stopped_servers.add("carol-kernel")
+
+    assert client.get("application").status_code == 401
+
+
+def test_kernel_that_goes_away_leaves_a_redirect_for_its_return(service, kernel, browser):
+    """A connection between kernel and service breaks, and the browser comes back meanwhile."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    with pytest.raises(httpx.ReadTimeout):
+        alice.client.post("code", data={"state_hash": sign_in.state_hash}, timeout=0.2)
+
+    browser("alice").get(sign_in.redirect())
+
+    assert "code=" in alice.wait(sign_in).result().json()["query"]
+
+
+def test_log_contains_no_secret(service, service_log, kernel, arrived):
+    """Client secret, code, verifier, state, and the tokens of the hub and of Gyazo, at any level."""
     sign_in, code = arrived
     token = kernel("alice-kernel").exchange(code, sign_in.verifier).json()["access_token"]
+    httpx.get(f"{service.url}/a-path-{code}?code={code}")
+    httpx.request("PATCH", f"{service.url}/callback?code={code}")
+    httpx.get(f"{service.url}/oauth_callback?code=hub-code-alice&state=a-state-of-the-hub")
 
-    log = service.log_text()
+    log = service_log.getvalue()
 
     assert "POST TokenApi 200 alice" in log
-    assert "[D " in log
-    secrets = (
-        service.secret,
-        code,
-        sign_in.verifier,
-        sign_in.state,
-        token,
-        "alice-kernel",
-        "alice-browser",
-    )
-    assert [secret for secret in (*secrets, "the-token-of-the-service") if secret in log] == []
+    secrets = [service.client_secret, code, sign_in.verifier, sign_in.state, token, API_TOKEN]
+    secrets += ["alice-kernel", "alice-browser", "hub-code-alice", "a-state-of-the-hub"]
+    assert [secret for secret in secrets if secret in log] == []

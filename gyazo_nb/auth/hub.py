@@ -1,0 +1,468 @@
+"""Signs in on a JupyterHub without the client secret: through the hub's Gyazo service, `gyazo_nb.hub`.
+
+The administrator names the service in the variable `GYAZO_HUB_SERVICE`. It provides the application, hands
+over the redirect of the browser, and adds the client secret to the token request.
+
+Guarantees:
+
+- The token of this server, with which the kernel proves to the service who its user is, is sent only to the
+  address in the environment: no trait and no argument changes it. The address uses https, or http on a
+  loopback host.
+- The service gets the hash of the `state`, the code and the verifier. It never gets the access token of
+  another user, and the `state` and the verifier are made here.
+- The wait for the redirect survives a restart of the service or of the hub. It ends after ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from http import HTTPStatus
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from gyazo_nb.api.operation import Operation, Reply, Request, server_message
+from gyazo_nb.errors import (
+    ConfigError,
+    ConnectionFailedError,
+    ExpiredError,
+    ForbiddenError,
+    GyazoError,
+    InvalidClientError,
+    NotFoundError,
+    ResponseError,
+    ServerError,
+    TokenRequestError,
+    TooManyRequestsError,
+    UnreadableReplyError,
+)
+from gyazo_nb.secret import Secret, hides_frames
+from gyazo_nb.settings import App, Settings, Site, is_loopback
+
+from . import oauth
+from .callback_server import Subscriber
+from .oauth import LIFETIME, Authorization, Token
+
+T = TypeVar("T")
+
+SERVICE_VARIABLE = "GYAZO_HUB_SERVICE"
+# JupyterHub sets these in each server of a user.
+SERVER_TOKEN_VARIABLE = "JUPYTERHUB_API_TOKEN"  # noqa: S105 -- a name, not a token
+RETRY_INTERVAL = 1.0  # seconds: a service that was restarted waits a few seconds for its kernels
+
+
+@dataclass(frozen=True, slots=True)
+class HubService:
+    """The address of the service, and the token of this server."""
+
+    url: str
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class HubApplication:
+    """The application of a hub, which has no secret here, and the address of Gyazo."""
+
+    service: HubService
+    app: App
+    auth_url: str
+
+
+def is_hub() -> bool:
+    """Whether this process runs in a server of a JupyterHub."""
+    return SERVER_TOKEN_VARIABLE in os.environ
+
+
+def find_service(settings: Settings) -> HubService | None:
+    """The service of this hub. None without one, and if the settings name an own application.
+
+    Raises `ConfigError` if the address is wrong or unsafe.
+    """
+    url = os.environ.get(SERVICE_VARIABLE, "").strip().rstrip("/")
+    if not url or settings.has_application():
+        return None
+    _check_url(url)
+    token = _server_token()
+    if not token:
+        raise ConfigError(
+            f"{SERVICE_VARIABLE} is set, but {SERVER_TOKEN_VARIABLE} is not: run this in a server of the hub, "
+            f"or unset {SERVICE_VARIABLE}."
+        )
+    return HubService(url, token)
+
+
+@hides_frames
+def _server_token() -> Secret:
+    return Secret(os.environ.get(SERVER_TOKEN_VARIABLE, "").strip())
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_url = bool(parts.hostname) and parts.port != 0 and " " not in url
+    except ValueError:
+        is_url = False
+    if (
+        not is_url
+        or parts.scheme not in {"https", "http"}
+        or "@" in url
+        or "?" in url
+        or "#" in url
+    ):
+        raise ConfigError(
+            f"{SERVICE_VARIABLE} is not the address of a service, like "
+            f"https://hub.example.org/services/gyazo: tell your administrator."
+        )
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigError(
+            f"{SERVICE_VARIABLE} must use https (plain http would show the token of your server to the "
+            f"network); http is allowed only for 127.0.0.1, [::1] and localhost: tell your administrator."
+        )
+
+
+# ── the three requests ───────────────────────────────────────────────────────────────────────────
+
+
+def application(service: HubService) -> Operation[HubApplication]:
+    """Ask for the application of the hub."""
+    return _operation(service, "GET", "application", partial(_read_application, service))
+
+
+def redirect(
+    service: HubService, authorization: Authorization, *, seen: str, seconds: float
+) -> Operation[Secret | None]:
+    """Wait for the redirect of the browser: its address, or None if it has not come within `seconds`.
+
+    `seen` is the SHA-256 of the query of an earlier redirect, which is not returned again.
+    """
+    form: dict[str, str | Secret] = {
+        "state_hash": _sha256(authorization.state),
+        "seen": seen,
+        "seconds": f"{seconds:.1f}",
+    }
+    read = partial(_read_redirect, authorization.redirect_uri)
+    return _operation(service, "POST", "code", read, form)
+
+
+def exchange(service: HubService, authorization: Authorization, code: Secret) -> Operation[Token]:
+    """Exchange the code for an access token, once, with the client secret of the service.
+
+    Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3 and §5, RFC 7636 §4.5
+    """
+    form: dict[str, str | Secret] = {"code": code, "code_verifier": authorization.verifier}
+    request = _request(service, "POST", "token", form)
+    return Operation(
+        request, partial(oauth.read_token, request), partial(_token_error, service, request)
+    )
+
+
+def _operation(
+    service: HubService,
+    method: str,
+    path: str,
+    read: Callable[[Reply], T],
+    form: dict[str, str | Secret] | None = None,
+) -> Operation[T]:
+    request = _request(service, method, path, form or {})
+
+    def parse(reply: Reply) -> T:
+        try:
+            return read(reply)
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise _no_service(service, UnreadableReplyError, reply.status)
+
+    return Operation(request, parse, partial(_error, service, request))
+
+
+def _request(service: HubService, method: str, path: str, form: dict[str, str | Secret]) -> Request:
+    url = f"{service.url}/api/{path}"
+    return Request(method, url, form=form, token=service.token, retry="never")
+
+
+def _read_application(service: HubService, reply: Reply) -> HubApplication:
+    data = reply.json()
+    auth_url = Site(auth_url=data["auth_url"]).auth_url
+    return HubApplication(service, App(data["client_id"], "", data["redirect_uri"]), auth_url)
+
+
+@hides_frames
+def _read_redirect(redirect_uri: str, reply: Reply) -> Secret | None:
+    if reply.status == HTTPStatus.NO_CONTENT:
+        return None
+    try:
+        return Secret(f"{redirect_uri}?{reply.json()['query']}")
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError("the reply has no query")
+
+
+@hides_frames
+def _sha256(text: Secret) -> str:
+    return sha256(text.reveal().encode()).hexdigest()
+
+
+@hides_frames
+def _query_hash(address: Secret) -> str:
+    return _sha256(Secret(address.reveal().partition("?")[2]))
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────────────────────
+
+
+_ERRORS: dict[int, tuple[type[ResponseError], str]] = {
+    401: (
+        ForbiddenError,
+        (
+            "The hub does not know this server any more: restart it from the hub's control panel, then run "
+            "%gyazo_login again."
+        ),
+    ),
+    403: (
+        ForbiddenError,
+        (
+            "This server may not use the hub's Gyazo service: ask your administrator to give "
+            "access:services!service=gyazo to the roles user and server, then restart your server."
+        ),
+    ),
+    429: (
+        TooManyRequestsError,
+        "Too many of your sign-ins wait at the hub, so this one has ended: run %gyazo_login again.",
+    ),
+    504: (
+        ServerError,
+        "The hub's Gyazo service got no reply from Gyazo: try again in a minute.",
+    ),
+}
+# The errors that end the wait for a redirect.
+_FINAL_STATUSES = frozenset({401, 403, 429})
+
+
+def _error(service: HubService, request: Request, reply: Reply) -> ResponseError:
+    """The error of the service itself, or of the hub's proxy."""
+    status = reply.status
+    if status in _ERRORS:
+        kind, sentence = _ERRORS[status]
+        return kind(sentence, status=status)
+    if status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}:
+        return ServerError(_no_answer(service), status=status)
+    if status // 100 == 5:  # noqa: PLR2004 -- 5xx
+        said = f" ({message})" if (message := server_message(request, reply)) else ""
+        return ServerError(
+            f"The hub's Gyazo service has a problem{said}: tell your administrator, who finds the reason in "
+            f"its log.",
+            status=status,
+        )
+    return _no_service(service, NotFoundError, status)
+
+
+def _token_error(service: HubService, request: Request, reply: Reply) -> ResponseError | None:
+    """The error of a token request: of Gyazo, whose reply the service passes on, or of the service."""
+    error = oauth.token_error(request, reply)
+    if isinstance(error, InvalidClientError):
+        return InvalidClientError(
+            "Gyazo does not know this hub's application: tell your administrator (client id and secret are "
+            "the hub's, not yours).",
+            status=error.status,
+            message=error.message,
+            error=error.error,
+        )
+    is_from_gyazo = "x-gyazo-status" in reply.headers
+    if is_from_gyazo or (isinstance(error, TokenRequestError) and error.error):
+        return error
+    return _error(service, request, reply)
+
+
+def _no_answer(service: HubService) -> str:
+    return (
+        f"The hub's Gyazo service at {service.url} does not answer: wait half a minute (the hub starts it "
+        f"again by itself), then try again."
+    )
+
+
+def _no_service(service: HubService, kind: type[ResponseError], status: int) -> ResponseError:
+    return kind(
+        f"There is no Gyazo service at {service.url}: check {SERVICE_VARIABLE}.", status=status
+    )
+
+
+class Sender(Protocol):
+    """The part of a connection that sends the requests to the service."""
+
+    def send_once(self, operation: Operation[T]) -> T:
+        """Send without a retry, and return the result."""
+
+
+def send(connection: Sender, service: HubService, operation: Operation[T]) -> T:
+    """Send a request to the service. An error without a reply names the service."""
+    try:
+        return connection.send_once(operation)
+    except ConnectionFailedError as error:
+        raise ConnectionFailedError(f"{_no_answer(service)} ({str(error).rstrip('.')})") from None
+
+
+# ── the wait for the redirect ────────────────────────────────────────────────────────────────────
+
+
+class WaitingLogin(Protocol):
+    """The part of a `Login` that the wait uses."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """The address to which the browser returns."""
+
+    seen_redirect: str
+    """The hash of the redirect that was received last, which is not received again."""
+
+    async def request_redirect(self) -> Secret | None:
+        """Ask the service for the redirect, as `redirect` does."""
+
+
+class RedirectSubscription:
+    """The wait of one sign-in for its redirect. It can start and stop any number of times.
+
+    It has the methods of `callback_server.CallbackSubscription`. `on_error` receives an error that ends the
+    wait; a service that does not answer does not end it.
+    """
+
+    def __init__(
+        self,
+        login: WaitingLogin,
+        subscriber: Subscriber,
+        on_error: Callable[[GyazoError], object],
+        *,
+        lifetime: float = LIFETIME,
+    ) -> None:
+        self.redirect_uri = login.redirect_uri
+        self._login, self._subscriber, self._on_error = login, subscriber, on_error
+        self._lifetime = lifetime
+        self._lock = threading.Lock()
+        self._wait: _Wait | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a redirect would be received."""
+        return self._wait is not None
+
+    def start(self) -> None:
+        """Start waiting for the redirect of the current link, or begin the lifetime again."""
+        self._replace(_Wait(self._run))
+
+    def stop(self) -> None:
+        """Stop waiting."""
+        self._replace(None)
+
+    def _replace(self, wait: _Wait | None) -> None:
+        with self._lock:
+            ended, self._wait = self._wait, wait
+        if ended is not None:
+            ended.cancel()
+        if wait is not None:
+            wait.start()
+
+    async def _run(self, wait: _Wait) -> None:
+        deadline = time.monotonic() + self._lifetime
+        while time.monotonic() < deadline:
+            try:
+                address = await self._login.request_redirect()
+            except ConnectionFailedError:
+                await asyncio.sleep(RETRY_INTERVAL)
+                continue
+            except ResponseError as error:
+                # During a restart, the hub's proxy may know no service, and reply 404.
+                if error.status not in _FINAL_STATUSES:
+                    await asyncio.sleep(RETRY_INTERVAL)
+                    continue
+                if self._end(wait):
+                    self._on_error(error)
+                return
+            if address is not None and wait is self._wait:
+                self._login.seen_redirect = _query_hash(address)
+                if self._subscriber.matches(address):
+                    self._subscriber.on_redirect(address)
+        if self._end(wait):
+            self._subscriber.on_timeout()
+
+    def _end(self, wait: _Wait) -> bool:
+        """End this wait, and return whether no other call has ended it."""
+        with self._lock:
+            is_current = self._wait is wait
+            if is_current:
+                self._wait = None
+        return is_current
+
+
+class _Wait:
+    """A coroutine in a thread with its own event loop, which can be cancelled from any thread."""
+
+    def __init__(self, run: Callable[[_Wait], Any]) -> None:
+        self._run = run
+        # Not a runner: a notebook may have patched asyncio.
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._is_cancelled = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._thread, name="gyazo_nb hub", daemon=True).start()
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        with contextlib.suppress(RuntimeError):  # the coroutine has ended, so the loop is closed
+            self._loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _thread(self) -> None:
+        try:
+            self._loop.run_until_complete(self._main())
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _main(self) -> None:
+        self._task = asyncio.current_task()
+        if not self._is_cancelled:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._run(self)
+
+
+def wait_for_redirect(login: WaitingLogin, matches: Callable[[Secret], bool]) -> Secret:
+    """Wait in this thread until the browser has come back, and return its address. Raises a `GyazoError`."""
+    results: SimpleQueue[Secret | GyazoError] = SimpleQueue()
+
+    def on_redirect(address: Secret) -> bool:
+        results.put(address)
+        return True
+
+    def on_timeout() -> None:
+        results.put(
+            ExpiredError(
+                "The link was more than ten minutes old: run %gyazo_login to begin another."
+            )
+        )
+
+    subscriber = Subscriber(matches, on_redirect, on_timeout)
+    subscription = RedirectSubscription(login, subscriber, results.put)
+    subscription.start()
+    try:
+        while True:
+            try:
+                # In short steps: on Windows, an interrupt does not end a longer one.
+                result = results.get(timeout=0.2)
+            except Empty:
+                continue
+            if isinstance(result, GyazoError):
+                raise result
+            return result
+    finally:
+        subscription.stop()
