@@ -269,8 +269,7 @@ def _settings(shell: Any, settings: Settings) -> Iterator[Row]:
     for name, trait in traits.items():
         value, place = settings.text(name), "environment"
         if magics is not None and getattr(magics, name) != trait.default_value:
-            is_file = name in getattr(shell.config, "GyazoMagics", {})
-            value, place = str(getattr(magics, name)), "ipython_config" if is_file else "%config"
+            value, place = str(getattr(magics, name)), "ipython_config or %config"
         if name == "client_secret_variable" and place == "environment":
             yield name, "default"
             continue
