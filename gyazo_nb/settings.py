@@ -319,12 +319,34 @@ def _checked_url(setting: str, url: str) -> str:
     return url.rstrip("/")
 
 
+# Schemes of files, scripts and other protocols, and a frequent mistake.
+_OTHER_SCHEMES = frozenset(
+    {
+        "",
+        "about",
+        "blob",
+        "data",
+        "file",
+        "ftp",
+        "ftps",
+        "htp",
+        "javascript",
+        "mailto",
+        "sftp",
+        "ssh",
+        "ws",
+        "wss",
+    }
+)
+
+
 def _check_redirect_uri(uri: str) -> None:
     """Raise `ConfigError` for a redirect URI at which a browser cannot show its address."""
     parts = _split("redirect_uri", uri)
     if uri == OUT_OF_BAND:
         return
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+    # The scheme of an application, like gyazocapture://oauth/callback, is allowed too (RFC 8252 §7.1).
+    if not parts.hostname or parts.fragment or parts.scheme in _OTHER_SCHEMES:
         raise ConfigError(
             f"{setting_names('redirect_uri')} must be the callback URL as registered, which begins with "
             f"http:// or https://, like http://127.0.0.1:8765/callback; it is {_shortened(uri)}"

@@ -78,7 +78,6 @@ def test_app_without_a_client_id_raises_an_error():
         "ftp://127.0.0.1:8765/callback",
         "file:///callback",
         "javascript:alert(1)",
-        "gyazocapture://oauth/callback",
         "urn:other",
         "http://",
         "http://:8765/callback",
@@ -89,16 +88,16 @@ def test_app_without_a_client_id_raises_an_error():
     ],
 )
 def test_redirect_uri_that_no_browser_can_open_raises_an_error(uri):
-    """Without a scheme, or with another one than http and https. The error names the setting."""
+    """Without a scheme, or with the scheme of another protocol. The error names the setting."""
     with pytest.raises(ConfigError, match="GYAZO_REDIRECT_URI"):
         App("id", "secret", uri)
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://localhost", "https://example.com/callback", "urn:ietf:wg:oauth:2.0:oob"]
+    "uri", ["http://localhost", "gyazocapture://oauth/callback", "urn:ietf:wg:oauth:2.0:oob"]
 )
 def test_redirect_uris_of_real_applications_are_accepted(uri):
-    """Loopback without a port, another host, and the out-of-band URN."""
+    """Loopback without a port, the scheme of an application, and the out-of-band URN."""
     assert App("id", "secret", uri).redirect_uri == uri
 
 
