@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from support.scripted_server import scripted_session
 
-from gyazo_nb import ArgumentError
+from gyazo_nb import ArgumentError, ForbiddenError, NotFoundError
 
 
 def test_parameters_and_form_fields_are_sent_as_given(call):
@@ -40,3 +40,26 @@ def test_argument_of_a_wrong_type_raises_an_error_and_nothing_is_sent(
     with pytest.raises(ArgumentError):
         gyazo.request(method, path, params=params)
     assert server.sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (
+            404,
+            NotFoundError,
+            r"/api/x returned 404 \(gone\): this path does not exist. Check the path",
+        ),
+        (403, ForbiddenError, "this account is not allowed to do that. Sign in as another account"),
+    ],
+)
+def test_error_does_not_speak_of_images(call, status, error, message):
+    """The path may name anything."""
+    with (
+        scripted_session(lambda *_: (status, {}, {"message": "gone"})) as (gyazo, _),
+        pytest.raises(error, match=message) as caught,
+    ):
+        call(gyazo, "request", "GET", "/api/x")
+
+    assert "image" not in str(caught.value)
+    assert (caught.value.status, caught.value.message) == (status, "gone")

@@ -156,6 +156,30 @@ def test_batch_whose_source_lost_an_item_is_never_ok(gyazo, server, make):
         assert not gyazo.report.ok
 
 
+def test_retry_uploads_all_items_that_an_interrupted_generator_returned(
+    gyazo, server, interrupt_after
+):
+    """It waits for them, and then says that there are no further items. The sentence of the Stop agrees."""
+
+    def items():
+        yield from pictures(3)
+        time.sleep(5)
+
+    fail_uploads(server, 2)
+    interrupt_after(0.5)
+    with pytest.raises(BatchInterruptedError) as caught:
+        gyazo.upload_all(items(), progress=False)
+    assert "gyazo.report.retry() uploads the 2 items that were read." in str(caught.value)
+    assert "To upload the rest, call upload_all again" in str(caught.value)
+    delay_uploads(server, 0.2)
+
+    with pytest.raises(ArgumentError, match="Of the 3 items that it returned, 3 are uploaded"):
+        gyazo.report.retry()
+
+    assert all_stored(server) == set(pictures(3))
+    assert not gyazo.report.ok
+
+
 def test_stop_inside_a_generator_says_to_call_upload_all_again(gyazo, interrupt_after):
     """An interrupted generator cannot continue, and a retry says so, too."""
 

@@ -1,9 +1,13 @@
 """`Connection` sends as the current account, and replaces it only where the caller asks for that."""
 
+import asyncio
+import io
 import threading
 import time
 
 import pytest
+from IPython.display import SVG
+from support.helpers import PNG
 
 from gyazo_nb import Account, OtherAccountError, Retry, Secret, Timeouts, User
 from gyazo_nb.api import endpoints
@@ -87,3 +91,43 @@ def test_threads_share_one_transport(connection):
 
     assert len(transports) == 16
     assert len(set(map(id, transports))) == 1
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "file", "SVG"])
+def test_event_loop_runs_while_a_file_is_converted(connection, tmp_path, kind):
+    """Rendering an SVG takes long."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="4"/></svg>'
+    (tmp_path / "a.svg").write_text(svg)
+    picture = {
+        "bytes": svg.encode(),
+        "path": tmp_path / "a.svg",
+        "file": io.BytesIO(svg.encode()),
+        "SVG": SVG(svg),
+    }[kind]
+
+    async def convert():
+        steps = 0
+        task = asyncio.create_task(connection.afile_part(picture))
+        while not task.done():
+            steps += 1
+            await asyncio.sleep(0)
+        return await task, steps
+
+    part, steps = asyncio.run(convert())
+
+    assert part.content_type == "image/png"
+    assert steps > 2  # in the thread of the loop it takes two steps
+
+
+def test_object_that_may_belong_to_a_thread_is_rendered_in_the_thread_of_the_caller(connection):
+    """Such as a figure of Matplotlib."""
+    threads = []
+
+    class Figure:
+        def _repr_png_(self):
+            threads.append(threading.current_thread())
+            return PNG
+
+    asyncio.run(connection.afile_part(Figure()))
+
+    assert threads == [threading.main_thread()]

@@ -260,6 +260,8 @@ def test_options_are_sent(shell, server):
         ("red[", ArgumentError, "A ] is missing"),
         ('red --title "a', ArgumentError, 'A " is missing'),
         ("red --into 1x", ArgumentError, "--into takes the name of a variable, not '1x'"),
+        ("red --into gyazo", ArgumentError, "--into gyazo would replace the session"),
+        ("--title My red plot", ArgumentError, '--title "My red plot"'),
         ("red --into class", ArgumentError, "--into takes the name of a variable, not 'class'"),
         ("both[:0]", ArgumentError, r"both\[:0\]: it is empty"),
         ("~no-such-user/a.png", ArgumentError, "neither a variable nor a file"),
