@@ -34,6 +34,37 @@ def upload_all(url, folder):
     assert report.ok, report
 
 
+def upload_all_cpu(url, folder):
+    """Prints the seconds of a batch, and the seconds of CPU time of all threads."""
+    gyazo = warm_session(url, folder)
+    paths = sorted(Path(folder).iterdir())
+    start, cpu = time.perf_counter(), time.process_time()
+    report = gyazo.upload_all(paths, concurrency=16, progress=False)
+    print(time.perf_counter() - start, time.process_time() - cpu)
+    assert report.ok, report
+
+
+def httpx_threads(url, folder):
+    """The same uploads by a bare `httpx.Client` in 16 threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import httpx
+
+    client = httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"})
+
+    def upload(path):
+        with path.open("rb") as file:
+            files = {"imagedata": ("image.png", file, "image/png")}
+            return client.post(f"{url}/api/upload", files=files).raise_for_status().json()
+
+    paths = sorted(Path(folder).iterdir())
+    upload(paths[0])
+    with ThreadPoolExecutor(16) as pool:
+        start, cpu = time.perf_counter(), time.process_time()
+        assert len(list(pool.map(upload, paths))) == len(paths)
+        print(time.perf_counter() - start, time.process_time() - cpu)
+
+
 def make_figure(seed):
     """A figure of 2,000 points, as a notebook shows it by default."""
     import numpy as np
