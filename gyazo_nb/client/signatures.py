@@ -1,6 +1,7 @@
 """The parameters of the public methods: the same for both versions of a call, and named in errors.
 
 Guarantees: a wrong call raises a `TypeError` that names the public method and the nearest right parameter.
+A notebook shows it as one line.
 A method that takes a token is not wrapped: the frame of a wrapper would show it in a traceback.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from gyazo_nb.errors import did_you_mean
@@ -95,24 +96,34 @@ def _wrong_call(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> TypeError:
-    """Return an error that names the parameter which the user means."""
-    name = method.__qualname__
+    """Return an error that IPython shows as one line, as it shows a `GyazoError`."""
+    error = TypeError(_sentence(method.__qualname__, signature, args, kwargs))
+    error._render_traceback_ = partial(_lines, str(error))  # type: ignore[attr-defined]  # read by IPython
+    return error
+
+
+def _lines(sentence: str) -> list[str]:
+    return [f"\x1b[31mTypeError\x1b[0m: {sentence}"]
+
+
+def _sentence(
+    name: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str:
+    """Say what is wrong with a call, and name the parameter that the user means."""
     parameters = [key for key in signature.parameters if key != "self"]
     for key in kwargs:
         if key not in parameters:
             way = did_you_mean(key, parameters) or f"it has {', '.join(parameters) or 'none'}."
-            return TypeError(f"{name}() got an unexpected keyword argument {key!r}: {way}")
+            return f"{name}() got an unexpected keyword argument {key!r}: {way}"
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
         reason = str(error)
     if "too many" not in reason:  # an argument is missing, or given twice
-        return TypeError(f"{name}(): {reason}")
+        return f"{name}(): {reason}"
     keyword_only = inspect.Parameter.KEYWORD_ONLY
     named = [key for key in parameters if signature.parameters[key].kind is keyword_only]
-    others = " and ".join(key for key in parameters if key not in named) or "nothing"
+    others = " and ".join(key for key in parameters if key not in named) or "no arguments"
     if not named:
-        return TypeError(f"{name}() takes {others}: leave out the other arguments.")
-    return TypeError(
-        f"{name}() takes {others} by position: name the other arguments, as in {named[0]}=…"
-    )
+        return f"{name}() takes {others}: leave out the other arguments."
+    return f"{name}() takes {others} by position: name the other arguments, as in {named[0]}=…"

@@ -126,6 +126,7 @@ class LineParser(argparse.ArgumentParser):
             formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=88),
             add_help=False,
         )
+        self._positionals.title = "items"
         self._may_contain_secrets = may_contain_secrets
         self.add_argument("-h", "--help", action="store_true", help="Show this help.")
 

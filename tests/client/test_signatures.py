@@ -1,6 +1,7 @@
 """A wrong call names the public method and the right parameter."""
 
 import inspect
+import pickle
 import traceback
 
 import pytest
@@ -37,6 +38,8 @@ def test_error_of_a_wrong_call_names_the_right_parameter(call, gyazo, name, args
         call(gyazo, name, *args, **kwargs)
 
     assert message in str(caught.value)
+    assert caught.value._render_traceback_() == [f"\x1b[31mTypeError\x1b[0m: {caught.value}"]
+    assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
     assert str(caught.value).startswith(("Gyazo." + name, "Gyazo.a" + name))
 
 
