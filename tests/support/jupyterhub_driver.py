@@ -422,14 +422,19 @@ class HubKernel:
         """Execute a cell; return the text of its outputs."""
         texts = []
         hook = lambda message: texts.append(_text(message["content"]))  # noqa: E731
-        self._client.execute_interactive(cell, output_hook=hook, allow_stdin=False, timeout=60)
+        # With prompts, as in JupyterLab: without them, a front end has no panel either.
+        options = {"allow_stdin": True, "stdin_hook": lambda _: None}
+        self._client.execute_interactive(cell, output_hook=hook, timeout=60, **options)
         return "\n".join(texts)
 
     def begin_sign_in(self):
         """Show the panel of `%gyazo_login`, and return its link."""
-        assert "Error" not in self.run("%load_ext gyazo_nb\n%gyazo_login --mode panel")
+        output = self.run("%load_ext gyazo_nb\n%gyazo_login --mode panel")
+        assert "Error" not in output, output
         panels = "get_ipython().magics_manager.registry['GyazoMagics'].sign_in._panels"
-        return self.run(f"print({panels}[-1]._login.url)").strip()
+        link = self.run(f"print({panels}[-1]._login.url)").strip()
+        assert link.startswith("http"), (output, link)
+        return link
 
 
 def readable_memory_contains(process, text):
@@ -475,13 +480,16 @@ class KernelSide:
             timeout=30,
         )
         self._pool = ThreadPoolExecutor(64)
+        self._application = None
 
     def close(self):
         self._pool.shutdown()
         self.client.close()
 
     def begin(self):
-        application = self.client.get("/application").raise_for_status().json()
+        if self._application is None:
+            self._application = self.client.get("/application").raise_for_status().json()
+        application = self._application
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         digest = hashlib.sha256(verifier.encode()).digest()
         query = {

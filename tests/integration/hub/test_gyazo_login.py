@@ -15,13 +15,13 @@ def test_a_user_signs_in_to_the_hub_with_gyazo_and_has_the_token_in_the_server(g
         assert home.url.path.startswith(("/hub/", f"/user/{name}"))
 
     hub.start_servers(name)
-    (server,) = hub.find_processes(JUPYTERHUB_USER=name)
-    token = server.environ()["GYAZO_ACCESS_TOKEN"]
-    headers = {"Authorization": f"Bearer {token}"}
-    reply = httpx.get(f"{hub.sandbox.url}/api/users/me", headers=headers)
+    kernel = hub.start_kernel(name)
+    assert "Bob" in kernel.run("%load_ext gyazo_nb\nprint(gyazo.account.user.name)")
+    kernel.close()
 
-    assert reply.json()["user"]["name"] == ACCOUNTS["bob"].name
-    assert hub.secret not in str(server.environ())
+    environments = [process.environ() for process in hub.find_processes(JUPYTERHUB_USER=name)]
+    token = environments[0]["GYAZO_ACCESS_TOKEN"]
+    assert hub.secret not in str(environments)
     for path in (hub.root / "hub.log", hub.root / "jupyterhub.sqlite"):
         assert hub.secret.encode() not in path.read_bytes()
         assert token.encode() not in path.read_bytes()
