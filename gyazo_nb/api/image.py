@@ -218,18 +218,23 @@ class Image:
     @property
     def markdown(self) -> str:
         """The picture and its link, to paste into Markdown."""
-        return html.markdown_embed(self.title, self.url or "", self.permalink_url or "")
+        return html.markdown_embed(self._name, self.url or "", self.permalink_url or "")
 
     @property
     def html(self) -> str:
         """The picture and its link, to paste into a web page."""
-        return html.html_embed(self.title, self.url or "", self.permalink_url or "")
+        return html.html_embed(self._name, self.url or "", self.permalink_url or "")
 
     @property
     def cosense(self) -> str:
         """The picture, to paste into Cosense (Scrapbox)."""
         link = html.web_address(self.permalink_url or "")
         return f"[{link.replace('[', '%5B').replace(']', '%5D')}]"
+
+    @property
+    def _name(self) -> str:
+        """The text that describes the picture: a link needs one."""
+        return self.title or self.alt_text or self.caption
 
     @property
     def _preview_url(self) -> str | None:

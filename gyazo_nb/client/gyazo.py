@@ -141,10 +141,12 @@ class Gyazo:
 
         `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
         that IPython can show as a picture, bytes, an open binary file, a path or a web address.
-        `access_policy` is "anyone" (Gyazo's default: everyone who has the link) or "only_me". `desc` is
+        `access_policy` is "anyone" (everybody with the link) or "only_me"; without it, the setting
+        GYAZO_ACCESS_POLICY applies, else Gyazo's default, which is "anyone". `print(image)` shows the link
+        where the upload is not the last line of a cell. `desc` is
         a comment, in which `#word` becomes a tag; `referer_url` is the page that the picture comes from;
         `created_at` is a `datetime` or Unix seconds; `collection_id` is a collection that you own or have
-        joined. For identical bytes Gyazo returns the existing image, which keeps its old title. Raises
+        joined. For identical bytes Gyazo returns the existing image, with its own title and access policy. Raises
         `PictureError` if the object cannot become a picture, `NotLoggedInError` before the sign-in.
         Source: https://gyazo.com/api/docs/image#upload
         """
