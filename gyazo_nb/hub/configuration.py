@@ -96,7 +96,7 @@ class Configuration:
         """Read the client secret. Raises `ConfigurationError` if the file is unsafe or has no secret."""
         path = self.secret_file
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_open_now) as file:
                 _check_private(path, os.fstat(file.fileno()))
                 secret = file.read(4096).decode("utf-8-sig").strip()
         except OSError as error:
@@ -216,6 +216,11 @@ def _access_scopes(environment: Mapping[str, str]) -> frozenset[str]:
             f"for a service that another program starts."
         )
     return frozenset(scopes)
+
+
+def _open_now(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:

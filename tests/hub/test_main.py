@@ -1,0 +1,74 @@
+"""`python -m gyazo_nb.hub` as a process: its start, and its end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from support.hub_service import service_variables, without_settings
+from support.jupyterlab_driver import free_port
+
+
+@pytest.fixture
+def variables(tmp_path):
+    secret = tmp_path / "secret"
+    secret.touch(0o600)
+    secret.write_text("the-client-secret")
+    return without_settings() | service_variables("http://127.0.0.1:1", secret, free_port())
+
+
+def run(variables, *options):
+    command = [sys.executable, "-m", "gyazo_nb.hub", *options]
+    return subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_wrong_setting_ends_the_start_with_one_sentence(variables):
+    """Without a traceback."""
+    process = run(variables | {"GYAZO_CLIENT_SECRET": "the-client-secret"})
+
+    _, log = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert log.startswith("GYAZO_CLIENT_SECRET must not be set")
+    assert log.count("\n") == 1
+
+
+def test_used_port_ends_the_start_with_one_sentence(variables):
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        variables["GYAZO_HUB_BIND"] = f"127.0.0.1:{used.getsockname()[1]}"
+        _, log = (process := run(variables)).communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "cannot listen at 127.0.0.1" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
+    """A hub that a shell started in the background ignores SIGINT, and so do its services."""
+    number = getattr(signal, name)
+    previous = signal.signal(number, signal.SIG_IGN)
+    try:
+        process = run(variables, "--debug")
+    finally:
+        signal.signal(number, previous)
+    _wait_until_it_listens(process)
+
+    os.kill(process.pid, number)
+    _, log = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "The service has ended" in log
+    assert "Traceback" not in log
+    assert "the-token-of-the-service" not in log
+
+
+def _wait_until_it_listens(process):
+    for line in process.stderr:
+        if "listens" in line:
+            return
+    raise AssertionError("the service does not start")
