@@ -247,6 +247,10 @@ class LineParser(argparse.ArgumentParser):
 
     def _unexpected(self, words: list[str], option: str, text: str) -> UsageError:
         """Return the error for the first of these words, which no option takes."""
+        if meant := self._option_for(words[0]):
+            return self._error(
+                f"{self.prog} does not accept  {words[0]}  here: did you mean {meant}?"
+            )
         rest = list(takewhile(lambda word: not _OPTION.match(word), words))
         place = f"after {option}" if option else "without an option"
         if self._may_contain_secrets:
@@ -257,6 +261,15 @@ class LineParser(argparse.ArgumentParser):
         if text:
             return self._error(f"{sentence} {_quotes_hint(' '.join((text, *map(unquoted, rest))))}")
         return self._error(sentence, with_usage=True)
+
+    def _option_for(self, word: str) -> str:
+        """Return the option whose name or value a word is, or an empty text."""
+        for name, action in self._option_string_actions.items():
+            if word == name.lstrip("-") and len(word) > 1:
+                return name
+            if word in (action.choices or ()):
+                return f"{name} {word}"
+        return ""
 
     def _error(
         self, sentence: str, *, has_values: bool = False, with_usage: bool = False

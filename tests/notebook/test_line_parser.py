@@ -167,9 +167,14 @@ def test_value_is_not_repeated_where_it_may_be_a_secret():
         with pytest.raises(UsageError) as caught:
             parser.parse(line)
         assert "s3cr3t" not in str(caught.value), line
-    with pytest.raises(UsageError, match="did you mean panel") as caught:
-        parser.parse("--mode pannel")
-    assert "secret" not in str(caught.value)
+    for line, meant in (
+        ("--mode pannel", "panel"),
+        ("panel", "--mode panel"),
+        ("token", "--token"),
+    ):
+        with pytest.raises(UsageError, match=rf"did you mean {meant}\?") as caught:
+            parser.parse(line)
+        assert "secret" not in str(caught.value)
 
 
 # ── the help of the magics ─────────────────────────────────────────────────────────────────────
