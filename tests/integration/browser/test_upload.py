@@ -177,7 +177,7 @@ def test_interrupted_batch_can_be_retried(server, jupyter, new_page, open_notebo
     assert 0 < done < 200
     # The interrupt drops the queued cell; a new cell runs.
     expect(notebook.run(3)).to_contain_text(
-        re.compile(r"stopped before the end>.*, False", re.DOTALL)
+        re.compile(r"stopped before the end>.*,\s+False", re.DOTALL)
     )
     server.sandbox.faults.clear()
     notebook.run(4)
