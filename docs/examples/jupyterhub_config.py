@@ -1,8 +1,8 @@
 # Each user signs in to an own Gyazo account. The page "JupyterHub" of the documentation explains each line.
 import sys
 
-c = get_config()  # noqa: F821 -- JupyterHub defines it
-service = {"name": "gyazo", "url": "http://127.0.0.1:10101", "oauth_no_confirm": True}
+service = {"name": "gyazo", "url": "http://127.0.0.1:10101"}
+service["oauth_no_confirm"] = True
 service["command"] = [sys.executable, "-m", "gyazo_nb.hub"]
 service["environment"] = {
     "GYAZO_CLIENT_ID": "your client id",

@@ -1,6 +1,6 @@
 # As jupyterhub_config.py, but systemd or a container runs the service: see gyazo-hub.service.
-c = get_config()  # noqa: F821 -- JupyterHub defines it
-service = {"name": "gyazo", "url": "http://127.0.0.1:10101", "oauth_no_confirm": True}
+service = {"name": "gyazo", "url": "http://127.0.0.1:10101"}
+service["oauth_no_confirm"] = True
 service["oauth_redirect_uri"] = "/services/gyazo/oauth_callback"
 with open("/etc/jupyterhub/gyazo_api_token") as file:
     service["api_token"] = file.read().strip()

@@ -16,7 +16,7 @@ def test_a_user_signs_in_to_the_hub_with_gyazo_and_has_the_token_in_the_server(g
 
     hub.start_servers(name)
     kernel = hub.start_kernel(name)
-    assert "Bob" in kernel.run("%load_ext gyazo_nb\nprint(gyazo.account.user.name)")
+    assert "Bob" in kernel.run("%load_ext gyazo_nb\n%gyazo_login")
     kernel.close()
 
     environments = [process.environ() for process in hub.find_processes(JUPYTERHUB_USER=name)]
