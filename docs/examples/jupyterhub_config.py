@@ -1,4 +1,4 @@
-# Each user signs in to an own Gyazo account. The page "JupyterHub" of the documentation explains each line.
+# Users sign in to their own Gyazo accounts. The page "JupyterHub" of the documentation explains each line.
 import sys
 
 service = {"name": "gyazo", "url": "http://127.0.0.1:10101"}

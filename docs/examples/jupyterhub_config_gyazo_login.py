@@ -1,4 +1,4 @@
-# Everybody signs in to the hub itself with Gyazo. The page "JupyterHub" of the documentation has the drawbacks.
+# Users sign in to the hub itself with Gyazo. The page "JupyterHub" of the documentation explains the drawbacks.
 with open("/etc/jupyterhub/gyazo_secret") as file:
     client_secret = file.read().strip()
 c.JupyterHub.authenticator_class = "generic-oauth"
