@@ -111,7 +111,7 @@ def test_folder_without_pictures_is_an_error(call, gyazo, server, tmp_path, name
     ],
 )
 def test_glob_can_be_given_as_a_text(gyazo, folder, pattern, names):
-    """As in `%gyazo`. Folders that match are no items."""
+    """As in `%gyazo`. Folders that match do not count."""
     if names is ArgumentError:
         with pytest.raises(
             ArgumentError, match=r"(no file matches|does not exist).*check the path"
