@@ -10,32 +10,26 @@ Guarantees:
   loopback host.
 - The service gets the hash of the `state`, the code and the verifier. It never gets the access token of
   another user, and the `state` and the verifier are made here.
-- The wait for the redirect survives a restart of the service or of the hub. It ends after ten minutes.
+
+`hub_redirect` waits for the redirect.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.operation import Operation, Reply, Request, server_message
 from gyazo_nb.errors import (
     ConfigError,
     ConnectionFailedError,
-    ExpiredError,
     ForbiddenError,
-    GyazoError,
     InvalidClientError,
     NotFoundError,
     ResponseError,
@@ -48,15 +42,13 @@ from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import App, Settings, Site, is_loopback
 
 from . import oauth
-from .callback_server import Subscriber
-from .oauth import LIFETIME, Authorization, Token
+from .oauth import Authorization, Token
 
 T = TypeVar("T")
 
 SERVICE_VARIABLE = "GYAZO_HUB_SERVICE"
 # JupyterHub sets these in each server of a user.
 SERVER_TOKEN_VARIABLE = "JUPYTERHUB_API_TOKEN"  # noqa: S105 -- a name, not a token
-RETRY_INTERVAL = 1.0  # seconds: a service that was restarted waits a few seconds for its kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +203,8 @@ def _sha256(text: Secret) -> str:
 
 
 @hides_frames
-def _query_hash(address: Secret) -> str:
+def query_hash(address: Secret) -> str:
+    """The SHA-256 of the query of a redirect: `seen` of `redirect`."""
     return _sha256(Secret(address.reveal().partition("?")[2]))
 
 
@@ -242,8 +235,6 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
         "The hub's Gyazo service got no reply from Gyazo: try again in a minute.",
     ),
 }
-# The errors that end the wait for a redirect.
-_FINAL_STATUSES = frozenset({401, 403, 429})
 
 
 def _error(service: HubService, request: Request, reply: Reply) -> ResponseError:
@@ -307,162 +298,3 @@ def send(connection: Sender, service: HubService, operation: Operation[T]) -> T:
         return connection.send_once(operation)
     except ConnectionFailedError as error:
         raise ConnectionFailedError(f"{_no_answer(service)} ({str(error).rstrip('.')})") from None
-
-
-# ── the wait for the redirect ────────────────────────────────────────────────────────────────────
-
-
-class WaitingLogin(Protocol):
-    """The part of a `Login` that the wait uses."""
-
-    @property
-    def redirect_uri(self) -> str:
-        """The address to which the browser returns."""
-
-    seen_redirect: str
-    """The hash of the redirect that was received last, which is not received again."""
-
-    async def request_redirect(self) -> Secret | None:
-        """Ask the service for the redirect, as `redirect` does."""
-
-
-class RedirectSubscription:
-    """The wait of one sign-in for its redirect. It can start and stop any number of times.
-
-    It has the methods of `callback_server.CallbackSubscription`. `on_error` receives an error that ends the
-    wait; a service that does not answer does not end it.
-    """
-
-    def __init__(
-        self,
-        login: WaitingLogin,
-        subscriber: Subscriber,
-        on_error: Callable[[GyazoError], object],
-        *,
-        lifetime: float = LIFETIME,
-    ) -> None:
-        self.redirect_uri = login.redirect_uri
-        self._login, self._subscriber, self._on_error = login, subscriber, on_error
-        self._lifetime = lifetime
-        self._lock = threading.Lock()
-        self._wait: _Wait | None = None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether a redirect would be received."""
-        return self._wait is not None
-
-    def start(self) -> None:
-        """Start waiting for the redirect of the current link, or begin the lifetime again."""
-        self._replace(_Wait(self._run))
-
-    def stop(self) -> None:
-        """Stop waiting."""
-        self._replace(None)
-
-    def _replace(self, wait: _Wait | None) -> None:
-        with self._lock:
-            ended, self._wait = self._wait, wait
-        if ended is not None:
-            ended.cancel()
-        if wait is not None:
-            wait.start()
-
-    async def _run(self, wait: _Wait) -> None:
-        deadline = time.monotonic() + self._lifetime
-        while time.monotonic() < deadline:
-            try:
-                address = await self._login.request_redirect()
-            except ConnectionFailedError:
-                await asyncio.sleep(RETRY_INTERVAL)
-                continue
-            except ResponseError as error:
-                # During a restart, the hub's proxy may know no service, and reply 404.
-                if error.status not in _FINAL_STATUSES:
-                    await asyncio.sleep(RETRY_INTERVAL)
-                    continue
-                if self._end(wait):
-                    self._on_error(error)
-                return
-            if address is not None and wait is self._wait:
-                self._login.seen_redirect = _query_hash(address)
-                if self._subscriber.matches(address):
-                    self._subscriber.on_redirect(address)
-        if self._end(wait):
-            self._subscriber.on_timeout()
-
-    def _end(self, wait: _Wait) -> bool:
-        """End this wait, and return whether no other call has ended it."""
-        with self._lock:
-            is_current = self._wait is wait
-            if is_current:
-                self._wait = None
-        return is_current
-
-
-class _Wait:
-    """A coroutine in a thread with its own event loop, which can be cancelled from any thread."""
-
-    def __init__(self, run: Callable[[_Wait], Any]) -> None:
-        self._run = run
-        # Not a runner: a notebook may have patched asyncio.
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._is_cancelled = False
-
-    def start(self) -> None:
-        threading.Thread(target=self._thread, name="gyazo_nb hub", daemon=True).start()
-
-    def cancel(self) -> None:
-        self._is_cancelled = True
-        with contextlib.suppress(RuntimeError):  # the coroutine has ended, so the loop is closed
-            self._loop.call_soon_threadsafe(self._cancel_task)
-
-    def _cancel_task(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _thread(self) -> None:
-        try:
-            self._loop.run_until_complete(self._main())
-        finally:
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
-
-    async def _main(self) -> None:
-        self._task = asyncio.current_task()
-        if not self._is_cancelled:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._run(self)
-
-
-def wait_for_redirect(login: WaitingLogin, matches: Callable[[Secret], bool]) -> Secret:
-    """Wait in this thread until the browser has come back, and return its address. Raises a `GyazoError`."""
-    results: SimpleQueue[Secret | GyazoError] = SimpleQueue()
-
-    def on_redirect(address: Secret) -> bool:
-        results.put(address)
-        return True
-
-    def on_timeout() -> None:
-        results.put(
-            ExpiredError(
-                "The link was more than ten minutes old: run %gyazo_login to begin another."
-            )
-        )
-
-    subscriber = Subscriber(matches, on_redirect, on_timeout)
-    subscription = RedirectSubscription(login, subscriber, results.put)
-    subscription.start()
-    try:
-        while True:
-            try:
-                # In short steps: on Windows, an interrupt does not end a longer one.
-                result = results.get(timeout=0.2)
-            except Empty:
-                continue
-            if isinstance(result, GyazoError):
-                raise result
-            return result
-    finally:
-        subscription.stop()

@@ -82,7 +82,7 @@ class Login:
         hub_application: hub.HubApplication | None = None,
     ) -> None:
         self._hub = hub_application
-        self.seen_redirect = ""  # see `hub.WaitingLogin`
+        self.seen_redirect = ""  # see `hub_redirect.WaitingLogin`
         self._connection, self._app, self._site, self._switch = connection, app, site, switch
         self._lock = threading.Lock()
         self._done = False
@@ -131,7 +131,10 @@ class Login:
         with self._lock:
             app = self._check_still_valid(hidden)
             if self._hub is not None and not hidden and not self.can_retry:
-                hidden = hub.wait_for_redirect(self, self.recognises)
+                # A late import: it loads http.server.
+                from .hub_redirect import wait_for_redirect  # noqa: PLC0415
+
+                hidden = wait_for_redirect(self, self.recognises)
             if hidden or not self.can_retry:
                 self._code = self._read_code(hidden, app)
                 self._token = None
@@ -174,6 +177,10 @@ class Login:
             "<Login: finished>" if self._done else "<Login: open .url, then .finish(the address)>"
         )
 
+    @property
+    def _new_link(self) -> str:
+        return "open the new link" if self.uses_hub else "open the new link, and paste its result"
+
     def _current_site(self) -> Site:
         site = self._site or self._connection.settings.site()
         return site if self._hub is None else replace(site, auth_url=self._hub.auth_url)
@@ -200,9 +207,7 @@ class Login:
             return app  # the token is there; only the name of its user is missing
         if not 0 <= time.time() - self._began <= oauth.LIFETIME:
             self._begin()
-            raise ExpiredError(
-                "The link was more than ten minutes old: open the new link, and paste its result."
-            )
+            raise ExpiredError(f"The link was more than ten minutes old: {self._new_link}.")
         begun = self._authorization
         if (begun.site, begun.client_id, begun.redirect_uri) != (
             self._current_site(),
@@ -210,9 +215,7 @@ class Login:
             app.redirect_uri,
         ):
             self._begin()
-            raise ExpiredError(
-                "The settings have changed: open the new link, and paste its result."
-            )
+            raise ExpiredError(f"The settings have changed: {self._new_link}.")
         return app
 
     def _read_code(self, pasted: Secret, app: App) -> Secret:

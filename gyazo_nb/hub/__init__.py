@@ -1,13 +1,13 @@
-"""The JupyterHub service: its users sign in to Gyazo without the client secret in any server.
+"""A service for JupyterHub: users sign in to Gyazo, and their servers do not have the client secret.
 
     python -m gyazo_nb.hub
 
-An administrator registers one application with Gyazo. The service catches the redirect in the browser of a
-hub user, hands its result to the kernel of the same user, and adds the client secret when that kernel
-exchanges the code. It runs beside the hub, never in a kernel.
+An administrator registers one application with Gyazo. The service receives the redirect in the browser of a
+hub user, and gives the code to the kernel of the same user. When this kernel exchanges the code, the service
+adds the client secret. It runs beside the hub, never in a kernel.
 
-Guarantees: it shares no code with the client. It stores nothing: a service that is restarted learns from
-the kernels which sign-ins wait. It holds no access token, except while it passes one to a kernel.
+Guarantees: it shares no code with the client. It stores no data: after a restart, the kernels send their open
+sign-ins again. It holds an access token only while it passes the token to a kernel.
 
 The modules:
 

@@ -59,7 +59,7 @@ async def serve(service: Service) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # By name: a hub that a shell started in the background ignores SIGINT, and so do its services.
+        # Both explicitly: a hub that was started in the background ignores SIGINT, and so do its services.
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await service.listen()
     await stop.wait()

@@ -201,7 +201,7 @@ def _listen_address(name: str, url: str) -> tuple[str, int]:
 
 
 def _access_scopes(environment: Mapping[str, str]) -> frozenset[str]:
-    """The scopes of which a user needs one. Without them, the service would let every user in."""
+    """The scopes, of which a user needs at least one. Without them, every user could use the service."""
     name = "JUPYTERHUB_OAUTH_ACCESS_SCOPES"
     text = environment.get(name, "")
     try:
@@ -211,9 +211,9 @@ def _access_scopes(environment: Mapping[str, str]) -> frozenset[str]:
     if not (isinstance(scopes, list) and scopes and all(isinstance(one, str) for one in scopes)):
         example = '["access:services!service=gyazo"]'
         raise ConfigurationError(
-            f"{name} must be a JSON list of scopes, such as {example}: without it, this service could not "
-            f"tell which users may use it. The hub sets it for a service that it starts; set it yourself "
-            f"for a service that another program starts."
+            f"{name} must be a JSON list of scopes, such as {example}: it says which users may use this "
+            f"service. The hub sets it for a service that it starts. Set it yourself for a service that "
+            f"another program starts."
         )
     return frozenset(scopes)
 

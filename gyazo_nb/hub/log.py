@@ -2,7 +2,7 @@
 
 Guarantees: no record contains a secret, a code or a token, at any level. A request is logged as the name of
 its route, its status and its user. The records of tornado, JupyterHub and aiohttp can contain addresses and
-headers, so they keep the text of their message without its values, and errors their class and line.
+headers. So the log has only the text of their messages, without the values, and the class and line of errors.
 """
 
 from __future__ import annotations

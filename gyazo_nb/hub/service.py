@@ -11,10 +11,12 @@
 
 Guarantees:
 
-- A browser is known by the cookie of the hub only; a kernel by the token of its server only, in the header
-  `Authorization`. For each request the hub is asked, without a cache, which user that is.
+- Only the cookie of the hub identifies a browser. Only the token of its server, in the header
+  `Authorization`, identifies a kernel. For each request, the service asks the hub for the user, without a
+  cache.
 - The caller must be a user (not a service) whose token has a scope that gives access to this service.
-- No page repeats a part of the request. No page can be framed, is stored, or sends its address on.
+- No page repeats a part of the request. A browser does not show a page in a frame, does not store it, and
+  does not send its address to other sites.
 """
 
 from __future__ import annotations
@@ -92,14 +94,14 @@ _DEFAULT_TEXT = (
 
 
 class BrowserAuth(HubOAuth):  # type: ignore[misc]  # JupyterHub has no types
-    """Knows a browser by the cookie of the hub only, and asks the hub each time."""
+    """Identifies a browser only by the cookie of the hub, and asks the hub each time."""
 
     def get_token(self, handler: web.RequestHandler, in_cookie: bool = True) -> str | None:
         """Return the token in the cookie. One in a header or in the address does not count."""
         return self._get_token_cookie(handler) if in_cookie else None
 
     def user_for_token(self, *args: Any, **kwargs: Any) -> Any:
-        """Ask the hub, without its cache, which believes a stopped server for five minutes."""
+        """Ask the hub, not the cache, which accepts a stopped server for five more minutes."""
         return super().user_for_token(*args, **{**kwargs, "use_cache": False})
 
 
@@ -109,7 +111,7 @@ class Service:
     def __init__(self, configuration: Configuration, limits: Limits | None = None) -> None:
         self.configuration = configuration
         self.sign_ins = SignIns(limits or Limits())
-        self.exchanges: set[TokenApi] = set()  # that are running
+        self.exchanges: set[TokenApi] = set()  # the running ones
         self._server: HTTPServer | None = None
         self.auth = BrowserAuth(
             api_url=configuration.api_url,
@@ -157,7 +159,7 @@ class Service:
             [(f"{prefix}{re.escape(path)}", handler, shared) for path, handler in routes],
             default_handler_class=UnknownPage,
             default_handler_args=shared,
-            # A restart makes another one: the browser then gets its cookie again, without a question.
+            # New after each restart. Then the browser gets a new cookie, and the user is not asked.
             cookie_secret=os.urandom(32),
             log_function=_log_request,
         )
@@ -176,7 +178,7 @@ class Service:
 
 
 async def _close_connections_to_hub() -> None:
-    """Close the client of JupyterHub 6. Version 5 has a client of tornado, which needs no end."""
+    """Close the client of JupyterHub 6. Version 5 uses the client of tornado, which need not be closed."""
     try:
         from jupyterhub.httpclient import JupyterHubHTTPClient  # noqa: PLC0415 -- since version 6
     except ImportError:
@@ -232,7 +234,7 @@ def _log_request(route: web.RequestHandler) -> None:
 
 
 class UnknownPage(_Route):
-    """Every address that the service does not have."""
+    """Every address that is not a route of the service."""
 
     def prepare(self) -> None:
         """Reply 404 to every method."""
@@ -240,7 +242,7 @@ class UnknownPage(_Route):
 
 
 class HomePage(_Route):
-    """The page behind the name of the service in the menu of the hub."""
+    """The page that the menu of the hub opens."""
 
     def get(self) -> None:
         """Say how to sign in."""
@@ -298,7 +300,7 @@ class DonePage(_UserPage):
 
     @web.authenticated
     async def get(self) -> None:
-        """Say that the notebook goes on, or who this browser is on the hub."""
+        """Say that the notebook continues, or which hub user is signed in in this browser."""
         if self.get_query_argument("how", "") == "ok":
             self.finish(ARRIVED_PAGE)
         else:
@@ -315,7 +317,7 @@ class HubSignInPage(HubOAuthCallbackHandler, _Route):  # type: ignore[misc]  # J
         self.hub_auth = service.auth
 
     def get_current_user(self) -> None:
-        """A browser that comes here has not signed in yet."""
+        """Return None: a browser that opens this page has not signed in yet."""
 
 
 # ── the API, for kernels ─────────────────────────────────────────────────────────────────────────
@@ -355,7 +357,7 @@ class _Api(_Route):
 
 
 class ApplicationApi(_Api):
-    """What a kernel needs for the link."""
+    """The values that a kernel needs to make the link."""
 
     def get(self) -> None:
         """Reply with the application, without its secret."""
@@ -431,8 +433,8 @@ class TokenApi(_Api):
             log.error("%s", error)
             self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The service cannot read its secret.")
         except NoReplyError as error:
-            log.error("Gyazo did not answer (%s)", error)
-            self.refuse(HTTPStatus.GATEWAY_TIMEOUT, "Gyazo did not answer.")
+            log.error("Gyazo did not reply (%s)", error)
+            self.refuse(HTTPStatus.GATEWAY_TIMEOUT, "Gyazo did not reply.")
         if reply.status == HTTPStatus.OK and reply.has_token:
             sign_ins.forget(self.user_name, code)
         self.set_status(reply.status, "Reply of Gyazo")

@@ -27,23 +27,23 @@ class Limits:
 
     per_user: int = 16
     wait: float = 25.0
-    """For which one request of a kernel waits."""
+    """How long one request of a kernel waits."""
     absence: float = 60.0
-    """After the last request of a kernel, in which a redirect is still kept for it."""
+    """How long a sign-in is kept after the last request of its kernel."""
     code: float = 600.0
-    """For which a redirect is kept: a code of Gyazo is valid for the same time."""
+    """How long a redirect is kept: as long as a code of Gyazo is valid."""
     unknown_state: float = 5.0
-    """For which a browser waits until a kernel returns to a service that was restarted."""
+    """How long a browser waits for its kernel, which returns after a restart of the service."""
 
 
 class TooManySignInsError(Exception):
-    """The user began so many sign-ins that this one no longer waits."""
+    """The user has begun too many newer sign-ins, so this one was dropped."""
 
 
 @dataclass(eq=False)
 class _SignIn:
     expires: float
-    requests: int = 0  # that wait now
+    requests: int = 0  # the number of requests that wait now
     is_dropped: bool = False
     query: str = field(default="", repr=False)
     code_hash: str = ""
@@ -64,8 +64,8 @@ class SignIns:
     ) -> str | None:
         """Wait for the redirect with this `state`, and return its query, or None when the time is over.
 
-        `seen` is the SHA-256 of a query that the kernel has already: it waits for another one. Raises
-        `TooManySignInsError`.
+        `seen` is the SHA-256 of a query that the kernel already has. Then this waits for another query.
+        Raises `TooManySignInsError`.
         """
         sign_in = await self._register(user, state_hash)
         sign_in.requests += 1
@@ -82,7 +82,7 @@ class SignIns:
         return sign_in.query if hashed(sign_in.query) != seen and sign_in.query else None
 
     async def bring_redirect(self, user: str, state: str, query: str, code: str) -> bool:
-        """Keep the query of a redirect for the kernel that waits. Return whether one waits.
+        """Keep the query of a redirect for the waiting kernel. Return whether a kernel waits.
 
         `code` is the code in the query, or empty if access was denied.
         """

@@ -1,8 +1,9 @@
 """`%gyazo_info` and `python -m gyazo_nb`: what a bug report needs.
 
-Guarantees: the text contains no secret, no name of an account, no path and no value that could be one of
-them by mistake: of a setting it says whether it is set and where, and of an address the scheme and the host.
-It sends no request, needs no kernel, and never raises: a part that fails says so.
+Guarantees: the text contains no secret, no name of an account and no path. For a setting, it says whether it
+is set, and where. It shows a value only if it is a known word or a number, and only the scheme and the host
+of an address: a user may have put a secret into a setting by mistake. The function sends no request, needs
+no kernel, and never raises: a part that fails says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from gyazo_nb import __version__
+from gyazo_nb.auth.hub import SERVICE_VARIABLE, find_service
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, StoreError, did_you_mean
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, OUT_OF_BAND, Settings, is_loopback
@@ -67,7 +69,7 @@ _PLACES = {
 }
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-# The settings whose values are words or numbers. Another value is not shown: it may be there by mistake.
+# The values that are shown. Another value may be a secret that is there by mistake.
 _SHOWN_VALUES = re.compile(r"header|parameter|anyone|only_me|[0-9]{1,6}")
 Row = tuple[str, str]
 
@@ -123,7 +125,7 @@ def _installed(names: tuple[str, ...]) -> Iterator[Row]:
 
 def _front_end(shell: Any) -> Iterator[Row]:
     if shell is None:
-        yield "Kernel", "none: python -m gyazo_nb, or a script"
+        yield "Kernel", "none: this is python -m gyazo_nb, or a script"
     else:
         kernel = getattr(shell, "kernel", None)
         kind = type(shell).__name__ if kernel is None else type(kernel).__name__
@@ -188,6 +190,11 @@ def _with_reason(reason: str) -> str:
 
 def _missing_for_link(settings: Settings) -> str:
     """Which settings of the application are missing."""
+    try:
+        if find_service(settings) is not None:
+            return ""
+    except ConfigError:
+        return f"{SERVICE_VARIABLE} is wrong (%gyazo_login names the reason)"
     names = [
         f"GYAZO_{name.upper()}" for name in ("client_id", "redirect_uri") if not settings.text(name)
     ]
@@ -275,7 +282,10 @@ def _settings(shell: Any, settings: Settings) -> Iterator[Row]:
             continue
         unset = "default" if "Default:" in str(trait.help) else "not set"
         yield name, f"{_shown(name, value)} ({place})" if value else unset
-    known = {f"GYAZO_{name.upper()}" for name in [*traits, "access_token", "client_secret"]}
+    service = os.environ.get(SERVICE_VARIABLE, "").strip()
+    yield "hub_service", f"{_shown('hub_service', service)} (environment)" if service else "not set"
+    names = [*traits, "access_token", "client_secret", "hub_service"]
+    known = {f"GYAZO_{name.upper()}" for name in names}
     for variable in sorted(os.environ):
         if variable.startswith("GYAZO_") and variable not in known:
             question = did_you_mean(variable, sorted(known))

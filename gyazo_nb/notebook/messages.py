@@ -63,7 +63,7 @@ if (panel && !panel.hasAttribute('role')) {{
   const check = () => {{
     const status = panel.querySelector('.{STATUS_CLASS}');
     if (status && !status.hasAttribute('role')) status.setAttribute('role', 'status');
-    const open = panel.isConnected && panel.querySelector('input[type=text]');
+    const open = panel.isConnected && panel.querySelector('.gyazo-nb-open');
     const lost = focused && !focused.isConnected && document.activeElement === document.body;
     shown = shown || open;
     if (open && lost) (panel.querySelector('a') || open).focus();
@@ -89,7 +89,7 @@ _PANEL_HEAD = f'<style onload="{escape(_PANEL_SCRIPT)}">{_PANEL_CSS}</style>'
 
 def panel_steps(
     url: str,
-    redirect_uri: str,
+    redirect_uri: str | None,
     note: str = "",
     *,
     listening: bool = False,
@@ -98,8 +98,16 @@ def panel_steps(
 ) -> str:
     """The upper part of the panel: the link, and what to do after it.
 
-    A command is empty where the user cannot run it.
+    A command is empty where the user cannot run it. `redirect_uri` is None where the hub receives the
+    redirect.
     """
+    again = f"run {_code(new_command)} again" if new_command else "load this page again"
+    extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
+    if redirect_uri is None:
+        step = "2. That is all: this panel goes on by itself."
+        if not listening:
+            step = f"2. This panel no longer waits for your browser: {again}."
+        return _panel_html(url, step, extra, "", again)
     step = (
         "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
         "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
@@ -108,14 +116,16 @@ def panel_steps(
         else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this "
         f"is expected: copy its <b>whole address</b> and paste it below."
     )
-    extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
     other = (
         f'<div style="{MUTED_COLOR}">If there is no box, or if you cannot paste into it: '
         f"{_code(prompt_command)}</div>"
         if prompt_command
         else ""
     )
-    again = f"run {_code(new_command)} again" if new_command else "load this page again"
+    return _panel_html(url, step, extra, other, again)
+
+
+def _panel_html(url: str, step: str, extra: str, other: str, again: str) -> str:
     return (
         f'{_PANEL_HEAD}<div style="{PARAGRAPH};{TEXT_COLOR}"><div class="gyazo-nb-open">'
         f'<h3 style="font-size:16px;font-weight:600;margin:0 0 2px">Sign in to Gyazo</h3>{extra}'
@@ -126,9 +136,11 @@ def panel_steps(
 
 
 def panel_fallback(
-    url: str, redirect_uri: str, prompt_command: str = "%gyazo_login --mode prompt"
+    url: str, redirect_uri: str | None, prompt_command: str = "%gyazo_login --mode prompt"
 ) -> Bundle:
     """The alternative to the panel, for a front end that cannot show widgets."""
+    if redirect_uri is None:
+        return _hub_steps(url, "")
     other = f", or run {_code(prompt_command)}" if prompt_command else ""
     plain = f" If there is no box, run:\n  {prompt_command}" if prompt_command else ""
     return {
@@ -145,9 +157,11 @@ def panel_fallback(
 
 
 def prompt_steps(
-    url: str, redirect_uri: str, panel_command: str = "%gyazo_login --mode panel"
+    url: str, redirect_uri: str | None, panel_command: str = "%gyazo_login --mode panel"
 ) -> Bundle:
     """The link, and what to do after it, above the hidden prompt."""
+    if redirect_uri is None:
+        return _hub_steps(url, panel_command)
     other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
     return {
         "text/html": message_box(
@@ -159,6 +173,21 @@ def prompt_steps(
             f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
             f"Your browser then ends on {redirect_uri}. If that page cannot be\n"
             f"reached, this is expected: copy its whole address and paste it into the prompt below."
+        ),
+    }
+
+
+def _hub_steps(url: str, panel_command: str) -> Bundle:
+    """The link where the hub receives the redirect, so that no paste is needed."""
+    other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
+    return {
+        "text/html": message_box(
+            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access ↗')}. That is "
+            f"all: the sign-in goes on by itself{other}."
+        ),
+        "text/plain": (
+            f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
+            f"That is all: the sign-in goes on by itself."
         ),
     }
 
@@ -202,7 +231,7 @@ def already_signed_in(who: str, note: str = "", switch_command: str = "") -> Bun
 def was_signed_in(who: str) -> Bundle:
     """The text in place of `signed_in` when the extension is unloaded or loaded again."""
     return text_message(
-        f"Signed in as {who}. The extension gyazo_nb was unloaded later, which signed the session out."
+        f"Signed in as {who}. Later, the extension gyazo_nb was unloaded, and the session was signed out."
     )
 
 
@@ -234,12 +263,12 @@ def setup_guide(
             f'<ol style="margin:6px 0;padding-left:1.6em">'
             f"<li>Register an application at {_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}. "
             f"Choose any name, and enter {_code(uri)} as <i>Callback URL</i>. (If another page opens "
-            f"because you have to log in first, open the link again.)</li>"
+            f"because you must sign in first, open the link again.)</li>"
             f"<li>Set these variables before you start Jupyter. The first two values are on the "
             f"application's page:"
             f'<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
             f"</pre></li><li>Run {_code(command)} again.</li></ol>"
-            f"<b>Without an application:</b> create a token on the same page "
+            f"<b>Without these variables:</b> create a token on the application's page "
             f"(<i>Your access token</i>) and {token_html} as "
             f"{_code('GYAZO_ACCESS_TOKEN')}. To try everything without an account, run "
             f"{_code('%gyazo_login --sandbox')}: it starts a sandbox, a local Gyazo look-alike."
@@ -248,9 +277,37 @@ def setup_guide(
             f"{note_plain}Set up Gyazo (needed once). Register an application at {APPLICATIONS_URL}\n"
             f"with the callback URL {uri}, then set these variables before you\n"
             f"start Jupyter:\n\n{settings}\n\n"
-            f"Without an application: create a token on the same page and\n"
+            f"Without these variables: create a token on the application's page and\n"
             f"{token} as GYAZO_ACCESS_TOKEN. To try everything without an\n"
             f"account, run  %gyazo_login --sandbox  (a sandbox, a local Gyazo look-alike)."
+        ),
+    }
+
+
+def hub_guide(command: str = "%gyazo_login", *, note: str = "", can_prompt: bool = True) -> Bundle:
+    """The steps to take on a JupyterHub without the service: a token, or the help of the administrator."""
+    note_html, note_plain = (f"<div>{escape(note)}</div>", f"{note}\n") if note else ("", "")
+    token = "%gyazo_login --token" if can_prompt else "GYAZO_ACCESS_TOKEN"
+    enter_html = f"run {_code(token)}" if can_prompt else f"set it as {_code(token)}"
+    enter = f"run {token}" if can_prompt else f"set it as {token}"
+    return {
+        "text/html": message_box(
+            f"{note_html}<b>Sign in on this JupyterHub with a token:</b> register an application at "
+            f"{_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}, create a token on its page (<i>Your "
+            f"access token</i>), and {enter_html}.<br><b>To sign in with one click,</b> ask your "
+            f"administrator to add the service {_code('gyazo_nb.hub')} to this hub and to set "
+            f"{_code('GYAZO_HUB_SERVICE')} for all servers. Then restart your server, and run "
+            f"{_code(command)} again. To try everything without an account, run "
+            f"{_code('%gyazo_login --sandbox')}."
+        ),
+        "text/plain": (
+            f"{note_plain}Sign in on this JupyterHub with a token: register an application at\n"
+            f"{APPLICATIONS_URL} , create a token on its page\n"
+            f"(Your access token), and {enter}.\n"
+            f"To sign in with one click, ask your administrator to add the service\n"
+            f"gyazo_nb.hub to this hub and to set GYAZO_HUB_SERVICE for all servers.\n"
+            f"Then restart your server, and run {command} again.\n"
+            f"To try everything without an account, run  %gyazo_login --sandbox"
         ),
     }
 
@@ -263,7 +320,7 @@ def signed_out(
     others: Sequence[str] = (),
     revocable: bool = True,
 ) -> Bundle:
-    """The results of a sign-out: the account and the profile that are removed, and what remains.
+    """The results of a sign-out: the account and the profile that were removed, and the tokens that remain.
 
     `others` are the names of the profiles that are still saved.
 

@@ -6,7 +6,7 @@ Guarantees:
   never prints, sets traits, and at the end updates its own output by display id.
 - No pasted text stays: the box is emptied first. At the end the panel becomes static text, which a
   reader of the saved notebook sees without a kernel.
-- The check box holds only whether the token is to be saved.
+- The state of the check box says only whether to save the token.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from IPython.display import display
 from traitlets import Unicode
 
 from gyazo_nb.api.models import User
-from gyazo_nb.auth import callback_server
+from gyazo_nb.auth import callback_server, hub_redirect
 from gyazo_nb.auth.login import Login
 from gyazo_nb.auth.oauth import LIFETIME
 from gyazo_nb.errors import GyazoError
@@ -129,7 +129,14 @@ class Panel:
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._view = widgets.VBox(
-            [self._head, self._row, self._stay, self._status, self._retry_button],
+            # No box where the hub receives the redirect: no page there shows an address to paste.
+            [
+                self._head,
+                *(() if self.uses_hub else [self._row]),
+                self._stay,
+                self._status,
+                self._retry_button,
+            ],
             # In a very narrow window, the output scrolls: otherwise each line would hold one letter.
             layout=widgets.Layout(
                 max_width="680px", min_width="240px", padding="4px 2px", overflow="visible"
@@ -158,7 +165,9 @@ class Panel:
                     "model_id": self._view.model_id,
                 },
                 **messages.panel_fallback(
-                    self._login.url, self._login.redirect_uri, self._prompt_command
+                    self._login.url,
+                    None if self.uses_hub else self._login.redirect_uri,
+                    self._prompt_command,
                 ),
             },
             raw=True,
@@ -169,6 +178,11 @@ class Panel:
     def is_busy(self) -> bool:
         """Whether a request to Gyazo is running."""
         return self._busy.locked()
+
+    @property
+    def uses_hub(self) -> bool:
+        """Whether the hub receives the redirect, so that no paste is needed."""
+        return self._login.uses_hub
 
     @property
     def is_listening(self) -> bool:
@@ -191,7 +205,12 @@ class Panel:
         self._note = f"{self._note} {text}".strip()
 
     def stop_listening(self) -> None:
-        """Release the port. The box stays; a text pasted into it starts the listening again."""
+        """Release the port. The box stays; a text pasted into it starts the listening again.
+
+        Where the hub receives the redirect, no port is used, and the panel has no box: it goes on.
+        """
+        if self.uses_hub:
+            return
         self._subscription.stop()
         if self.is_open:
             self._show_link()
@@ -323,11 +342,22 @@ class Panel:
         if not self.is_open:  # closed at the same time, on another thread
             self._subscription.stop()
 
-    def _new_subscription(self) -> callback_server.CallbackSubscription:
+    def _new_subscription(
+        self,
+    ) -> callback_server.CallbackSubscription | hub_redirect.RedirectSubscription:
+        if self.uses_hub:
+            return hub_redirect.RedirectSubscription(
+                self._login, self._subscriber, self._on_hub_error
+            )
         # The link is valid no longer than LIFETIME, and another notebook may need the port.
         return callback_server.CallbackSubscription(
             self._login.redirect_uri, self._subscriber, lifetime=LIFETIME
         )
+
+    def _on_hub_error(self, error: GyazoError) -> None:
+        if self.is_open:
+            self._show_link()
+            self._status.value = messages.status_error(str(error))
 
     def _on_listen_timeout(self) -> None:
         if self.is_open:
@@ -339,7 +369,7 @@ class Panel:
     def _show_link(self) -> None:
         self._head.value = messages.panel_steps(
             self._login.url,
-            self._login.redirect_uri,
+            None if self.uses_hub else self._login.redirect_uri,
             self._note,
             listening=self.is_listening,
             prompt_command=self._prompt_command,

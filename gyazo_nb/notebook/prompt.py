@@ -7,6 +7,7 @@ notebook file. The prompt is never empty, and a line before it says where to typ
 from __future__ import annotations
 
 import getpass
+import time
 import warnings
 from collections.abc import Callable
 
@@ -14,10 +15,19 @@ from IPython.core.error import StdinNotImplementedError
 
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.login import Login
-from gyazo_nb.errors import GyazoError, OtherAccountError, PromptError, WaitInterruptedError
+from gyazo_nb.errors import (
+    DeniedError,
+    ExpiredError,
+    GyazoError,
+    InvalidGrantError,
+    OtherAccountError,
+    PromptError,
+    WaitInterruptedError,
+)
 from gyazo_nb.secret import Secret, hides_frames
 
 MAX_ATTEMPTS = 5
+RETRY_INTERVAL = 3.0  # seconds before a code is sent again, without a prompt
 
 
 def sign_in(login: Login, show_link: Callable[[], None], command: str = "%gyazo_login") -> User:
@@ -43,6 +53,34 @@ def sign_in(login: Login, show_link: Callable[[], None], command: str = "%gyazo_
             if _link(login) != link:
                 link = _link(login)
                 show_link()
+    raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run {command} again.")
+
+
+def sign_in_through_hub(
+    login: Login, show_link: Callable[[], None], command: str = "%gyazo_login"
+) -> User:
+    """Wait until the browser has come back to the hub. No text is pasted. Else as `sign_in`."""
+    link = _link(login)
+    for _ in range(MAX_ATTEMPTS):
+        say("Waiting for your browser. To stop, press Ctrl-C or the stop button.")
+        try:
+            return login.finish()
+        except KeyboardInterrupt:
+            raise WaitInterruptedError(
+                f"Stopped before the sign-in: run {command} again."
+            ) from None
+        except (OtherAccountError, ExpiredError):
+            raise
+        except GyazoError as error:
+            # After a denial, the link can be opened again. A code that was not exchanged is sent again.
+            if not (login.can_retry or isinstance(error, DeniedError | InvalidGrantError)):
+                raise
+            say(str(error))
+            if _link(login) != link:
+                link = _link(login)
+                show_link()
+            if login.can_retry:
+                time.sleep(RETRY_INTERVAL)
     raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run {command} again.")
 
 

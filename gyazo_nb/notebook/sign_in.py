@@ -17,6 +17,7 @@ from IPython.display import display
 
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.account import check_same_site
+from gyazo_nb.auth.hub import find_service, is_hub
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import (
     ConfigError,
@@ -87,7 +88,7 @@ class SignInFlow:
                 f"{ACCESS_TOKEN_VARIABLE} to a token from your application's page before the notebook runs, "
                 f"and leave out --mode."
             )
-        elif target.app is None and not self._settings.text("client_id"):
+        elif not (target.app or self._settings.text("client_id") or find_service(self._settings)):
             self._show_setup(options, frontend)
         elif is_prompt:
             self._with_prompt(options, target, frontend)
@@ -177,17 +178,19 @@ class SignInFlow:
     def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         login = self._session.login(target.app, site=target.site, switch=options.switch)
         display_ids: list[str] = []
+        sign_in = prompt.sign_in_through_hub if login.uses_hub else prompt.sign_in
         panel_command = options.command(mode="panel") if frontend.shows_widgets else ""
 
         @hides_frames
         def show_link() -> None:
             display_ids.append(uuid4().hex)
-            link = messages.prompt_steps(login.url, login.redirect_uri, panel_command)
+            redirect_uri = None if login.uses_hub else login.redirect_uri
+            link = messages.prompt_steps(login.url, redirect_uri, panel_command)
             display(link, raw=True, display_id=display_ids[-1])
 
         show_link()
         try:
-            user = prompt.sign_in(login, show_link, options.command())
+            user = sign_in(login, show_link, options.command())
         finally:
             login.cancel()
             # The link contains a state, so it must not stay in the notebook after the sign-in.
@@ -219,7 +222,7 @@ class SignInFlow:
             panel.show()
             return
         wait = CellWait(self._shell, panel.comms, lambda: panel.is_busy)
-        if wait.unsupported_reason:
+        if wait.unsupported_reason and not panel.uses_hub:
             panel.add_note(
                 f"{wait.unsupported_reason}. Until this cell ends, only the browser's redirect can finish "
                 f"the sign-in."
@@ -308,7 +311,8 @@ class SignInFlow:
             given.insert(0, "GYAZO_CLIENT_SECRET")
         verb = "are" if len(given) > 1 else "is"
         note = f"{' and '.join(given)} {verb} set, but GYAZO_CLIENT_ID is not." if given else ""
-        guide = messages.setup_guide(options.command(), note=note, can_prompt=frontend.can_prompt)
+        make_guide = messages.hub_guide if is_hub() else messages.setup_guide
+        guide = make_guide(options.command(), note=note, can_prompt=frontend.can_prompt)
         display(guide, raw=True)
         if options.wait is not None or options.mode == "prompt":
             raise ConfigError("No application is set up: follow the steps above.")

@@ -123,7 +123,7 @@ def test_missing_scopes_refuse_to_start(variables, scopes):
     """Without scopes, JupyterHub's own check would let every user and service in."""
     variables["JUPYTERHUB_OAUTH_ACCESS_SCOPES"] = scopes
 
-    assert "could not tell which users may use it" in refusal(variables)
+    assert "it says which users may use this service" in refusal(variables)
 
 
 @pytest.mark.parametrize(

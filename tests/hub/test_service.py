@@ -138,7 +138,7 @@ def test_wrong_verifier_is_refused_by_gyazo_and_keeps_the_code(kernel, arrived):
     assert "access_token" in alice.exchange(code, sign_in.verifier).json()
 
 
-def test_spent_code_and_state_are_forgotten(kernel, browser, arrived):
+def test_used_code_and_state_are_forgotten(kernel, browser, arrived):
     """A second exchange, and a second redirect with the same state."""
     sign_in, code = arrived
     alice = kernel("alice-kernel")
@@ -173,7 +173,7 @@ def test_fields_that_a_caller_adds_to_an_exchange_are_ignored(service, kernel, a
 )
 @pytest.mark.parametrize("route", ["application", "code", "token"])
 def test_api_refuses_a_token_that_may_not_use_it(kernel, token, status, route):
-    """Not known, of a service, or without the scope; and the hub does not reply."""
+    """It is unknown, it belongs to a service, it lacks the scope, or the hub does not reply."""
     client = kernel(token).client
     form = {"state_hash": "0" * 64, "code": "x", "code_verifier": "y"}
 
@@ -276,7 +276,7 @@ def test_wrong_digest_is_refused(kernel, state_hash):
 
 
 def test_service_that_was_restarted_continues_a_sign_in(own_service, new_kernel):
-    """The kernel waits again, so the new process learns of it, also when the browser is first."""
+    """The kernel sends its request again, so the new process knows it, also if the browser comes first."""
     alice = new_kernel(own_service, "alice-kernel")
     sign_in = alice.begin()
     waiting = announce(alice, sign_in)
