@@ -17,11 +17,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from gyazo_nb import html
@@ -405,7 +406,7 @@ def text_lines(images: Sequence[Image], limit: int = 20, total: int = 0) -> list
     ]
 
 
-def warn_about_access(images: Sequence[Image]) -> None:
+def warn_about_access(images: Iterable[Image]) -> None:
     """Warn if images did not get the access policy that their upload asked for.
 
     A card is shown only if the upload is the last line of its cell; a warning is always shown.
@@ -415,9 +416,9 @@ def warn_about_access(images: Sequence[Image]) -> None:
         warnings.warn_explicit(text, AccessPolicyWarning, "gyazo_nb", 1)
 
 
-def summarized_warning(images: Sequence[Image]) -> str:
+def summarized_warning(images: Iterable[Image]) -> str:
     """The warnings of several images in one text: the first ones, and how many more."""
-    texts = [image.warning for image in images if image.warning]
+    texts = list(filter(None, map(attrgetter("warning"), images)))
     more = len(texts) - _MAX_WARNINGS
     rest = f" The same is true of {more} more images." if more > 0 else ""
     return " ".join(texts[:_MAX_WARNINGS]) + rest

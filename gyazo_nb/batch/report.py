@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.image import Image, gallery, text_lines
@@ -82,7 +82,7 @@ class Report(Sequence[Image]):
     @property
     def images(self) -> list[Image]:
         """The uploaded images."""
-        return [result for result in self.results if isinstance(result, Image)]
+        return [*filter(_is_image, self.results)]
 
     @property
     def failures(self) -> list[Failure]:
@@ -191,6 +191,10 @@ class Report(Sequence[Image]):
             *(str(failure) for failure in failures[:_MAX_FAILURE_LINES]),
             *([f"and {more} more: see gyazo.report.failures"] if more > 0 else []),
         ]
+
+
+def _is_image(result: Image | Failure | None) -> TypeGuard[Image]:
+    return isinstance(result, Image)
 
 
 def _without_item(failure: Failure) -> Failure:

@@ -40,7 +40,7 @@ class ItemSource:
         """A sentence about these files."""
         if isinstance(items, str | os.PathLike) and (found := files.named_by(items)) is not None:
             items, self.left_out, self.note = found
-        elif files.is_path_glob(items):
+        elif isinstance(items, Iterator) and files.is_path_glob(items):
             items = list(items)  # soon done, and then the number of items is known
         if _is_one_picture(items):
             raise ArgumentError(

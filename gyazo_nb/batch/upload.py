@@ -117,10 +117,11 @@ class Uploader:
     ) -> None:
         self._connection, self._fields, self._resume = connection, fields, resume
         connection.signed_in()
+        given: dict[str, Any] = {}
         for name, value in fields.items():
             _check_not_a_collection(name, value)
+            given[name] = None if callable(value) else value
         # A wrong name or value is wrong for every item: raise before the first request.
-        given = {name: None if callable(value) else value for name, value in fields.items()}
         connection.with_default_policy(UploadFields(**given)).as_form()
 
     def prepare(self, item: Any) -> tuple[Any, UploadFields]:

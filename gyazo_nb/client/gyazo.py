@@ -29,7 +29,7 @@ from gyazo_nb.settings import AccessPolicy, App, Settings, Site, TokenIn, access
 
 from .image_list import AsyncImages, Images
 from .page_cache import PageCache
-from .signatures import explains_wrong_calls, same_parameters
+from .signatures import same_parameters
 
 if TYPE_CHECKING:  # imported by the first call, see `_connection`
     from gyazo_nb.auth.account import Account
@@ -47,7 +47,6 @@ if TYPE_CHECKING:  # imported by the first call, see `_connection`
 DEFAULT_REFERER = "http://localhost/"
 
 
-@explains_wrong_calls
 class Gyazo:
     """Your Gyazo account.
 
