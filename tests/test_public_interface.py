@@ -30,7 +30,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600
 # Signatures and docstrings of all public calls: the body of each is a few lines.
 LONG_MODULES = {"client/gyazo.py": 720}
-MAX_MODULES = 72
+MAX_MODULES = 74
 # Readers of this project have many first languages. CONTRIBUTING says which words to use.
 BANNED = re.compile(
     r"""
