@@ -27,6 +27,7 @@ SUFFIX = re.compile(
 )
 # Deprecated by Pillow, or they need a program, a file of another size, or a picture of another kind.
 NOT_WRITTEN = {"IM", "PDF", "GRIB", "HDF5", "WMF", "BUFR", "FITS", "SPIDER", "PALM", "MPO"}
+WRITTEN = sorted(set(Image.SAVE) - NOT_WRITTEN)
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV", "LAB")
 
 
@@ -40,23 +41,21 @@ def installed_pictures():
     return [path for path in found if SUFFIX.search(path.name)]
 
 
-def written_pictures():
-    """One file of each format and mode that Pillow writes."""
+def written_pictures(file_format):
+    """One file of each mode that Pillow writes in this format."""
     colors = Image.merge("RGBA", [*noise_images(3), noise_images(1)[0]])
-    for file_format in sorted(set(Image.SAVE) - NOT_WRITTEN):
-        for mode in MODES:
-            image = (
-                colors.convert("RGB").convert("L").convert(mode)
-                if mode in {"I;16", "I", "F"}
-                else None
-            )
-            try:
-                image = image or colors.convert("RGB" if mode in {"HSV", "LAB"} else mode)
-                out = io.BytesIO()
-                image.save(out, file_format)
-            except (OSError, ValueError, KeyError, TypeError, SystemError):
-                continue
-            yield pytest.param(out.getvalue(), id=f"{file_format}-{mode}")
+    # An ICNS file contains an icon of 1024 x 1024 pixels, and is always read as RGBA.
+    for mode in ("L", "RGBA") if file_format == "ICNS" else MODES:
+        image = (
+            colors.convert("RGB").convert("L").convert(mode) if mode in {"I;16", "I", "F"} else None
+        )
+        try:
+            image = image or colors.convert("RGB" if mode in {"HSV", "LAB"} else mode)
+            out = io.BytesIO()
+            image.save(out, file_format)
+        except (OSError, ValueError, KeyError, TypeError, SystemError):
+            continue
+        yield mode, out.getvalue()
 
 
 def frames(image):
@@ -86,7 +85,7 @@ def is_same(sent, expected):
     )
 
 
-def check(data, tmp_path):
+def check(data, tmp_path, name=""):
     """Convert the path, the bytes and the PIL image, and compare what would be sent."""
     (path := tmp_path / "a").write_bytes(data)
     try:
@@ -98,7 +97,7 @@ def check(data, tmp_path):
         return
     refused = []
     with Image.open(path) as image:
-        for name, item in (("path", path), ("bytes", data), ("image", image)):
+        for source, item in (("path", path), ("bytes", data), ("image", image)):
             try:
                 part = file_part(item)
             except PictureError as error:
@@ -106,11 +105,11 @@ def check(data, tmp_path):
                 continue
             content = part.content if isinstance(part.content, bytes) else part.content.read_bytes()
             with Image.open(io.BytesIO(content)) as sent:
-                assert sent.format in {"PNG", "JPEG", "GIF", "WEBP", "AVIF", "MPO"}, name
+                assert sent.format in {"PNG", "JPEG", "GIF", "WEBP", "AVIF", "MPO"}, name + source
                 if expected[0][0].ndim == 2 and sent.mode == "L":  # numbers that fit into 8 bits
-                    assert (np.asarray(sent) == expected[0][0]).all(), name
+                    assert (np.asarray(sent) == expected[0][0]).all(), name + source
                 else:
-                    assert is_same(frames(sent), expected), name
+                    assert is_same(frames(sent), expected), name + source
     for sentence in refused:
         assert re.search(
             r"(not a picture|does not accept|cannot be|could not be|does not define|would be|upload each)",
@@ -128,12 +127,17 @@ def test_installed_picture_arrives_identical_or_is_refused(tmp_path, path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("data", list(written_pictures()))
-def test_written_picture_arrives_identical_or_is_refused(tmp_path, data):
-    check(data, tmp_path)
+@pytest.mark.parametrize("file_format", WRITTEN)
+def test_written_picture_arrives_identical_or_is_refused(tmp_path, file_format):
+    """In each mode that the format has."""
+    pictures = dict(written_pictures(file_format))
+
+    assert pictures
+    for mode, data in pictures.items():
+        check(data, tmp_path, f"{mode}, ")
 
 
 def test_enough_pictures_are_checked():
     """The tests above are not empty."""
-    assert len(list(written_pictures())) > 60
+    assert len(WRITTEN) > 20
     assert len({path.suffix for path in installed_pictures()}) > 2

@@ -279,8 +279,17 @@ def test_svg_inside_a_data_url_is_checked(trap, embed):
         (gzip.compress(b"a" * 99), "neither PNG"),
         (gzip.compress(GREEN.encode())[:5] + b"abcdef", "damaged"),
         (b"<html/>", "not an SVG"),
-        (gzip.compress(b"<" * (svg_sanitizer.MAX_BYTES + 1)), "larger than 64 MB"),
+        (gzip.compress(b"<" * (svg_sanitizer.MAX_BYTES + 1), 1), "larger than 64 MB"),
     ],
+    ids=[
+        "PDF",
+        "EPS",
+        "empty",
+        "packed text",
+        "damaged",
+        "HTML",
+        "large",
+    ],  # the same in each process
 )
 def test_data_url_of_another_format_is_refused(data, words):
     """The renderers would leave it out, or start another program."""
@@ -494,20 +503,30 @@ def test_unreadable_size_is_refused(attributes):
 @pytest.mark.parametrize(
     ("attributes", "size"),
     [
-        ('width="30" height="20"', (30, 20)),
         ('width="72pt" height="36pt"', (96, 48)),
         ('width="1in" height="2PC"', (96, 32)),
         ('width=" 10px " height="1e1"', (10, 10)),
-        ('viewBox="0 0 40 30"', (40, 30)),
         ('width="50%" height="100%" viewBox="0 0 40 30"', (20, 30)),
         ('width="50" viewBox="0 0 40 30"', (50, 30)),
         ('width="auto" height="auto" viewBox="0 0 40 30"', (40, 30)),
-        ('width="30" height="20" viewBox="0 0 NaN 1"', (30, 20)),
-        ('width="0.1" height="5"', (1, 5)),
         ("", (300, 150)),  # as a browser shows it
     ],
 )
-def test_svg_of_every_unit_has_its_size(library, attributes, size):
+def test_svg_of_every_unit_has_its_size(attributes, size):
+    """Each unit becomes pixels before the rendering."""
+    assert open_part(file_part(document("<g/>", attributes).encode())).size == size
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ('width="30" height="20"', (30, 20)),
+        ('viewBox="0 0 40 30"', (40, 30)),
+        ('width="30" height="20" viewBox="0 0 NaN 1"', (30, 20)),
+        ('width="0.1" height="5"', (1, 5)),
+    ],
+)
+def test_each_library_renders_the_size(library, attributes, size):
     assert open_part(file_part(document("<g/>", attributes).encode())).size == size
 
 
