@@ -65,7 +65,7 @@ def complete(kernel, browser, user, hub):
 
 
 def test_two_users_sign_in_from_jupyterlab_without_a_paste(hub, chromium):
-    """Both panels are open at the same time; each user allows access with an own Gyazo account."""
+    """Both panels are open at the same time. Each user allows access with another Gyazo account."""
     notebooks = {user: open_notebook_of(user, hub, chromium) for user in USERS}
     for notebook in notebooks.values():
         notebook.run(0)
@@ -346,11 +346,25 @@ def test_the_api_needs_the_token_of_a_server(hub, browser, method, path):
 
 @pytest.mark.parametrize(("method", "path"), API)
 def test_the_api_refuses_a_token_that_is_not_of_a_user_with_the_scope(hub, method, path):
-    """That of a service which has the scope, and that of a user which has not."""
+    """The token of a service that has the scope, and the token of a user that does not have it."""
     tokens = [hub.tokens["other"], hub.new_token("alice", "read:users:name!user")]
     for token in tokens:
         reply = call(httpx, hub, method, path, headers={"Authorization": f"token {token}"})
         assert reply.status_code == 403
+
+
+def test_a_kernel_says_in_one_sentence_why_the_service_refuses_it(hub, kernel):
+    """A token that the hub does not know, and one without the scope."""
+    bob = kernel("bob")
+    bob.run("%load_ext gyazo_nb\nimport os")
+
+    for token, sentence in {
+        "x" * 32: "The hub does not know this server any more",
+        hub.new_token("bob", "read:users:name!user"): "This server may not use the hub's Gyazo",
+    }.items():
+        output = bob.run(f"os.environ['JUPYTERHUB_API_TOKEN'] = {token!r}\ngyazo.login()")
+        assert sentence in output
+        assert len(output.strip().splitlines()) == 1
 
 
 def test_the_redirect_needs_a_browser_that_is_signed_in_to_the_hub(hub, kernel_side):
