@@ -103,11 +103,12 @@ def panel_steps(
     """
     again = f"run {_code(new_command)} again" if new_command else "load this page again"
     extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
+    link = _external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)
     if redirect_uri is None:
         step = "2. That is all: this panel goes on by itself."
-        if not listening:
-            step = f"2. This panel no longer waits for your browser: {again}."
-        return _panel_html(url, step, extra, "", again)
+        if not listening:  # the link would end on a page that says so, too
+            link, step = "", f"This panel no longer waits for your browser: {again}."
+        return _panel_html(link, step, extra, "", again)
     step = (
         "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
         "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
@@ -122,14 +123,14 @@ def panel_steps(
         if prompt_command
         else ""
     )
-    return _panel_html(url, step, extra, other, again)
+    return _panel_html(link, step, extra, other, again)
 
 
-def _panel_html(url: str, step: str, extra: str, other: str, again: str) -> str:
+def _panel_html(link: str, step: str, extra: str, other: str, again: str) -> str:
     return (
         f'{_PANEL_HEAD}<div style="{PARAGRAPH};{TEXT_COLOR}"><div class="gyazo-nb-open">'
         f'<h3 style="font-size:16px;font-weight:600;margin:0 0 2px">Sign in to Gyazo</h3>{extra}'
-        f'<div style="margin:8px 0">{_external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)}'
+        f'<div style="margin:8px 0">{link}'
         f"</div><div>{step}</div>{other}</div>"
         f'<div class="gyazo-nb-lost">The kernel of this sign-in has ended: {again}.</div></div>'
     )
@@ -231,7 +232,7 @@ def already_signed_in(who: str, note: str = "", switch_command: str = "") -> Bun
 def was_signed_in(who: str) -> Bundle:
     """The text in place of `signed_in` when the extension is unloaded or loaded again."""
     return text_message(
-        f"Signed in as {who}. Later, the extension gyazo_nb was unloaded, and the session was signed out."
+        f"Signed in as {who}. The extension gyazo_nb was unloaded later, and the session was signed out."
     )
 
 
