@@ -1,8 +1,8 @@
 """Converts Markdown to the notation of Cosense (Scrapbox): text, headings, code, tables, lists, links, math.
 
-Guarantees: text from outside creates no link, picture, code block or table: a bracket in a text becomes
-code, and an address that is not a web address is left out. Mistune reads the Markdown; it is imported here
-only.
+Guarantees: plain text never becomes a link, a picture, a code block or a table. A bracket in a text becomes
+code, and an address that is not a web address is left out. The package mistune, which reads the Markdown, is
+imported only here.
 
 Source: https://scrapbox.io/help/Syntax
 """
@@ -248,7 +248,7 @@ class _HtmlReader(HTMLParser):
         elif tag == "a" and self._href is not None:
             href, self._href = self._href, None
             text = "".join(self._link_parts)
-            # A picture in a link is enough: it has its own link.
+            # A picture in a link has its own link, so the outer link is not needed.
             self._write(text if text.lstrip().startswith("[") else self._make_link(href, text))
         elif tag in _BLOCK_TAGS:
             self._write("\n")

@@ -1,4 +1,4 @@
-"""Finds the pictures in Markdown and HTML, and makes Markdown blocks that no neighbor can change.
+"""Finds the pictures in Markdown and HTML, and makes Markdown blocks that do not affect each other.
 
 Guarantees:
 
@@ -145,7 +145,7 @@ def without_scripts(page: str) -> str:
 
 
 def cards(page: str) -> str | None:
-    """The pictures and links of our own cards and galleries as Markdown; None for another page."""
+    """The pictures and links of the cards and galleries of this package as Markdown; None for another page."""
     if not _CARD.search(page):
         return None
     links, pictures = [""], []
@@ -164,7 +164,7 @@ def cards(page: str) -> str | None:
 
 
 def html_block(page: str) -> str:
-    """HTML as one block of Markdown: the block begins at its `<div>`, and has no blank line, which ends it."""
+    """HTML as one block of Markdown. It begins at its `<div>`. A blank line would end it, so it has none."""
     return f"<div>\n{_BLANK_LINE.sub(chr(10) + '&#10;', page.strip())}\n</div>"
 
 

@@ -4,11 +4,12 @@ Guarantees:
 
 - The pictures are those that the notebook shows, in its order; identical ones are uploaded once.
 - Every picture is read, checked and rendered before the first upload.
-- A notebook comes from elsewhere: no address is fetched, no file outside of the notebook's folder is read
-  (also not through a link, and no hidden one), and all sizes are limited. An SVG goes through the sanitizer.
-- An error names the cell. The text holds no token.
+- A notebook may come from another person. So no address is fetched, and all sizes are limited. Only files in
+  the folder of the notebook are read: no hidden file, and no link to another folder. Every SVG is sanitized.
+- An error names the cell. The text contains no token.
 
-A local picture that is missing, outside of the folder or not a picture stays as it is, and a note says so.
+The address of a local file stays as it is if the file is missing, outside of the folder, or not a picture.
+Then a note says so.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """The place of a picture in the text."""
+    """The place in the text for the address of a picture."""
 
     picture: int
     alt: str
@@ -109,7 +110,7 @@ class Draft:
         return [picture.data for picture in self.pictures]
 
     def title_of(self, item: bytes) -> str | None:
-        """The title of an image without the option: the text that describes it in the notebook."""
+        """The title of an image if the call gives none: the text that describes it in the notebook."""
         return next((p.alt for p in self.pictures if p.data == item), "") or None
 
     def check(self, report: Report, retry: str) -> None:
@@ -127,7 +128,7 @@ class Draft:
         )
 
     def text(self, images: Sequence[Image], notation: Notation = "markdown") -> str:
-        """The text, with these images for the pictures."""
+        """The text, with the addresses of these images in place of the pictures."""
         parts = [
             part if isinstance(part, str) else self._embedded(part, images[part.picture])
             for part in self._parts
@@ -339,7 +340,7 @@ def _resolved(path: Path | None) -> Path | None:
 
 
 def _pictures_in(data: Mapping[str, Any]) -> tuple[str, list[bytes]]:
-    """The pictures that replace an output, with their type. Those in the text of a page are replaced there."""
+    """The pictures that replace a whole output, with their type. Not those in the text of a page."""
     for mime_type in _BASE64_TYPES:
         if text := _text(data.get(mime_type)):
             return mime_type, [_decode(text, mime_type)]
@@ -381,7 +382,7 @@ def _decode(text: str, mime_type: str) -> bytes:
 
 
 def _decode_data_url(url: str) -> bytes | None:
-    """Decode a data: URL; None if it holds another kind of data than a picture."""
+    """Decode a data: URL; None if its data are not a picture."""
     header, comma, body = url.partition(",")
     if not comma or not header[5:].lstrip().lower().startswith("image/"):
         return None
@@ -416,7 +417,7 @@ def _address(image: Image) -> str:
     preview = image._preview_url  # noqa: SLF001 -- for a video, the picture that a card shows
     url = html.web_address(preview or "") or html.web_address(image.permalink_url or "")
     if not url:
-        raise PictureError("Gyazo sent no web address for a picture: run it again.")
+        raise PictureError("Gyazo sent no web address for a picture: publish the notebook again.")
     return url
 
 
@@ -437,7 +438,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         return ""
     text = value.replace("\r\n", "\n")
-    # Half of a character, which JSON can contain, cannot be written.
+    # JSON can contain half of a surrogate pair, which cannot be written as UTF-8.
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
@@ -454,5 +455,5 @@ def _list(value: Any) -> list[Any]:
 
 
 def count(number: int, word: str) -> str:
-    """A number of things, as in "2 pictures"."""
+    """A number with its noun, as in "2 pictures"."""
     return f"{number} {word}{'' if number == 1 else 's'}"

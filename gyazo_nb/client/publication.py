@@ -1,7 +1,7 @@
 """One call of `gyazo.publish`: reads a notebook, and writes its text after the uploads.
 
-Guarantees: everything is checked before the first upload. The file is written in one step. A file that was
-not written here is replaced only if the caller asks for it.
+Guarantees: everything is checked before the first upload. The file is written in one step. A file that
+`publish` did not write is replaced only with `overwrite`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Publication:
         """Write the file, and return the result."""
         self.draft.check(
             report,
-            "Call publish again to retry; with resume='FILE.jsonl' it sends only the rest.",
+            "Call publish again to retry. With resume='FILE.jsonl', the retry uploads only the rest.",
         )
         text = self.draft.text(report.images, self._notation)
         markdown = self.draft.text(report.images)

@@ -1,11 +1,12 @@
 """Finds the pictures in a page (HTML or Markdown) that a notebook shows.
 
-A page contains pictures and videos as data: URLs, an SVG, the frames of an animation of Matplotlib, or the
-data of a chart, which a script draws: Plotly (all its renderers that show a page) or Vega-Lite (Altair).
+A page can contain pictures and videos as data: URLs, an SVG, or the frames of an animation of Matplotlib. It
+can also contain the data of a chart that a script draws: of Plotly (each renderer that shows a page), or of
+Vega-Lite (Altair).
 
 Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
-read as text, and its scripts do not run. No web address is fetched. One kind of file is read: the page to
-which Plotly's renderer `iframe` refers.
+read as text, and its scripts do not run. No web address is fetched. The only files that are read are the
+pages of Plotly's renderer `iframe`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _MAX_PAGE_BYTES = 64 * 2**20
 _DECODER = json.JSONDecoder()
 _SEPARATOR = re.compile(r"[\s,]*")
 
-# What a page with a chart contains that only its own library can draw.
+# The MIME types of charts that only their own library can draw.
 _BROWSER_CHARTS = {
     "application/vnd.holoviews_exec.v0+json": "holoviews",
     "application/vnd.bokehjs_exec.v0+json": "bokeh",

@@ -64,10 +64,10 @@ class GyazoExporter(MarkdownExporter):
     ).tag(config=True)
     profile = Unicode(
         help="The saved account to use (%gyazo_login --save --profile NAME). Default: the token in "
-        "GYAZO_ACCESS_TOKEN, else the account that is saved without a name."
+        "GYAZO_ACCESS_TOKEN, or else the account that is saved without a name."
     ).tag(config=True)
     resume = Unicode(
-        help="A file that records the uploads: after a failure, the next export sends only the rest."
+        help="A file that records the uploads: after a failure, the next export uploads only the rest."
     ).tag(config=True)
 
     @default("file_extension")
@@ -87,7 +87,7 @@ class GyazoExporter(MarkdownExporter):
     ) -> tuple[str, dict[str, Any]]:
         """Upload the pictures of a notebook, and return its text."""
         try:
-            # Without the template of Markdown, whose code blocks can hide the pictures that follow.
+            # Without the Markdown template of nbconvert: its code blocks can hide the pictures below.
             nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
             return self._published(nb, resources["metadata"]), resources
         except (GyazoError, StoppedError) as error:
@@ -165,10 +165,10 @@ class GyazoExporter(MarkdownExporter):
     @property
     def _retry(self) -> str:
         if self.resume:
-            return "Export again: only the rest is sent."
+            return "Export again: only the rest is uploaded."
         return (
-            "Export again to retry; with --GyazoExporter.resume=FILE.jsonl the export after a failure "
-            "sends only the rest."
+            "Export again to retry. With --GyazoExporter.resume=FILE.jsonl, the export after a failure "
+            "uploads only the rest."
         )
 
     def _fail(self, error: GyazoError | StoppedError) -> NoReturn:

@@ -38,7 +38,7 @@ def resolve(
         return _expand(word, names[text])
     if picture_url(text):
         return [text]
-    # The methods of Path raise for an unknown user, and for a text that is too long for a file name.
+    # Not the methods of Path: they raise for an unknown user, and for a text that is too long for a name.
     path = os.path.expanduser(text)  # noqa: PTH111
     if os.path.isdir(path):  # noqa: PTH112
         found = files.pictures_in(Path(path))
@@ -96,8 +96,8 @@ def _expand(word: str, value: Any) -> list[Any]:
 def _is_single_figure(members: list[Any], *, is_call_result: bool) -> bool:
     """Whether all members are parts of one figure.
 
-    A plotting call such as `hist` returns artists and arrays, which belong to one figure. It never
-    returns a figure or Axes: an array next to one of those is a separate picture.
+    A plotting call such as `hist` returns artists and arrays, which belong to one figure. It never returns
+    a figure or Axes. So an array beside a figure or Axes is a separate picture.
     """
     if len(figures_of(members)) != 1:
         return False

@@ -1,7 +1,7 @@
 """Reads the line after a magic: words, options and their values.
 
-Guarantees: no word is skipped silently, and an option is never abbreviated. An error says which part of the
-line is wrong, and names the nearest right one. Where a line may contain a secret, the error does not repeat
+Guarantees: every word is used, or is an error. An abbreviated option is an error. An error names the wrong
+part of the line, and the most similar correct one. If a line may contain a secret, the error does not repeat
 the values. Variables are expanded only in the texts for which `expand` is called.
 """
 
@@ -114,8 +114,9 @@ def is_quoted(word: str) -> bool:
 class LineParser(argparse.ArgumentParser):
     """The options of one magic, and the errors of a line.
 
-    `argparse` declares the options and prints the help. It does not read the line: its errors do not say
-    what would be right, and its words have no quotes, which make a path of an item.
+    `argparse` only declares the options and prints the help. `parse` reads the line, because the errors of
+    `argparse` do not name the right option, and because an item in quotes is a path: `argparse` would
+    get the words without their quotes.
     """
 
     def __init__(self, name: str, description: str, *, may_contain_secrets: bool) -> None:
@@ -143,8 +144,9 @@ class LineParser(argparse.ArgumentParser):
     def parse(self, line: str) -> argparse.Namespace | None:
         """Return the values of the line, or None if it asks for the help. Raises `UsageError`.
 
-        Where a line can have items, `quotes_hint` is empty, or says how to write the text that the first
-        items may belong to.
+        For a magic that takes items, the values have a `quotes_hint`. If an option has a text of one word
+        without quotes, and items follow, it says how to write all of them as one text in quotes.
+        Otherwise it is empty.
         """
         try:
             words = deque(split(line))

@@ -2,10 +2,11 @@
 
 Guarantees:
 
-- Only what IPython shows is kept, as it was shown: the data of pictures, and of the pages and charts that may
-  contain one. At most `MAX_MEGABYTES` are kept, of at most `MAX_CELLS` cells, the newest. The pictures of a
-  cell are kept completely or not at all, and an error says so.
-- Cleared and replaced outputs do not count, and neither do the cards of this package.
+- The record contains only outputs that IPython has shown, in the form in which it showed them: pictures, and
+  pages and charts that may contain a picture.
+- It has at most `MAX_MEGABYTES` of at most `MAX_CELLS` cells: the newest ones. All pictures of a cell are kept,
+  or none. If `%gyazo` needs a cell whose pictures were dropped, an error says so.
+- Outputs that were cleared or replaced do not count. The cards of this package do not count either.
 - `%reset` drops the record. `close` drops it, too, and removes every hook.
 """
 
@@ -31,7 +32,7 @@ MAX_CELLS = 200
 _MAX_BYTES = MAX_MEGABYTES * 2**20
 _BYTES_OF_A_NUMBER = 32
 _CHARTS = (
-    "application/pdf",  # an error names the way
+    "application/pdf",  # an error says how to show a PNG instead
     "application/vnd.plotly.",
     "application/vnd.vegalite.",
     "application/vnd.bokehjs_exec.",
@@ -40,7 +41,7 @@ _CHARTS = (
 # A page without these contains no picture that `images.page` finds.
 _PAGES = ("text/html", "text/markdown")
 _MARKERS = ("data:image/", "data:video/", "<svg", "Plotly.newPlot", "vegaEmbed", "iframe_figures/")
-# Objects whose display may contain no picture, but a script, a widget or an address that shows one.
+# Objects whose output may have a script, a widget or an address instead of a picture.
 _CHART_LIBRARIES = {"plotly", "altair", "holoviews"}
 _PICTURE_CLASSES = {"IPython.core.display.Image", "ipywidgets.widgets.widget_media.Image"}
 _RESET = re.compile(r"^\s*%?reset\b", re.MULTILINE)
@@ -60,11 +61,11 @@ class Cell(DisplayedOutputs):
         self.showed_page = False
 
     def candidates(self) -> list[Output]:
-        """Return the outputs that may be pictures. One with a display id may become one later."""
+        """Return the outputs that may be pictures. An output with a display id may become one later."""
         return [output for output in self.visible() if output.is_kept]
 
     def on_clear(self, widget: Any, *, wait: bool) -> None:
-        """As in the base class. The next pictures of a cleared cell may fit."""
+        """Clear the outputs. The next pictures of the cell may be small enough to be kept."""
         super().on_clear(widget, wait=wait)
         if not wait:
             self.is_too_large = False
@@ -87,7 +88,7 @@ class ShownPictures:
         self._hooks = ExitStack()
 
     def open(self) -> None:
-        """Begin to record. The cell that is running counts from here on."""
+        """Begin to record, also the next outputs of the cell that is running."""
         events = self._shell.events
         self._begin(is_stored=self._shell.display_trap.is_active)
         self._first = self._cells[0].number
@@ -102,7 +103,7 @@ class ShownPictures:
         self.drop()
 
     def drop(self) -> None:
-        """Drop the record. The next outputs of the running cell count again."""
+        """Drop the record. The next outputs of the running cell are recorded again."""
         with self._lock:
             self._cells = [Cell(cell.number, cell.parent) for cell in self._cells[-1:]]
             self._first = self._shell.execution_count - 1
@@ -113,9 +114,9 @@ class ShownPictures:
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def cells(self, number: int | None) -> Iterator[Cell]:
-        """Return the cells that may show pictures, newest first: all, or that with this execution count.
+        """Return the cells that may show pictures, the newest first. `number` selects one cell.
 
-        Raises `ArgumentError` for a cell whose pictures were not kept, as long as it is the newest one.
+        Raises `ArgumentError` at a cell whose pictures were too large to be kept.
         """
         self._drop_after_reset()
         with self._lock:
@@ -162,7 +163,7 @@ class ShownPictures:
     # ── outputs, from `capture.watch` ────────────────────────────────────────────────────────────
 
     def on_display(self, output: Output, display_id: object) -> None:
-        """Record an output in its cell. It replaces those with its display id in all cells."""
+        """Record an output in its cell. It replaces the outputs with the same display id in all cells."""
         kept = _kept(output)
         with self._lock:
             if display_id is not None:
@@ -170,7 +171,7 @@ class ShownPictures:
                     one.replace(display_id, kept)
             self.on_write(output.widget)
             cell = self._cell_of(output.widget)
-            # An update belongs to the cell that makes it, too: there, the picture was shown.
+            # An update also belongs to the cell that makes it, because that cell showed the picture.
             if cell is not None and not cell.is_too_large:
                 if not _is_own(output.item):
                     cell.showed_page |= shows_page(output)
@@ -183,7 +184,7 @@ class ShownPictures:
                 self._limit_memory()
 
     def on_write(self, widget: Any) -> None:
-        """A clear that waited takes effect."""
+        """Clear the outputs now, if a clear waited for this output."""
         with self._lock:
             for cell in self._affected_cells(widget):
                 cell.on_write(widget)
@@ -201,9 +202,9 @@ class ShownPictures:
         return [] if cell is None else [cell]
 
     def _cell_of(self, widget: Any) -> Cell | None:
-        """Return the cell that the current outputs belong to. Those of a callback belong to no cell.
+        """Return the cell of the current outputs. The outputs of a callback belong to no cell.
 
-        A callback that writes into an `Output` widget changes the outputs of the cell that filled it before.
+        If a callback writes into an `Output` widget, they belong to the cell that wrote into it before.
         """
         parent = parent_id(self._shell)
         for cell in reversed(self._cells):
@@ -262,14 +263,14 @@ class ShownPictures:
         original = patch_method(self._hooks, self._shell, "reset", reset)
 
     def _drop_after_reset(self) -> None:
-        """Drop the record if variables have gone in a cell with `%reset`."""
+        """Drop the record if a cell with `%reset` has removed variables."""
         names, self._names_before_reset = self._names_before_reset, set()
         if not names <= set(self._shell.user_ns):
             self.drop()
 
 
 def shows_page(output: Output) -> bool:
-    """Whether an output shows more than a text: it can look like a picture."""
+    """Whether an output is more than a text, and so may look like a picture."""
     return not output.bundle.keys() <= {"text/plain", "text/latex"}
 
 
@@ -315,10 +316,10 @@ def _size(value: Any) -> int:
 
 
 def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]] | None:
-    """Return the function by which this notebook renders an object as pictures: `images.render.Formatter`.
+    """Return the function with which this notebook renders an object as pictures: `images.render.Formatter`.
 
-    These are IPython's formatters for the class of the object. Matplotlib registers one for its figures.
-    A terminal shows no pictures: there, this returns None.
+    It uses IPython's formatters for the class of the object. Matplotlib registers one for its figures.
+    In a terminal, which shows no pictures, this returns None.
     """
     if not shell.display_formatter.formatters["image/png"].enabled:
         return None

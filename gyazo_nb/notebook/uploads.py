@@ -128,7 +128,7 @@ class UploadFlow:
         outer = self._shell.displayhook.exec_result
         outputs, result = capture.run(self._shell, cell)
         error = result.error_before_exec or result.error_in_exec
-        # IPython expands the line of a cell before the cell runs. A name that it sets is known afterwards.
+        # IPython expands the line before the cell runs. Here, names that the cell sets are known, too.
         options = options.expanded(self._shell.user_ns, before)
         if error is None or options.on_error:
             pictures, warning = _pictures_in(outputs.visible())
@@ -157,7 +157,7 @@ class UploadFlow:
 
         A note says which cell showed the pictures. `compact` cards do not repeat them.
         """
-        # First: after an error, the list of an earlier cell must not remain.
+        # Before the upload: after an error, the list of an earlier cell must not remain.
         self._shell.user_ns[options.into] = []
         if not items:
             if warning is not None:
@@ -199,7 +199,7 @@ def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureE
 
 
 def _pictures_of(output: Output) -> Sequence[bytes | str]:
-    """Return the pictures of one output. Its data are first: its object may have changed since then."""
+    """Return the pictures of one output. Its data come before its object, which may have changed later."""
     if (data := render.render_live(output.item)) is not None:
         return [data]
     try:
@@ -218,13 +218,13 @@ def _pictures_of(output: Output) -> Sequence[bytes | str]:
             "InlineBackend.figure_formats = ['png']  (Plotly: pio.renderers.default = 'png')  and then the "
             "cell again."
         )
-    # A string that is a web address is text.
+    # A string is a text, also if it is a web address.
     url = None if isinstance(output.item, str) else convert.picture_url(output.item)
     return [] if url is None else [url]
 
 
 def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
-    """Say what a cell showed that showed no picture: a page can look like one."""
+    """Say why no image was uploaded. A page can look like a picture."""
     if not any(shows_page(output) for output in outputs.visible()):
         return "This cell showed no picture, so no image was uploaded."
     return f"This cell showed a page, not a picture, so no image was uploaded: {GIVE_THE_ITEM}"

@@ -82,7 +82,7 @@ def test_a_block_does_not_hide_the_next_one(text):
 
 @pytest.mark.parametrize("text", ["```\ncode\n```", "a <!-- b", "`<script>`", "plain"])
 def test_a_complete_block_stays_as_it_is(text):
-    """Text that opens nothing gets no end."""
+    """A text without an open code block, comment or script is not changed."""
     assert markup.block(text) == text
 
 

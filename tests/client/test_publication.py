@@ -76,7 +76,7 @@ def test_the_cosense_notation_has_the_pages_of_the_pictures(publish, path):
 
 
 def test_only_an_own_file_is_replaced(publish, path):
-    """Its own result is; another file only with `overwrite`."""
+    """A file that `publish` wrote is replaced; another file only with `overwrite`."""
     target = publish(markdown_cell("one")).path
     assert "two" in publish(markdown_cell("two")).path.read_text()
     assert stat.S_IMODE(target.stat().st_mode) & 0o044

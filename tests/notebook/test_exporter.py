@@ -104,7 +104,7 @@ def test_the_command_uploads_the_pictures_and_writes_markdown(server, path):
 
 
 def test_the_text_is_that_of_publish(path, convert):
-    """One form of Markdown."""
+    """The command and `gyazo.publish` write the same Markdown."""
     assert convert()[0] == 0
     exported = path.with_suffix(".md").read_text()
 
@@ -263,7 +263,7 @@ def test_a_failed_upload_names_its_cell_and_the_next_export_sends_the_rest(
 
     assert code == 1
     assert "1 of 3 pictures could not be uploaded (cell " in printed
-    assert printed.rstrip().endswith("Export again: only the rest is sent.")
+    assert printed.rstrip().endswith("Export again: only the rest is uploaded.")
     assert not path.with_suffix(".md").exists()
 
     server.sandbox.requests.clear()

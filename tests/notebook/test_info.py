@@ -60,7 +60,7 @@ def test_magic_and_command_print_the_same_parts(shell, monkeypatch):
     for text in (captured.stdout, done.stdout):
         assert [line for line in text.splitlines() if not line.startswith("  ")] == TITLES
         assert rows(text)["gyazo_nb"] == gyazo_nb.__version__
-    assert rows(done.stdout)["Kernel"] == "none: python -m gyazo_nb, or a script"
+    assert rows(done.stdout)["Kernel"] == "none: this is python -m gyazo_nb, or a script"
 
 
 def test_no_secret_is_in_the_text_wherever_it_stands(shell, server, monkeypatch):

@@ -173,7 +173,7 @@ def test_cell_without_pictures_is_explained(notebook, line, message):
 
 
 def test_cell_before_the_extension_was_loaded_is_explained(notebook):
-    """With the way on. The cell that loads it counts from there on."""
+    """The error says what to do. The cell that loads the extension counts from that moment."""
     notebook.run("%unload_ext gyazo_nb", "display(Picture('green'))")
     notebook.run("display(Picture('blue'))\n%load_ext gyazo_nb\ndisplay(Picture('red'))")
 
@@ -192,7 +192,7 @@ def test_chart_that_only_the_browser_draws_is_explained(notebook):
 
 
 def test_card_of_a_shown_picture_is_compact(notebook):
-    """The picture stands above it. The card of an older cell and of a named item has the picture."""
+    """The notebook shows the picture above it. A card of an older cell or a named item has the picture."""
     publisher, cards = notebook.shell.display_pub, []
     publish = publisher.publish
     publisher.publish = lambda data, **options: (
@@ -216,7 +216,7 @@ def test_many_pictures_are_a_gallery_below_the_name_of_the_cell(notebook, capsys
 
 
 def test_live_canvas_is_shared_as_it_is_now(notebook, server):
-    """That of `%matplotlib widget`: a later cell changes the figure that the notebook shows."""
+    """The canvas of `%matplotlib widget`: a later cell changes the figure that the notebook shows."""
 
     class Canvas:
         figure = Figure(figsize=(2, 1))
@@ -353,7 +353,7 @@ def test_memory_is_bounded(notebook):
 
 
 def test_cell_that_needs_too_much_memory_is_dropped_completely(notebook):
-    """A part of its pictures is not uploaded, and no other cell instead of it."""
+    """`%gyazo` uploads neither a part of its pictures nor the pictures of another cell."""
     notebook.run("display(Picture('green'))")
     notebook.run("for _ in range(8): display(Picture('red', 9 * 2**20))\ndisplay(Picture('blue'))")
 

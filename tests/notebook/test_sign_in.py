@@ -11,7 +11,7 @@ from gyazo_nb.sandbox import Account, Sandbox, serve
 
 
 def test_setup_guide_without_an_application(shell):
-    """It shows where to register, the settings, and two ways without an application."""
+    """It shows where to register, the settings, and two ways without these settings."""
     shell.run_line_magic("load_ext", "gyazo_nb")
     with capture_output() as captured:
         shell.run_line_magic("gyazo_login", "--mode panel")
