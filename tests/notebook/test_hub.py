@@ -166,7 +166,7 @@ def test_closed_panel_ends_its_wait(make_panel):
 
 
 def test_panel_still_waits_after_its_cell_has_ended(make_panel):
-    """`--wait` releases the port of another panel at the end. Here is no port, and no box."""
+    """`--wait` releases the port of another panel at the end. A hub needs neither a port nor a box."""
     panel = make_panel()
 
     panel.stop_listening()
