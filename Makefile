@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python -m
+# Without compiled files, each process of the tests would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 # The ipykernel versions that behave differently. The tests run on each of them.
 KERNELS := 6.31.0 7.3.0 7.4.0
 # The JupyterHub version that the tests run beside the newest one, and its proxy, which is for node.
