@@ -24,16 +24,23 @@ from urllib.parse import unquote_to_bytes
 from gyazo_nb.errors import PictureError
 
 from .animation import join_frames
-from .render import WAYS, from_mime_bundle, render_plotly_spec, render_vegalite_spec
+from .render import (
+    WAYS,
+    from_mime_bundle,
+    picture_errors,
+    render_plotly_spec,
+    render_vegalite_spec,
+)
 from .svg import render_svg
 
-_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+# An open script, and an element that ends at the next "<", keep the time linear in the length of a page.
+_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _MEDIA = re.compile(
-    r"<(?:img|video|source)\b[^>]*?\bsrc\s*=\s*"
+    r"<(?:img|video|source)\b[^<>]*?\bsrc\s*=\s*"
     r"(?:[\"'](?P<quoted>data:(?:image|video)/[^\"'>]+)|(?P<bare>data:(?:image|video)/[^\s>]+))",
     re.IGNORECASE,
 )
-_MARKDOWN_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*<?(?P<url>data:image/[^)\s>]+)")
+_MARKDOWN_PICTURE = re.compile(r"!\[[^\]]{0,1000}\]\(\s*<?(?P<url>data:image/[^)\s>]+)")
 # An SVG as the whole page, possibly inside of a few elements that only place it.
 _WRAPPER = r"(?:div|p|center|figure|span|body|html)\b"
 _ONLY_SVG = re.compile(
@@ -43,12 +50,12 @@ _ONLY_SVG = re.compile(
 )
 _PLOTLY_CALL = re.compile(r"Plotly\.newPlot\(\s*(?:'[^']*'|\"[^\"]*\"|\w+)\s*,\s*(?=\[)")
 _PLOTLY_FILE = re.compile(
-    r"<iframe\b[^>]*?\bsrc=\"(iframe_figures/figure_\d+\.html)[\"?]", re.DOTALL
+    r"<iframe\b[^<>]*?\bsrc=\"(iframe_figures/figure_\d+\.html)[\"?]", re.DOTALL
 )
 _VEGA_CALL = re.compile(r"\}\)\(\s*(?=\{)|\b(?:const|var|let) spec\s*=\s*(?=\{)")
 _FRAME = re.compile(r"\bframes\[\d+\]\s*=\s*\"data:image/png;base64,([^\"]+)\"")
 _INTERVAL = re.compile(r"new Animation\(frames,[^,]*,[^,]*,\s*([\d.]+)\s*,")
-_LOOP = re.compile(r'value="(loop|reflect)"[^>]*?\bchecked\b', re.DOTALL)
+_LOOP = re.compile(r'value="(loop|reflect)"[^>]{0,500}?\bchecked\b', re.DOTALL)
 _MAX_PAGE_BYTES = 64 * 2**20
 _DECODER = json.JSONDecoder()
 _SEPARATOR = re.compile(r"[\s,]*")
@@ -96,8 +103,11 @@ def _in_html(text: str) -> Iterator[bytes]:
                 yield render_vegalite_spec(spec[0])
         return
     if (interval := _INTERVAL.search(text)) and (frames := _FRAME.findall(text)):
-        pictures = [base64.b64decode(frame) for frame in frames]
-        yield join_frames(pictures, float(interval[1]), plays=0 if _LOOP.search(text) else 1)
+        with picture_errors("animation"):
+            pictures = [base64.b64decode(frame) for frame in frames]
+            plays = 0 if _LOOP.search(text) else 1
+            joined = join_frames(pictures, float(interval[1]), plays=plays)
+        yield joined
         return
     visible = _SCRIPT.sub("", text)
     if svg := _ONLY_SVG.fullmatch(visible):
@@ -123,7 +133,7 @@ def _data_urls(pattern: re.Pattern[str], text: str) -> Iterator[bytes]:
 def _json_values(text: str, start: int, number: int) -> list[Any] | None:
     """Read the JSON arguments of a call that begins at `start`, or return None for another code."""
     values = []
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         for _ in range(number):
             value, end = _DECODER.raw_decode(text, start)
             values.append(value)

@@ -54,8 +54,12 @@ _SVG_TYPE = "image/svg+xml"
 _PLOTLY_TYPE = "application/vnd.plotly.v1+json"
 _VEGALITE_PREFIX = "application/vnd.vegalite."  # a version follows
 _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain only data
-_PLOTLY_ADDRESSES = {"source", "geojson", "style", "tiles", "url"}  # what a browser loads
-_ADDRESS = re.compile(r"\s*(?:(?!data:)[a-z][a-z0-9+.-]*:|/|\\)", re.IGNORECASE)
+# The parts of a figure, and of the style of a map, whose addresses a browser loads.
+_PLOTLY_ADDRESSES = {
+    "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
+}  # fmt: skip
+_BLANKS = re.compile(r"[\0-\x20]")  # a browser removes them from an address
+_ADDRESS = re.compile(r"(?:(?!data:)[a-z][a-z0-9+.-]*:|/|\\)", re.IGNORECASE)
 _EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
 _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
@@ -181,7 +185,7 @@ def render_live(item: Any) -> bytes | None:
     figure = getattr(item, "figure", None) if _is_from("ipympl", item) else None
     if figure is None:
         return None
-    with _picture_errors("figure"):
+    with picture_errors("figure"):
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi="figure")
         return out.getvalue()
@@ -215,7 +219,7 @@ def _render_by(formatter: Formatter | None, item: Any) -> bytes | None:
     """Render an item with the notebook's formatter for its class."""
     if formatter is None:
         return None
-    with _picture_errors(type(item).__name__):
+    with picture_errors(type(item).__name__):
         return from_mime_bundle(formatter(item))
 
 
@@ -228,7 +232,7 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
         figure = figure.gcf() if figure.get_fignums() else None
     if figure is None:
         raise _empty_figure(formatter)
-    with _picture_errors("figure"):
+    with picture_errors("figure"):
         if not hasattr(figure, "get_size_inches"):
             return _render_other_figure(figure)
         width, height = figure.get_size_inches() * figure.dpi
@@ -302,11 +306,11 @@ def _is_blank(artist: Any) -> bool:
 
 def _encode_pil_image(item: Any) -> bytes | None:
     if _is_from("PIL.ImageSequence", item) and hasattr(item, "im"):
-        with _picture_errors("image"):
+        with picture_errors("image"):
             return encode_all_frames(item.im)
     if not callable(getattr(item, "save", None)) or not hasattr(item, "mode"):
         return None
-    with _picture_errors("image"):
+    with picture_errors("image"):
         return encode(item)
 
 
@@ -330,7 +334,7 @@ def _render_plotly(item: Any) -> bytes | None:
     if not _is_from("plotly", item) or not callable(getattr(item, "to_image", None)):
         return None
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
-    with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
+    with picture_errors("Plotly figure", _PLOTLY_REMEDY):
         renderers = str(importlib.import_module("plotly.io").renderers.default)
         if not _PICTURE_RENDERERS.isdisjoint(
             renderers.split("+")
@@ -344,7 +348,7 @@ def _render_altair(item: Any) -> bytes | None:
         return None
     _import_exporter("vl_convert", "vl-convert-python", "An Altair chart")
     spec, out = io.StringIO(), io.BytesIO()
-    with _picture_errors("chart"):
+    with picture_errors("chart"):
         item.save(spec, format="json")  # as for a PNG: with the data inside
         _check_vegalite(json.loads(spec.getvalue()))
         if importlib.import_module("altair").renderers.active in _PICTURE_RENDERERS:
@@ -359,7 +363,7 @@ def _render_holoviews(item: Any) -> bytes | None:
         return None
     holoviews = importlib.import_module("holoviews")
     backend = holoviews.Store.current_backend
-    with _picture_errors("HoloViews plot"):
+    with picture_errors("HoloViews plot"):
         if backend == "matplotlib":
             return to_bytes(holoviews.Store.renderers[backend](item, fmt="png")[0])
         if backend == "plotly":
@@ -369,8 +373,11 @@ def _render_holoviews(item: Any) -> bytes | None:
 
 def _check_vegalite(spec: Any) -> None:
     """Refuse a chart with data that vl-convert may fail to load: it would show only empty axes."""
+    # vl-convert also takes JSON as a text, which is not checked here.
+    if not isinstance(spec, Mapping):
+        raise PictureError("The data of this Vega-Lite chart are damaged: run the cell again.")
     shows_pictures = False
-    nodes = [spec]
+    nodes: list[Any] = [spec]
     while nodes:
         node = nodes.pop()
         if isinstance(node, Mapping):
@@ -425,7 +432,7 @@ def _data_of_url(url: str) -> bytes:
             "This picture has an address that only the page of the notebook can load: pass the path of "
             "the file, or a complete web address."
         )
-    with _picture_errors("picture"):
+    with picture_errors("picture"):
         is_base64 = header.rstrip().lower().endswith("base64")
         return base64.b64decode(body) if is_base64 else unquote_to_bytes(body)
 
@@ -438,7 +445,7 @@ def _render_repr(item: Any) -> bytes | None:
         if not callable(method):
             continue
         try:
-            with _picture_errors(type(item).__name__):
+            with picture_errors(type(item).__name__):
                 if data := from_mime_bundle(_call_repr(method, mime_type)):
                     return data
         except PictureError as error:
@@ -472,7 +479,7 @@ def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
     for mime_type in _PICTURE_TYPES:
         data = bundle.get(mime_type)
         if data is not None and not (isinstance(data, str | bytes) and not data):
-            with _picture_errors("picture"):
+            with picture_errors("picture"):
                 return base64.b64decode(data) if isinstance(data, str) else to_bytes(data)
     if plotly := bundle.get(_PLOTLY_TYPE):
         return render_plotly_spec(plotly)
@@ -487,10 +494,12 @@ def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
 def render_plotly_spec(spec: Any) -> bytes:
     """Render the data of a Plotly figure."""
     plotly_io = importlib.import_module("plotly.io")
+    if not isinstance(spec, Mapping):
+        raise PictureError("The data of this Plotly figure are damaged: run the cell again.")
     spec = {"data": spec.get("data"), "layout": spec.get("layout")}
     _check_plotly(spec)
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
-    with _picture_errors("Plotly figure", _PLOTLY_REMEDY):
+    with picture_errors("Plotly figure", _PLOTLY_REMEDY):
         return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
 
 
@@ -503,7 +512,9 @@ def _check_plotly(spec: Any) -> None:
             for name in _PLOTLY_ADDRESSES & node.keys():
                 value = node[name]
                 values = value if isinstance(value, list) else [value]
-                if any(isinstance(one, str) and _ADDRESS.match(one) for one in values):
+                if any(
+                    isinstance(one, str) and _ADDRESS.match(_BLANKS.sub("", one)) for one in values
+                ):
                     raise PictureError(
                         "This Plotly figure shows a picture or a map of an address, which is not loaded "
                         "here: give each picture as a data: URL, or upload the figure itself."
@@ -516,7 +527,7 @@ def _check_plotly(spec: Any) -> None:
 def render_vegalite_spec(spec: Any) -> bytes:
     """Render the specification of a Vega-Lite chart."""
     vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
-    with _picture_errors("Vega-Lite chart"):
+    with picture_errors("Vega-Lite chart"):
         _check_vegalite(spec)
         return to_bytes(vl_convert.vegalite_to_png(spec))
 
@@ -536,7 +547,7 @@ def _import_exporter(module: str, package: str, what: str) -> ModuleType:
 
 
 @contextmanager
-def _picture_errors(what: str, remedy: str = _REMEDY) -> Iterator[None]:
+def picture_errors(what: str, remedy: str = _REMEDY) -> Iterator[None]:
     """Turn every error of another library into a `PictureError` that contains its reason."""
     try:
         yield

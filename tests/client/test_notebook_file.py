@@ -228,6 +228,11 @@ def test_no_address_is_fetched(server, publish, address):
 # ── damaged and large input ──────────────────────────────────────────────────────────────────────
 
 
+ANIMATION_PAGE = (
+    '<script>new Animation(frames, a, b, %s, c); frames[0] = "data:image/png;base64,%s"</script>'
+)
+
+
 @pytest.mark.parametrize(
     "output",
     [
@@ -237,6 +242,13 @@ def test_no_address_is_fetched(server, publish, address):
         shown({"image/jpeg": ["/9j/", 5]}) | {"data": {"image/jpeg": "A"}},
         shown({"text/html": '<img src="data:image/png;base64,@@@">'}),
         shown({"application/pdf": base64_of(b"%PDF-1.7")}),
+        shown({"application/vnd.plotly.v1+json": [1]}),
+        shown(
+            {"application/vnd.vegalite.v5+json": '{"data": {"url": "http://127.0.0.1:9/a.csv"}}'}
+        ),
+        shown({"text/html": ANIMATION_PAGE % ("100", "abc")}),
+        shown({"text/html": ANIMATION_PAGE % ("100", "AAAA")}),
+        shown({"text/html": ANIMATION_PAGE % ("1.2.3", "AAAA")}),
     ],
 )
 def test_a_damaged_picture_names_its_cell(server, publish, path, output):

@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import shutil
+import timeit
 
 import matplotlib as mpl
 import numpy as np
@@ -166,3 +167,45 @@ def test_scripts_without_json_are_no_charts():
     """For example a chart whose data another script loads."""
     for call in ("Plotly.newPlot('a', [load()], {})", "})({a: 1}); vegaEmbed()", json.dumps("{")):
         assert pictures_in({"text/html": f"<script>{call}</script>"}) == []
+
+
+@pytest.mark.parametrize("start", ["<script>", "<img ", "<iframe "])
+def test_time_is_linear_in_the_length_of_a_page(start):
+    """A notebook that comes from elsewhere cannot stop the kernel."""
+
+    def seconds(number):
+        page = {"text/html": start * number}
+        return min(timeit.repeat(lambda: pictures_in(page), number=1, repeat=5))
+
+    seconds(10)
+    assert seconds(8000) < 30 * seconds(1000)  # 64 times for a square
+
+
+def test_page_of_deeply_nested_data_is_no_chart():
+    """The reader of JSON has a limit for the depth."""
+    page = "<script>Plotly.newPlot('a', " + "[" * 100_000 + "</script>"
+    assert pictures_in({"text/html": page}) == []
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"images": [{"source": "ht\ttp://127.0.0.1:9/a.png"}]},
+        {"images": [{"source": "\x01http://127.0.0.1:9/a.png"}]},
+        {"map": {"style": {"sprite": "http://127.0.0.1:9/a"}}},
+        {"map": {"style": {"glyphs": "http://127.0.0.1:9/a"}}},
+        {"map": {"style": {"sources": {"a": {"data": "http://127.0.0.1:9/a"}}}}},
+        {"map": {"style": {"sources": {"a": {"urls": ["http://127.0.0.1:9/a"]}}}}},
+    ],
+)
+def test_plotly_figure_with_an_address_is_refused(layout):
+    """Chrome, which draws the figure, would load each of them."""
+    with pytest.raises(PictureError, match="of an address, which is not loaded here"):
+        from_mime_bundle({"application/vnd.plotly.v1+json": {"data": [], "layout": layout}})
+
+
+def test_vegalite_chart_as_a_text_is_refused():
+    """The library would read the text, and load the address in it."""
+    spec = '{"data": {"url": "http://127.0.0.1:9/a.csv"}, "mark": "point"}'
+    with pytest.raises(PictureError, match="data of this Vega-Lite chart are damaged"):
+        from_mime_bundle({"application/vnd.vegalite.v5+json": spec})
