@@ -308,7 +308,10 @@ class Gyazo:
         **options: Any,
     ) -> Published:
         """Same as `publish`, async."""
-        publication, options = self._publication(path, to, notation, **options)
+        # In a thread: a notebook can have many pictures to render, and no object of a library.
+        publication, options = await asyncio.to_thread(
+            self._publication, path, to, notation, **options
+        )
         return publication.write(await self.aupload_all(publication.draft.items, **options))
 
     def _publication(

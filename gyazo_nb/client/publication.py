@@ -116,6 +116,10 @@ class Publication:
                 f"The folder {str(target.parent)!r} does not exist, or you cannot write to it: pass the "
                 f"path of another file as to=."
             )
+        if target.is_dir():
+            raise ArgumentError(
+                f"{str(target)!r} is a folder: pass the path of a file in it as to=."
+            )
         if self._overwrite or not target.exists():
             return
         with suppress(OSError, ValueError):
@@ -160,7 +164,7 @@ def _write(path: Path, text: str) -> None:
     try:
         with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
-        umask = os.umask(0)
+        umask = os.umask(0o077)  # for a moment, also for the files of other threads
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)
         Path(name).replace(path)

@@ -1,7 +1,10 @@
 """`gyazo.publish`: the files that it reads and writes, its result, and its errors."""
 
+import asyncio
 import json
+import os
 import stat
+import threading
 
 import pytest
 from support.notebooks import (
@@ -19,6 +22,7 @@ from support.notebooks import (
 
 from gyazo_nb import ArgumentError, BatchError, NotLoggedInError
 from gyazo_nb.client import publication
+from gyazo_nb.images import convert
 from gyazo_nb.sandbox import Fault
 
 RED, BLUE, GOLD = picture("red"), picture("blue"), picture("gold")
@@ -97,6 +101,37 @@ def test_a_folder_that_does_not_exist_is_named_before_the_uploads(server, publis
     with pytest.raises(ArgumentError, match="none' does not exist, or you cannot write to it"):
         publish(code_cell(shown({"image/png": RED})), to=tmp_path / "none" / "a.md")
     assert server.sandbox.images == []
+
+
+def test_a_folder_as_the_target_is_refused_before_the_uploads(server, publish, tmp_path):
+    """Also with `overwrite`."""
+    with pytest.raises(ArgumentError, match="is a folder: pass the path of a file in it as to="):
+        publish(code_cell(shown({"image/png": RED})), to=tmp_path, overwrite=True)
+    assert server.sandbox.images == []
+
+
+def test_other_threads_never_write_files_that_everybody_can_change(publish, monkeypatch):
+    """The umask belongs to the process, and Python can read it only by setting it."""
+    masks, umask = [], os.umask
+    monkeypatch.setattr(os, "umask", lambda mask: masks.append(mask) or umask(mask))
+    publish(markdown_cell("one"))
+    assert masks
+    assert all(mask & 0o022 for mask in masks)
+
+
+def test_the_async_method_renders_outside_of_the_event_loop(gyazo, path, monkeypatch):
+    """Other tasks run meanwhile."""
+    path.parent.mkdir()
+    write_notebook(path, code_cell(shown({"image/png": RED})))
+    threads, from_bytes = [], convert.from_bytes
+
+    def record(*args):
+        threads.append(threading.current_thread())
+        return from_bytes(*args)
+
+    monkeypatch.setattr(convert, "from_bytes", record)
+    asyncio.run(gyazo.apublish(path, progress=False))
+    assert threads[0] is not threading.main_thread()
 
 
 def test_a_failed_upload_writes_no_file_and_the_next_call_sends_the_rest(
