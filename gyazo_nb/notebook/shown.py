@@ -276,7 +276,7 @@ def shows_page(output: Output) -> bool:
 
 def _is_own(item: Any) -> bool:
     """Whether an object is shown as a card, a gallery or a report of this package."""
-    return type(item).__module__.startswith("gyazo_nb.")
+    return str(type(item).__module__).startswith("gyazo_nb.")  # some classes have None
 
 
 def _kept(output: Output) -> Output:

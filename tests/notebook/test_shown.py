@@ -127,6 +127,14 @@ def test_picture_that_is_not_shown_does_not_count(notebook, cell):
     assert notebook.share() == [GREEN]
 
 
+def test_object_of_a_class_without_a_module_is_displayed(notebook):
+    """Recording an output never keeps it from being displayed."""
+    cell = "class Own:\n    __module__ = None\n    _repr_png_ = Picture._repr_png_\n    color, size = 'red', 0"
+    notebook.run(cell, "Own()").raise_error()
+
+    assert notebook.share() == [RED]
+
+
 def test_pictures_above_in_the_same_cell_are_uploaded(notebook, capsys):
     """Identical ones once, in their order."""
     notebook.run("display(Picture('green'))")
