@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.frames import leaks
 from support.helpers import BrowserUser
 from support.hub_service import RunningService, StandInHub
 from support.scripted_server import scripted_server
@@ -16,6 +17,7 @@ from gyazo_nb import (
     DeniedError,
     ForbiddenError,
     Gyazo,
+    GyazoError,
     InvalidClientError,
     InvalidGrantError,
     NotFoundError,
@@ -77,8 +79,12 @@ def open_link(service):
         yield open_link
 
 
+def state_of(login):
+    return login.url.partition("&state=")[2].partition("&")[0]
+
+
 def deny(service, login, user="alice"):
-    state = login.url.partition("&state=")[2].partition("&")[0]
+    state = state_of(login)
     with service.browser(user) as browser:
         return browser.get(f"{service.url}/callback?error=access_denied&state={state}").text
 
@@ -411,7 +417,7 @@ def test_requests_send_the_token_in_the_header_and_no_state(session, monkeypatch
     with scripted_server(lambda _, path: (200, {}, replies[path])) as (url, received):
         monkeypatch.setenv("GYAZO_HUB_SERVICE", url)
         login = session.login()
-        state = login.url.partition("&state=")[2].partition("&")[0]
+        state = state_of(login)
         operation = hub.redirect(
             hub.HubService(url, Secret("alice-kernel")), login._authorization, seen="", seconds=1
         )
@@ -421,3 +427,37 @@ def test_requests_send_the_token_in_the_header_and_no_state(session, monkeypatch
     assert all(headers["Authorization"] == "Bearer alice-kernel" for _, _, headers, _ in received)
     assert all(state.encode() not in body for *_, body in received)
     assert "a-code" not in repr(operation)
+
+
+@pytest.mark.parametrize(
+    "reply_to_exchange",
+    [
+        (400, {}, {"error": "invalid_grant", "error_description": "a-marked-code"}),
+        (200, {}, {"access_token": "a-marked-token with blanks"}),
+        (200, {}, b"a-marked-token"),
+        (500, {}, {"message": "a-marked-code and a-marked-server-token"}),
+    ],
+)
+def test_error_of_an_exchange_contains_no_secret(session, monkeypatch, reply_to_exchange):
+    """Neither its text nor the local variables of its frames."""
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "a-marked-server-token")
+    login = None
+
+    def reply(_, path):
+        if path == "/api/application":
+            application = {"client_id": "id", "redirect_uri": URI}
+            return 200, {}, {**application, "auth_url": "https://api.gyazo.com"}
+        if path == "/api/code":
+            return 200, {}, {"query": f"code=a-marked-code&state={state_of(login)}"}
+        return reply_to_exchange
+
+    with scripted_server(reply) as (url, _):
+        monkeypatch.setenv("GYAZO_HUB_SERVICE", url)
+        login = session.login()
+        with pytest.raises(GyazoError) as caught:
+            login.finish()
+
+    authorization = login._authorization
+    secrets = ["a-marked", authorization.state.reveal(), authorization.verifier.reveal()]
+    assert leaks(caught.value, secrets) == []
+    assert "a-marked" not in f"{caught.value} {vars(caught.value)}"
