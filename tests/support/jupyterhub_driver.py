@@ -412,10 +412,11 @@ class HubKernel:
     def __init__(self, connection_file):
         self._client = BlockingKernelClient()
         self._client.load_connection_file(str(connection_file))
-        self._client.start_channels()
+        self._client.start_channels(hb=False)  # a slow heartbeat would count as a dead kernel
         self._client.wait_for_ready(timeout=60)
 
     def close(self):
+        self._client.shutdown()
         self._client.stop_channels()
 
     def run(self, cell):
@@ -504,10 +505,10 @@ class KernelSide:
             state, verifier, f"{application['auth_url']}/oauth/authorize?{urlencode(query)}"
         )
 
-    def wait(self, sign_in, seconds=30):
-        """Wait in a thread for the redirect; the result is the reply of the service."""
-        form = {"state_hash": sign_in.state_hash}
-        return self._pool.submit(self.client.post, "/code", data=form, timeout=seconds)
+    def wait(self, sign_in, seconds=25):
+        """Wait in a thread for the redirect; the result is the reply, which is 204 without one."""
+        form = {"state_hash": sign_in.state_hash, "seconds": str(seconds)}
+        return self._pool.submit(self.client.post, "/code", data=form)
 
     def exchange(self, code, verifier, **more):
         form = {"code": code, "code_verifier": verifier, **more}

@@ -4,6 +4,7 @@ All tests of a version share one hub. Most send the requests of a kernel with th
 the first ones use JupyterLab in Chromium, and real kernels.
 """
 
+from collections import Counter
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -115,7 +116,7 @@ def test_a_waiting_cell_ends_when_the_user_has_allowed_access(hub, kernel, brows
     link = bob.begin_sign_in()
     allow(tab, link, "bob")
 
-    assert bob.run("await gyazo.ready()\nprint(gyazo.account.user.name)").strip() == "Bob Example"
+    assert "Signed in as Bob Example" in bob.run("await gyazo.ready()")
 
 
 def test_two_sign_ins_of_a_kernel_end_in_the_other_order(hub, kernel_side, browser):
@@ -177,9 +178,10 @@ def test_the_secret_is_in_no_memory_of_a_user(hub, kernel, browser, own_uids):
     """After a sign-in. The same search finds it in the memory of this test, where the sandbox is."""
     alice = kernel("alice")
     allow(browser("alice"), alice.begin_sign_in(), "alice")
-    assert "Alice" in alice.run("await gyazo.ready()\nprint(gyazo.account.user.name)")
+    assert "Signed in as Alice Example" in alice.run("await gyazo.ready()")
 
-    processes = [one for one in hub.find_processes() if "JUPYTERHUB_USER" in one.environ()]
+    # The hub gives its services an empty JUPYTERHUB_USER.
+    processes = [one for one in hub.find_processes() if one.environ().get("JUPYTERHUB_USER")]
     assert len(processes) >= 4
     assert [one for one in processes if readable_memory_contains(one, hub.secret)] == []
     assert readable_memory_contains(psutil.Process(), hub.secret)
@@ -241,21 +243,19 @@ def test_a_link_of_another_user_signs_in_no_kernel(hub, kernel_side, browser):
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": sign_in.verifier}
     form |= {"client_id": hub.client_id, "redirect_uri": hub.redirect_uri}
     assert error_in(httpx.post(f"{hub.sandbox.url}/oauth/token", data=form)) == "invalid_client"
-    with pytest.raises(httpx.ReadTimeout):
-        waiting.result()
+    assert waiting.result().status_code == 204
 
 
 def test_a_kernel_that_waits_with_the_state_of_another_user_gets_nothing(kernel_side, browser, hub):
     """The notebook of alice shows her link, which holds the state. She signs in nevertheless."""
     alice, bob, tab = kernel_side("alice"), kernel_side("bob"), browser("alice")
     sign_in = alice.begin()
-    stolen = bob.wait(sign_in, seconds=3)
+    stolen = bob.wait(sign_in, seconds=2)
     waiting = alice.wait(sign_in)
     allow(tab, sign_in.link, "alice")
 
     assert signed_in_user(alice.exchange(code_in(waiting.result()), sign_in.verifier), hub)
-    with pytest.raises(httpx.ReadTimeout):
-        stolen.result()
+    assert stolen.result().status_code == 204
 
 
 def test_a_code_is_exchanged_only_for_the_user_in_whose_browser_it_came(kernel_side, browser, hub):
@@ -309,12 +309,12 @@ def test_a_code_and_a_redirect_are_valid_once(kernel_side, browser):
 def test_many_sign_ins_of_a_user_stop_no_other_user(kernel_side, browser, hub):
     """Bob begins 60 sign-ins: the oldest ones end."""
     bob, alice = kernel_side("bob"), kernel_side("alice")
-    waiting = [bob.wait(bob.begin(), seconds=3) for _ in range(60)]
+    waiting = [bob.wait(bob.begin(), seconds=2) for _ in range(60)]
 
     complete(alice, browser("alice"), "alice", hub)
 
-    ended = [one.result().status_code for one in waiting if one.exception() is None]
-    assert ended.count(429) == 60 - 16
+    statuses = Counter(one.result().status_code for one in waiting)
+    assert statuses == {429: 60 - 16, 204: 16}
 
 
 # ── who may call the service ─────────────────────────────────────────────────────────────────────
@@ -378,11 +378,11 @@ def test_the_redirect_needs_a_browser_that_is_signed_in_to_the_hub(hub, kernel_s
     assert reply.url.path == "/hub/login"
 
 
-def test_a_script_of_the_same_origin_cannot_use_the_session_of_a_user(hub, chromium, kernel_side):
+def test_a_script_of_the_same_origin_cannot_use_the_session(hub, chromium, kernel_side, browser):
     """It fetches the redirect and the API, in the browser of a user who is known to the service."""
     alice = kernel_side("alice")
     sign_in = alice.begin()
-    waiting = alice.wait(sign_in, seconds=8)
+    waiting = alice.wait(sign_in)
     page = chromium.new_context().new_page()
     page.goto(f"{hub.url}/hub/login")
     page.get_by_label("Username").fill("alice")
@@ -406,8 +406,9 @@ def test_a_script_of_the_same_origin_cannot_use_the_session_of_a_user(hub, chrom
     for method, path in API:
         assert page.evaluate(fetch, [f"{SERVICE}{path}", method])[0] == 401
     page.context.close()
-    with pytest.raises(httpx.ReadTimeout):
-        waiting.result()
+    # The sign-in goes on with the redirect of Gyazo.
+    allow(browser("alice"), sign_in.link, "alice")
+    assert code_in(waiting.result()) != "x"
 
 
 def test_the_pages_of_the_service_are_in_no_frame_referrer_or_cache(hub, browser, kernel_side):
@@ -449,7 +450,7 @@ def test_a_sign_in_goes_on_after_the_service_was_killed(hub, kernel, browser):
     hub.wait_until(hub.is_service_up, "the service is up again")
 
     assert "Back to your notebook" in tab.get(address).text
-    assert "Alice" in alice.run("await gyazo.ready()\nprint(gyazo.account.user.name)")
+    assert "Signed in as Alice Example" in alice.run("await gyazo.ready()")
 
 
 def test_a_sign_in_goes_on_after_the_hub_was_restarted(hub, kernel, browser):
@@ -461,7 +462,7 @@ def test_a_sign_in_goes_on_after_the_hub_was_restarted(hub, kernel, browser):
     hub.wait_until(hub.is_service_up, "the service is up again")
 
     assert "Back to your notebook" in tab.get(address).text
-    assert "Alice" in alice.run("await gyazo.ready()\nprint(gyazo.account.user.name)")
+    assert "Signed in as Alice Example" in alice.run("await gyazo.ready()")
 
 
 def test_a_user_who_signed_out_of_the_hub_signs_in_there_first(hub, kernel_side, browser):
