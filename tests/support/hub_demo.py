@@ -19,6 +19,7 @@ from support.jupyterhub_driver import (
 
 from gyazo_nb.sandbox import Application, Sandbox, serve
 
+METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 CELLS = [
     new_markdown_cell("# Sign in to Gyazo on a JupyterHub\n\nRun the cells one after the other."),
     new_code_cell("%load_ext gyazo_nb"),
@@ -51,7 +52,7 @@ def main():
         with serve(sandbox) as server:
             hub.configure(server)
             for user in ACCOUNTS:
-                notebook = nbformat.writes(new_notebook(cells=CELLS))
+                notebook = nbformat.writes(new_notebook(cells=CELLS, metadata=METADATA))
                 hub.write_in_home(user, "gyazo.ipynb", notebook)
             try:
                 hub.start()
@@ -69,7 +70,7 @@ def instructions(hub, server):
         [
             "",
             f"1. Open {hub.url} and sign in as alice, with any password.",
-            "2. Run the cells of gyazo.ipynb. Click the link of %gyazo_login, choose an account, and allow access.",
+            "2. Open gyazo.ipynb, and run its cells. Click the link of %gyazo_login, choose an account, and allow access.",
             "3. Go back to the notebook: it is signed in. You pasted no code, and your server has no client secret.",
             f"4. Open {hub.url} in a private window, sign in as bob, and do the same with the other account.",
             "",
