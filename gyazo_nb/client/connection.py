@@ -256,8 +256,10 @@ class Connection:
 
     def login(self, app: App | None, site: Site | None, *, switch: bool) -> Login:
         """Begin a sign-in. Without an own application, that of the hub is used, if there is one."""
-        service = hub.find_service(self.settings) if app is None else None
-        found = None if service is None else hub.send(self, service, hub.application(service))
+        found = None
+        is_set = app is None and hub.SERVICE_VARIABLE in os.environ
+        if is_set and (service := hub.find_service(self.settings)) is not None:
+            found = hub.send(self, service, hub.application(service))
         login = Login(self, app=app, site=site, switch=switch, hub_application=found)
         self.open_logins.logins.add(login)
         return login

@@ -31,6 +31,7 @@ _BLOCK_TAGS = {
     "p", "div", "br", "tr", "table", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "pre",
     "figure", "figcaption", "details", "summary", "section", "article", "blockquote", "hr",
 }  # fmt: skip
+_MAX_TAGS = 1000
 _HIDDEN_TAGS = {"script", "style", "template", "title", "button"}
 
 
@@ -132,8 +133,12 @@ class _Writer:
         return _table_lines(rows)
 
     def _block_html(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
+        html = token["raw"]
+        if html.count("<") > _MAX_TAGS:
+            # The parser of Python takes quadratic time for tags that do not end. This makes them text.
+            html = re.sub(r"<(?=[^<>]*(?:<|$))", "&lt;", html)
         reader = _HtmlReader(self._picture, self._link)
-        reader.feed(token["raw"])
+        reader.feed(html)
         reader.close()
         return ["", *reader.lines(), ""]
 

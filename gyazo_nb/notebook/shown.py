@@ -288,9 +288,9 @@ def _kept(output: Output) -> Output:
     libraries = {name.partition(".")[0] for name in classes}
     if "ipympl" in libraries:  # the notebook shows its figure as it is now, not as it was
         return Output({}, output.item, output.widget)
-    kept = {name: value for name, value in bundle.items() if name.startswith("image/")}
+    kept = {name: value for name, value in bundle.items() if str(name).startswith("image/")}
     if not kept:
-        kept = {name: value for name, value in bundle.items() if name.startswith(_CHARTS)}
+        kept = {name: value for name, value in bundle.items() if str(name).startswith(_CHARTS)}
         for name in _PAGES:
             text = bundle.get(name)
             if isinstance(text, str) and any(marker in text for marker in _MARKERS):

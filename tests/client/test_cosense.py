@@ -1,5 +1,7 @@
 """The notation of Cosense."""
 
+import time
+
 import pytest
 
 from gyazo_nb.client import cosense
@@ -67,3 +69,14 @@ def test_deep_lists_and_quotes_end():
     convert("> " * 500 + "a")
     convert("".join(f"{'  ' * depth}- a\n" for depth in range(200)))
     convert("*" * 3000 + "a" + "*" * 3000)
+
+
+def test_many_tags_that_do_not_end_take_linear_time():
+    """A notebook from elsewhere may hold such an output."""
+
+    def duration(number):
+        start = time.perf_counter()
+        cosense.from_markdown("<div>\n" + "<div " * number)
+        return time.perf_counter() - start
+
+    assert duration(16_000) < 40 * duration(2000)
