@@ -440,11 +440,15 @@ class Gyazo:
         Takes the `Image`, its id or the address of its page. Raises `NotFoundError` or
         `ForbiddenError`. Source: https://gyazo.com/api/docs/image#delete
         """
-        return self._connection.send(endpoints.delete(*self._signed_in(), image))
+        deleted = self._connection.send(endpoints.delete(*self._signed_in(), image))
+        self._connection.uploaded_ids.discard(deleted.image_id)  # a second upload is a new image
+        return deleted
 
     async def adelete(self, image: str | Image) -> Deleted:
         """Same as `delete`, async."""
-        return await self._connection.asend(endpoints.delete(*self._signed_in(), image))
+        deleted = await self._connection.asend(endpoints.delete(*self._signed_in(), image))
+        self._connection.uploaded_ids.discard(deleted.image_id)
+        return deleted
 
     # ── other calls ──────────────────────────────────────────────────────────────────────────────
 

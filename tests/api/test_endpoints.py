@@ -84,6 +84,18 @@ def test_second_upload_in_the_same_second_is_recognized_as_existing(call, gyazo)
     assert "existed before" in again._repr_html_()
 
 
+def test_upload_after_a_delete_is_a_new_image(call, gyazo):
+    """With the access that it asks for: the warning about a public image names these two steps."""
+    public = call(gyazo, "upload", PNG, title="first")
+    call(gyazo, "delete", public)
+
+    private = call(gyazo, "upload", PNG, title="second", access_policy="only_me")
+
+    assert (private.was_there, private.title) == (False, "second")
+    assert private.who_can_see == "only you"
+    assert "existed before" not in private._repr_html_()
+
+
 def test_upload_whose_first_reply_was_lost_counts_as_new(call, server, urls):
     """The retry finds the image that the first attempt created."""
     server.sandbox.faults.append(Fault(cut="reply", path="/api/upload"))
