@@ -33,6 +33,7 @@ from gyazo_nb.errors import (
     NotLoggedInError,
     StoppedError,
     UnauthorizedError,
+    did_you_mean,
 )
 from gyazo_nb.settings import AccessPolicy, Settings
 
@@ -94,6 +95,7 @@ class GyazoExporter(MarkdownExporter):
             self._fail(error)
 
     def _published(self, nb: Any, metadata: Any) -> str:
+        self._check_options()
         if self.template_name != "markdown":
             raise ConfigError("--to gyazo has no templates: leave out --template.")
         if self.notation not in SUFFIXES:
@@ -127,6 +129,16 @@ class GyazoExporter(MarkdownExporter):
             if warning := summarized_warning(images):
                 self.log.warning("[gyazo] %s", warning)
         return draft.text(images, cast("Notation", self.notation))
+
+    def _check_options(self) -> None:
+        """Refuse a misspelled option: without it, a picture that was to be private would be public."""
+        names = self.trait_names(config=True)
+        for name in self.config.get("GyazoExporter", {}):
+            if name not in names:
+                question = did_you_mean(name, names)
+                raise ConfigError(
+                    f"GyazoExporter has no option {name}{f': {question}' if question else '.'}"
+                )
 
     def _shown(self, nb: Any) -> Any:
         """The notebook without the parts that nbconvert's options exclude, such as --no-input."""

@@ -225,6 +225,11 @@ def test_a_saved_token_is_used(server, convert, monkeypatch, name):
         ({}, ("profile=../x",), "profile"),
         ({"GYAZO_API_URL": "http://example.com"}, (), "GYAZO_API_URL"),
         ({}, ("access_policy=me",), "access_policy"),
+        (
+            {},
+            ("acess_policy=only_me",),
+            "GyazoExporter has no option acess_policy: did you mean access_policy?",
+        ),
         ({}, ("notation=html",), "GyazoExporter.notation is markdown or cosense, not 'html'"),
         ({}, ("resume=/proc/x",), "The resume file '/proc/x' cannot be used"),
     ],
