@@ -71,6 +71,11 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 # The values that are shown. Another value may be a secret that is there by mistake.
 _SHOWN_VALUES = re.compile(r"header|parameter|anyone|only_me|[0-9]{1,6}")
+# The settings that take one of two words. Another value is an error.
+_WORDS = {
+    "access_policy": "anyone or only_me",
+    "token_in": "header or parameter",
+}
 Row = tuple[str, str]
 
 
@@ -296,6 +301,8 @@ def _shown(name: str, value: str) -> str:
     """Return what the text may say about the value of a setting."""
     if value == OUT_OF_BAND or _SHOWN_VALUES.fullmatch(value):
         return value
+    if name in _WORDS:
+        return f"set, but it is not {_WORDS[name]}"
     if name == "client_secret_file":
         return "set" if os.access(Path(value).expanduser(), os.R_OK) else "set, but not readable"
     if not name.endswith(("_url", "_uri", "_service")):

@@ -119,6 +119,15 @@ def test_source_of_each_setting_is_shown(shell, monkeypatch):
     assert found["GYAZO_CLIENTID"] == "is not a setting: did you mean GYAZO_CLIENT_ID?"
 
 
+def test_wrong_word_in_a_setting_is_reported_without_its_value(monkeypatch):
+    """An upload fails with it, and the value may be a secret that is there by mistake."""
+    monkeypatch.setenv("GYAZO_ACCESS_POLICY", "privat")
+
+    assert rows(info_text())["access_policy"] == (
+        "set, but it is not anyone or only_me (environment)"
+    )
+
+
 def test_reason_is_shown_where_a_way_to_sign_in_is_missing(shell, server, monkeypatch):
     """The first reason that applies."""
     assert rows(info_text())["--mode panel"] == (
