@@ -191,6 +191,7 @@ class GyazoMagics(GyazoTraits, Magics):
             who,
             remaining.source if remaining is not None else None,
             saved=saved,
+            missing=options.profile if saved is None and error is None else None,
             others=self.sign_in.credentials.saved_profiles(),
             revocable=not is_loopback((site or self.settings.site()).auth_url),
         )

@@ -318,12 +318,13 @@ def signed_out(
     remaining: str | None,
     *,
     saved: str | None = None,
+    missing: str | None = None,
     others: Sequence[str] = (),
     revocable: bool = True,
 ) -> Bundle:
     """The results of a sign-out: the account and the profile that were removed, and the tokens that remain.
 
-    `others` are the names of the profiles that are still saved.
+    `missing` is the name of a profile that does not exist, and `others` those that are still saved.
 
     `remaining` is the source of a token that still signs in. `revocable` tokens stay valid until the
     user revokes them.
@@ -335,6 +336,8 @@ def signed_out(
     )
     if saved:
         text += f" The token saved as {saved} was removed, too."
+    if missing:
+        text += f" No token is saved as {missing}."
     if others:
         text += (
             f" Still saved on this machine: {', '.join(others)} (to remove one: %gyazo_logout --profile "

@@ -394,6 +394,16 @@ def test_sign_out_names_the_profiles_that_are_still_saved(run_magic, server):
     )
 
 
+def test_sign_out_of_an_unknown_profile_says_so(run_magic, server, config_folder):
+    """A misspelled name: the token that it means is still saved."""
+    run_magic("%gyazo_login --save file --profile work", server.sandbox.new_token(account=ONE))
+
+    shown = run_magic("%gyazo_logout --profile wrok", fresh=False)
+
+    assert "No token is saved as wrok. Still saved on this machine: work" in shown
+    assert saved_files(config_folder) == ["work.json"]
+
+
 def test_save_alone_saves_in_a_file(run_magic, server, config_folder):
     """As the check box of the panel."""
     run_magic("%gyazo_login --save --profile work", server.sandbox.new_token(account=ONE))
