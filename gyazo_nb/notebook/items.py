@@ -10,7 +10,7 @@ import ast
 import builtins
 import glob
 import os
-from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from gyazo_nb.images.render import figures_of
 
 from .line_parser import is_quoted, unquoted
 
+_OTHER_MAGICS = ("login", "logout", "whoami", "info")
 _COLLECTIONS = (list, tuple, set, frozenset, Mapping, KeysView, ValuesView, Iterator)
 
 
@@ -53,12 +54,23 @@ def resolve(
         if matching := files.matching(text):
             return list(matching)
         raise ArgumentError(f"Cannot upload {word}: no file matches. Check the path.")
+    if text in _OTHER_MAGICS:
+        quotes_hint = f"Did you mean %gyazo_{text}?"
     own = (name for name in names if not name.startswith("_"))
     way = did_you_mean(text, own) or "name variables, expressions, paths or globs."
     raise ArgumentError(
         f"Cannot upload {word}: it is neither a variable nor a file. "
         f"{quotes_hint or way[0].upper() + way[1:]}"
     )
+
+
+def path_hint(words: Sequence[str]) -> str:
+    r"""Say how to write a path with blanks, if the words are one: with quotes, not with ``\``."""
+    text = " ".join(words).replace("\\ ", " ")
+    if not words[1:] or not os.path.exists(os.path.expanduser(text)):  # noqa: PTH110, PTH111
+        return ""
+    quote = '"' if "'" in text else "'"
+    return f"A path with blanks needs quotes around it:  %gyazo {quote}{text}{quote}"
 
 
 def _is_evaluable(text: str, names: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from gyazo_nb.settings import AccessPolicy
 
 from . import capture, line_parser
 from .capture import Output
-from .items import resolve
+from .items import path_hint, resolve
 from .shown import GIVE_THE_ITEM, ShownPictures, shows_page
 
 _MAX_CARDS = 12  # more images are shown as a gallery
@@ -98,8 +98,9 @@ class UploadFlow:
                 "--cell uploads what a cell showed: run  %gyazo --cell N  without an item."
             )
         items: list[Any] = []
+        hint = options.quotes_hint or path_hint(options.items)
         for word in options.items:
-            items += resolve(word, self._shell.user_ns, self._shell.ev, options.quotes_hint)
+            items += resolve(word, self._shell.user_ns, self._shell.ev, hint)
         self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
 
     def _run_shown(self, options: UploadOptions) -> None:

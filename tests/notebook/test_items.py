@@ -6,7 +6,7 @@ import pytest
 from support.helpers import PNG
 
 from gyazo_nb import ArgumentError
-from gyazo_nb.notebook.items import resolve
+from gyazo_nb.notebook.items import path_hint, resolve
 
 
 @pytest.mark.parametrize("word", ["unknown(known)", "1 + 1", "'known'", "known +"])
@@ -35,6 +35,36 @@ def test_unknown_word_names_the_nearest_variable():
         ArgumentError, match="neither a variable nor a file. Did you mean loss_fig?"
     ):
         resolve("los_fig", {"loss_fig": 1, "_loss_fig": 2}, pytest.fail)
+
+
+@pytest.mark.parametrize("magic", ["login", "logout", "whoami", "info"])
+def test_name_of_another_magic_is_recognized(magic):
+    """`%gyazo login` lacks an underscore."""
+    with pytest.raises(ArgumentError, match=rf"Did you mean %gyazo_{magic}\?"):
+        resolve(magic, {}, pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        (["my", "plots/"], "'my plots/'"),
+        (["my\\", "plots"], "'my plots'"),
+        (["it's", "a.png"], '"it\'s a.png"'),
+        (["my", "plots", "x"], ""),
+        (["my plots"], ""),
+    ],
+)
+def test_hint_for_a_path_with_blanks_has_the_quotes(tmp_path, monkeypatch, words, quoted):
+    """As in a shell, with and without a backslash."""
+    monkeypatch.chdir(tmp_path)
+    Path("my plots").mkdir()
+    Path("it's a.png").touch()
+
+    hint = path_hint(words)
+
+    assert hint == (
+        f"A path with blanks needs quotes around it:  %gyazo {quoted}" if quoted else ""
+    )
 
 
 def test_folder_stands_for_its_pictures_in_natural_order(tmp_path, monkeypatch, capsys):

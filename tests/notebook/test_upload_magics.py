@@ -280,6 +280,15 @@ def test_wrong_line_raises_an_error(shell, line, error, message):
         shell.run_line_magic("gyazo", line)
 
 
+def test_path_with_blanks_and_without_quotes_is_recognized(shell, tmp_path, monkeypatch):
+    """The error has the line with the quotes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my plots").mkdir()
+
+    with pytest.raises(ArgumentError, match="needs quotes around it:  %gyazo 'my plots'"):
+        shell.run_line_magic("gyazo", "my plots")
+
+
 @pytest.fixture
 def figures(shell):
     """Two small figures as `fig` and `other`, with their `ax`, and pyplot."""
