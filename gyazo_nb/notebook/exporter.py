@@ -132,6 +132,11 @@ class GyazoExporter(MarkdownExporter):
 
     def _check_options(self) -> None:
         """Refuse a misspelled option: without it, a picture that was to be private would be public."""
+        for section in self.config:
+            if section.startswith("Gyazo") and section not in {"GyazoExporter", "GyazoMagics"}:
+                raise ConfigError(
+                    f"{section} is not the exporter: write GyazoExporter before the option."
+                )
         names = self.trait_names(config=True)
         for name in self.config.get("GyazoExporter", {}):
             if name not in names:

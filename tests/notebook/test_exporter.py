@@ -247,6 +247,15 @@ def test_an_error_is_one_sentence(path, convert, monkeypatch, variables, options
     assert not path.with_suffix(".md").exists()
 
 
+def test_a_misspelled_name_of_the_exporter_is_refused(server, convert):
+    """nbconvert ignores it silently, and the pictures would be public."""
+    code, printed = convert("--GyazoExport.access_policy=only_me")
+
+    assert code == 1
+    assert "GyazoExport is not the exporter: write GyazoExporter before the option." in printed
+    assert server.sandbox.images == []
+
+
 def test_a_wrong_option_does_not_break_the_other_exporters():
     """The list of a server creates each exporter with the configuration."""
     config = Config(GyazoExporter={"notation": "x", "access_policy": "y"})
