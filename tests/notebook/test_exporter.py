@@ -248,7 +248,7 @@ def test_an_error_is_one_sentence(path, convert, monkeypatch, variables, options
 
 
 def test_a_misspelled_name_of_the_exporter_is_refused(server, convert):
-    """nbconvert ignores it silently, and the pictures would be public."""
+    """Otherwise the option has no effect, and the pictures are public."""
     code, printed = convert("--GyazoExport.access_policy=only_me")
 
     assert code == 1
