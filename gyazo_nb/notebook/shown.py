@@ -270,8 +270,9 @@ class ShownPictures:
 
 
 def shows_page(output: Output) -> bool:
-    """Whether an output is more than a text, and so may look like a picture."""
-    return not output.bundle.keys() <= {"text/plain", "text/latex"}
+    """Whether an output is neither a text nor a picture, but may look like a picture."""
+    types = output.bundle.keys() - {"text/plain", "text/latex"}
+    return bool(types) and not any(str(name).startswith("image/") for name in types)
 
 
 def _is_own(item: Any) -> bool:
