@@ -67,7 +67,8 @@ if (panel && !panel.hasAttribute('role')) {{
     const lost = focused && !focused.isConnected && document.activeElement === document.body;
     shown = shown || open;
     if (open && lost) (panel.querySelector('a') || open).focus();
-    if (open || !shown) return;
+    // The text of the panel ends first, and its focused control a moment later.
+    if (open || !shown || panel.contains(document.activeElement)) return;
     observer.disconnect();
     document.removeEventListener('focusin', follow);
     const next = cell && cell.nextElementSibling;
