@@ -23,8 +23,10 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo ## Open the first demo notebook in JupyterLab, with the sandbox
+	@# Copies: JupyterLab saves outputs into the notebooks, and git would show them as changed.
+	@mkdir -p demo && for file in notebooks/*.ipynb; do [ -e "demo/$${file##*/}" ] || cp "$$file" demo; done
 	@# An IPython profile for the demo: settings in your own profile would win over those of the sandbox.
-	IPYTHONDIR=$(abspath $(VENV))/ipython $(RUN) gyazo_nb.sandbox -- $(abspath $(VENV))/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_login.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+	IPYTHONDIR=$(abspath $(VENV))/ipython $(RUN) gyazo_nb.sandbox -- $(abspath $(VENV))/bin/jupyter lab --notebook-dir=demo --LabApp.default_url=/lab/tree/01_login.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 hub-demo: $(VENV)/hub ## Start a JupyterHub with two users, the sandbox and the sign-in service
 	PYTHONPATH=tests $(RUN) support.hub_demo
@@ -79,7 +81,7 @@ fix: $(VENV)/dev ## Format, and apply automatic fixes
 	$(VENV)/bin/ruff check --fix
 
 clean: ## Delete the environment and all build results
-	rm -rf $(VENV) dist .coverage docs/_build
+	rm -rf $(VENV) demo dist .coverage docs/_build
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
