@@ -32,6 +32,7 @@ _ROW = "display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline"
 
 MAX_THUMBNAILS = 100
 MAX_ADDRESS_LENGTH = 2**12
+_MARKDOWN_ESCAPES = {ord(char): f"\\{char}" for char in r"\[]`*_<>!"}
 _MAX_TEXT_LENGTH = 300
 _MAX_NOTATION_LENGTH = 4 * MAX_ADDRESS_LENGTH
 _MAX_LINKS_LENGTH = 2**17  # of all lines of one notation; 500 images take 50,000 to 80,000
@@ -169,8 +170,8 @@ def gallery(
     entries: Sequence[tuple[str, str, str]],
     caption: str,
     *,
-    markdown: Sequence[str] = (),
-    links: Sequence[str] = (),
+    markdown: Iterable[str] = (),
+    links: Iterable[str] = (),
     number: int = 0,
     warning: str = "",
 ) -> str:
@@ -235,7 +236,7 @@ def web_address(url: str) -> str:
 def markdown_embed(title: str, picture: str, link: str) -> str:
     """A picture that links to its page, in Markdown."""
     picture, link = web_address(picture), web_address(link)
-    text = "".join(f"\\{c}" if c in r"\[]`*_<>!" else c for c in " ".join(title.split()))
+    text = " ".join(title.split()).translate(_MARKDOWN_ESCAPES)
     return f"[![{text}]({picture})]({link})" if picture else f"[{text or link}]({link})"
 
 

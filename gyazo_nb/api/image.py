@@ -380,8 +380,9 @@ def gallery(
     return html.gallery(
         [(i.thumb_url or i.url or "", i.permalink_url or "", i.caption) for i in images[:shown]],
         caption + _summary(images),
-        markdown=[image.markdown for image in copied],
-        links=[str(image) for image in copied],
+        # One by one: titles can be long, and the gallery takes only what fits.
+        markdown=(image.markdown for image in copied),
+        links=map(str, copied),
         number=max(len(linked), total or 0),
         warning=summarized_warning(images),
     )
