@@ -8,7 +8,7 @@ from gyazo_nb.notebook.info import info_text
 
 
 def main() -> None:
-    """Print the text. There are no options."""
+    """Print the text. It takes no options."""
     argparse.ArgumentParser(
         prog="python -m gyazo_nb",
         description="Print the versions and settings that a bug report needs. It contains no secret.",

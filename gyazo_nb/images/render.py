@@ -66,11 +66,11 @@ _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload i
 _PICTURE_RENDERERS = {"png", "jpeg", "svg"}  # of Plotly and Altair
 # What to do with the charts that only a browser draws, by their library.
 WAYS = {
-    "bokeh": "A Bokeh plot is drawn by the browser, so there is no picture of it here. Run  "
+    "bokeh": "A Bokeh plot is rendered by the browser, so there is no picture of it here. Run  "
     "bokeh.io.export_png(plot, filename='plot.png')  (it needs selenium), and upload  plot.png",
-    "holoviews": "This HoloViews plot is drawn by the browser, so there is no picture of it here. Run  "
+    "holoviews": "This HoloViews plot is rendered by the browser, so there is no picture of it here. Run  "
     "hv.save(plot, 'plot.png')  (for Bokeh it needs selenium), and upload  plot.png",
-    "folium": "A folium map is drawn by the browser, so there is no picture of it here: upload a screenshot.",
+    "folium": "A folium map is rendered by the browser, so there is no picture of it here: upload a screenshot.",
 }
 _REMEDY = "check that the notebook can display it, then upload it again."
 

@@ -7,8 +7,10 @@ import json
 import shutil
 import timeit
 
+import altair as alt
 import matplotlib as mpl
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
@@ -112,7 +114,6 @@ def browser(monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
 def test_plotly_figure_of_a_page_is_rendered(browser, monkeypatch, tmp_path):
     """From the data in the page, and from the file to which the page of an `iframe` refers."""
-    go = pytest.importorskip("plotly.graph_objects")
     monkeypatch.chdir(tmp_path)
     figure = go.Figure(go.Bar(y=[1, 2]), layout={"title": {"text": "</script> \"a\" 'b'"}})
     renderers = importlib.import_module("plotly.io._renderers").renderers
@@ -139,7 +140,6 @@ def test_other_files_are_not_read(source):
 
 def test_altair_chart_of_a_page_is_rendered():
     """From the data in the page: the renderers of classic pages show no picture."""
-    alt = pytest.importorskip("altair")
     chart = alt.Chart(alt.Data(values=[{"a": "</b>", "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")
     vega_type = "application/vnd.vegalite.v5+json"
     expected = from_mime_bundle({vega_type: chart.to_dict()})
