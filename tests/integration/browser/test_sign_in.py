@@ -220,6 +220,7 @@ def test_reopened_notebook_shows_text_without_a_form(
     notebook.run(1)
     notebook.submit(1, notebook.authorize(1))
     expect(notebook.output(1)).to_contain_text("Signed in as")
+    expect(notebook.box(1)).to_have_count(0)  # the text replaces the panel just after it says so
     notebook.save()
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('kernelmenu:shutdown')")
 
