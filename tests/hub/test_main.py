@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from support.helpers import free_port
 from support.hub_service import service_variables, without_settings
-from support.jupyterlab_driver import free_port
 
 
 @pytest.fixture

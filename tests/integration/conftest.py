@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
-from support.helpers import jupyter_environment, skip_missing, write_kernelspecs
+from support.helpers import free_port, jupyter_environment, skip_missing, write_kernelspecs
 from support.jupyterlab_driver import (
     CHROMIUM_OPTIONS,
     CLOSE_NOTEBOOKS,
@@ -12,7 +12,6 @@ from support.jupyterlab_driver import (
     JupyterServer,
     Notebook,
     SharedJupyter,
-    free_port,
 )
 
 from gyazo_nb.sandbox import Application, Sandbox, serve

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import sys
 from html import unescape
 from pathlib import Path
@@ -36,6 +37,11 @@ class BrowserUser:
             if button == "Deny":
                 form["_method"] = "delete"
             return browser.post(f"{self.url}/oauth/authorize", data=form).headers["location"]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def skip_missing(reason):

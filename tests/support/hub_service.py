@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
-from support.jupyterlab_driver import free_port
+from support.helpers import free_port
 
 from gyazo_nb.hub.configuration import Configuration
 from gyazo_nb.hub.service import Service

@@ -12,7 +12,7 @@ import uuid
 import nbformat
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
-from support.helpers import jupyter_environment, jupyter_folders, write_kernelspecs
+from support.helpers import free_port, jupyter_environment, jupyter_folders, write_kernelspecs
 
 SECONDS = 1000  # Playwright counts milliseconds
 expect.set_options(timeout=30 * SECONDS)
@@ -126,11 +126,6 @@ class JupyterServer:
     def write_notebook(self, cells, kernel):
         """Write a notebook of these code cells under a new name."""
         return write_notebook(self.work, cells, f"ipykernel-{kernel}")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def is_listening(port):
