@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import keyword
+import re
 from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -309,6 +310,7 @@ def load(shell: InteractiveShell) -> None:
         raise
     shell.register_magics(magics)
     completion.register(shell)
+    shell.input_transformers_cleanup.append(_add_body_for_help)
     names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
     magics.variable = next(name for name in names if name not in shell.user_ns)
     if magics.variable != name:
@@ -336,6 +338,12 @@ def _restore_at_load_ext(shell: InteractiveShell, magics: GyazoMagics) -> None:
     line_magics["load_ext"] = magics.own_load_ext = load_ext
 
 
+def _add_body_for_help(lines: list[str]) -> list[str]:
+    """Add a line to a cell `%%gyazo --help`: IPython calls no cell magic without a body."""
+    is_help = len(lines) == 1 and re.match(r"%%gyazo\s(.*\s)?(-h|--help)\s", lines[0])
+    return [*lines, "\n"] if is_help else lines
+
+
 def unload(shell: InteractiveShell) -> None:
     """Remove everything that `load` and the magics added."""
     manager = shell.magics_manager
@@ -350,6 +358,8 @@ def unload(shell: InteractiveShell) -> None:
         line_magics["load_ext"] = magics.original_load_ext
     _remove_traits(shell, magics)
     completion.unregister(shell)
+    if _add_body_for_help in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_add_body_for_help)
     if magics.variable:
         shell.drop_by_id({magics.variable: magics.session})
     magics.close()

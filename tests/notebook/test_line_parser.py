@@ -120,7 +120,7 @@ def test_options_and_items_are_read_in_any_order(parser):
         ("--on-error=yes", "--on-error takes no value."),
         (
             "fig --title My nice title",
-            'A text of several words needs quotes around it:  --title "My nice title"',
+            'A text of several words needs quotes around it: write  --title "My nice title"  instead.',
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_items_after_a_text_without_quotes_get_a_hint(parser):
     options = parser.parse("--title My nice title")
 
     assert (options.title, options.items) == ("My", ["nice", "title"])
-    assert options.quotes_hint.endswith('--title "My nice title"')
+    assert options.quotes_hint.endswith('write  --title "My nice title"  instead.')
     assert parser.parse("--title 'My nice title' fig").quotes_hint == ""
 
 
@@ -198,3 +198,15 @@ def test_every_magic_prints_its_help(shell, magic):
     assert text == shell.magics_manager.magics[kind][magic.strip("%")].__doc__
     for word in ("secret on the line", "doctest", "%%%", "\x1b"):
         assert word not in text
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%gyazo --help", "%%gyazo --title x -h\n", "%%gyazo --help\n1 / 0"]
+)
+def test_help_of_a_cell_needs_no_body(shell, cell):
+    """IPython calls a cell magic only with a body."""
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    with capture_output() as captured:
+        shell.run_cell(cell).raise_error()
+
+    assert captured.stdout.startswith("usage: %%gyazo [-h]")

@@ -28,6 +28,7 @@ def shell_state(shell):
         "filters": len(logging.getLogger("Comm").filters),
         "threads": threading.active_count(),
         "matchers": len(shell.Completer.custom_matchers),
+        "transformers": len(shell.input_transformers_cleanup),
         "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
     }
 
