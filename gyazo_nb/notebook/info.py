@@ -23,7 +23,7 @@ from urllib.request import getproxies
 from gyazo_nb import __version__
 from gyazo_nb.auth.hub import SERVICE_VARIABLE, find_service
 from gyazo_nb.client.gyazo import Gyazo
-from gyazo_nb.errors import ConfigError, StoreError, did_you_mean
+from gyazo_nb.errors import ConfigError, StoreError
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, OUT_OF_BAND, Settings, is_loopback
 
 from .frontend import Frontend, detect_frontend
@@ -270,7 +270,7 @@ def _no_callback(settings: Settings) -> str:
 
 
 def _settings(shell: Any, settings: Settings) -> Iterator[Row]:
-    from .traits import GyazoTraits  # noqa: PLC0415 -- python -m gyazo_nb must be fast
+    from .traits import GyazoTraits, unknown_variables  # noqa: PLC0415 -- python -m gyazo_nb must be fast
 
     traits = GyazoTraits.class_own_traits(config=True)
     magics = None
@@ -289,12 +289,8 @@ def _settings(shell: Any, settings: Settings) -> Iterator[Row]:
         yield name, f"{_shown(name, value)} ({place})" if value else unset
     service = os.environ.get(SERVICE_VARIABLE, "").strip()
     yield "hub_service", f"{_shown('hub_service', service)} (environment)" if service else "not set"
-    names = [*traits, "access_token", "client_secret", "hub_service"]
-    known = {f"GYAZO_{name.upper()}" for name in names}
-    for variable in sorted(os.environ):
-        if variable.startswith("GYAZO_") and variable not in known:
-            question = did_you_mean(variable, sorted(known))
-            yield variable, f"is not a setting{f': {question}' if question else ''}"
+    for variable, question in unknown_variables().items():
+        yield variable, f"is not a setting{f': {question}' if question else ''}"
 
 
 def _shown(name: str, value: str) -> str:

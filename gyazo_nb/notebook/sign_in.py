@@ -18,6 +18,7 @@ from IPython.display import display
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.account import check_same_site
 from gyazo_nb.auth.hub import find_service, is_hub
+from gyazo_nb.auth.login import Login
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import (
     ConfigError,
@@ -35,6 +36,7 @@ from .cell_wait import CellWait
 from .credentials import CredentialResolver
 from .frontend import Frontend, detect_frontend, handles_widgets_while_awaiting, send_idle_status
 from .login_options import LoginOptions
+from .traits import unknown_variables
 
 if TYPE_CHECKING:
     from gyazo_nb.sandbox import Server
@@ -86,7 +88,7 @@ class SignInFlow:
             raise NotLoggedInError(
                 f"This front end can neither show a panel nor answer a prompt: set "
                 f"{ACCESS_TOKEN_VARIABLE} to a token from your application's page before the notebook runs, "
-                f"and leave out --mode."
+                f"and leave out --mode.{_misspelled_variables()}"
             )
         elif not (target.app or self._settings.text("client_id") or find_service(self._settings)):
             self._show_setup(options, frontend)
@@ -148,6 +150,7 @@ class SignInFlow:
             if options.mode == "env":
                 raise NotLoggedInError(
                     f"{ACCESS_TOKEN_VARIABLE} is not set: set it, then run this again."
+                    f"{_misspelled_variables()}"
                 )
             return False
         if not frontend.is_headless:
@@ -175,8 +178,14 @@ class SignInFlow:
 
     # ── with a link ──────────────────────────────────────────────────────────────────────────────
 
+    def _begin(self, options: LoginOptions, target: Target) -> Login:
+        try:
+            return self._session.login(target.app, site=target.site, switch=options.switch)
+        except ConfigError as error:
+            raise ConfigError(f"{str(error).rstrip('.')}.{_misspelled_variables()}") from None
+
     def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
-        login = self._session.login(target.app, site=target.site, switch=options.switch)
+        login = self._begin(options, target)
         display_ids: list[str] = []
         sign_in = prompt.sign_in_through_hub if login.uses_hub else prompt.sign_in
         panel_command = options.command(mode="panel") if frontend.shows_widgets else ""
@@ -207,7 +216,7 @@ class SignInFlow:
             return self._save(replace(options, save=store), frontend)
 
         panel = Panel(
-            self._session.login(target.app, site=target.site, switch=options.switch),
+            self._begin(options, target),
             session_name=self._variable,
             note=target.note or self._current_account_note(),
             stay_signed_in=self._offers_to_save(options, frontend),
@@ -311,6 +320,7 @@ class SignInFlow:
             given.insert(0, "GYAZO_CLIENT_SECRET")
         verb = "are" if len(given) > 1 else "is"
         note = f"{' and '.join(given)} {verb} set, but GYAZO_CLIENT_ID is not." if given else ""
+        note = f"{note}{_misspelled_variables()}".strip()
         make_guide = messages.hub_guide if is_hub() else messages.setup_guide
         guide = make_guide(options.command(), note=note, can_prompt=frontend.can_prompt)
         display(guide, raw=True)
@@ -356,6 +366,12 @@ class SignInFlow:
 def _prompt_command(options: LoginOptions, frontend: Frontend) -> str:
     """The line for the same sign-in with a prompt; empty where the user cannot answer one."""
     return options.command(mode="prompt", wait=None) if frontend.can_prompt else ""
+
+
+def _misspelled_variables() -> str:
+    """A sentence for each set variable that looks like a misspelled setting, after a blank."""
+    unknown = unknown_variables().items()
+    return "".join(f" {name} is not a setting: {meant}" for name, meant in unknown if meant)
 
 
 @hides_frames

@@ -6,9 +6,12 @@ the name of the variable or the file that holds the client secret.
 
 from __future__ import annotations
 
+import os
+
 from traitlets import Enum, Unicode
 from traitlets.config import Configurable
 
+from gyazo_nb.errors import did_you_mean
 from gyazo_nb.settings import Settings
 
 
@@ -63,3 +66,12 @@ class GyazoTraits(Configurable):
 
     def _value(self, name: str) -> str:
         return str(getattr(self, name, "")).strip()
+
+
+def unknown_variables() -> dict[str, str]:
+    """Each set variable `GYAZO_…` that is not a setting, and a question if it looks like a misspelled one."""
+    traits = GyazoTraits.class_own_traits(config=True)
+    names = sorted([*traits, "access_token", "client_secret", "hub_service"])
+    known = [f"GYAZO_{name.upper()}" for name in names]
+    unknown = sorted(name for name in os.environ if name.startswith("GYAZO_") and name not in known)
+    return {name: did_you_mean(name, known) for name in unknown}

@@ -284,6 +284,30 @@ def test_setup_guide_names_settings_without_a_client_id(run_magic, monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("setting", "misspelling", "line"),
+    [
+        ("GYAZO_CLIENT_ID", "GYAZO_CLIENTID", "%gyazo_login"),
+        ("GYAZO_REDIRECT_URI", "GYAZO_REDIRECT_URL", "%gyazo_login --mode panel"),
+        ("GYAZO_ACCESS_TOKEN", "GYAZO_ACCES_TOKEN", "%gyazo_login --mode env"),
+    ],
+)
+def test_missing_setting_names_a_misspelled_variable(
+    run_magic, monkeypatch, setting, misspelling, line
+):
+    """Only its name: its value may be a secret."""
+    monkeypatch.delenv(setting, raising=False)
+    monkeypatch.setenv(misspelling, "s3cr3t")
+    try:
+        shown = run_magic(line)
+    except (ConfigError, NotLoggedInError) as error:
+        shown = str(error)
+
+    assert f". {misspelling} is not a setting: did you mean {setting}?" in f". {shown}"
+    assert "s3cr3t" not in shown
+
+
 @pytest.mark.usefixtures("run_magic")
 def test_reloaded_extension_says_that_it_signed_out(server, shell):
     """The line of the panel does not say longer that the session is signed in."""
