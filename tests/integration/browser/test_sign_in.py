@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 from support.helpers import KERNELS
-from support.jupyterlab_driver import Notebook
+from support.jupyterlab_driver import JupyterServer, Notebook
+
+from gyazo_nb.sandbox import Sandbox, serve
 
 LOAD = "%load_ext gyazo_nb"
 # Write all log records, and every generated random text, into files.
@@ -45,22 +47,30 @@ for item in (gyazo, gyazo.account):
 """
 
 
-@pytest.fixture
-def jupyter(server, start_jupyter):
-    def configure(jupyter):
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A sandbox, and a JupyterLab that only the tests use which search its files for secrets."""
+    with serve(Sandbox()) as server:
+        jupyter = JupyterServer(tmp_path_factory.mktemp("jupyter"), server.variables)
         jupyter.configure("@jupyter-widgets/jupyterlab-manager:plugin", saveState=True)
-
-    return start_jupyter(server.variables, configure)
+        jupyter.start()
+        yield server, jupyter
+        jupyter.stop()
 
 
 def code_exchanges(server):
-    return [request for request in server.sandbox.requests if request.path == "/oauth/token"]
+    return requests_of(server, "/oauth/token")
+
+
+def requests_of(server, path):
+    return [request for request in server.sandbox.requests if request.path == path]
 
 
 @pytest.mark.parametrize("by", ["Enter", "the button"])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_sign_in_and_upload_store_no_secret(server, jupyter, new_page, open_notebook, kernel, by):
+def test_sign_in_and_upload_store_no_secret(searched, new_page, open_notebook, kernel, by):
     """Open the link, allow, copy, paste, upload a figure and see it; then search for secrets."""
+    server, jupyter = searched
     page = new_page()
     notebook = open_notebook(jupyter, page, [RECORD, LOAD, "%gyazo_login", FIGURE, SHOW], kernel)
     notebook.run(0)
@@ -87,10 +97,11 @@ def test_sign_in_and_upload_store_no_secret(server, jupyter, new_page, open_note
     expect(notebook.link(2)).to_have_count(0)
     assert code_exchanges(server)[-1].status == 200
 
+    before = len(requests_of(server, "/api/upload"))
     picture = notebook.run(3).get_by_role("img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
-    assert len(server.sandbox.images) == 1
+    assert len(requests_of(server, "/api/upload")) == before + 1
     assert server.sandbox.images[0].fields["title"] == "Loss curve"
 
     notebook.run(4)
