@@ -11,8 +11,9 @@ HUBS := 5.5.4
 INSTALL_PROXY = $(VENV)/bin/npm install --silent --no-audit --no-fund --prefix $(VENV)/hubs/proxy configurable-http-proxy@5
 
 # Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
+# A test that hangs ends its process. Without the last option, pytest-xdist would then wait for ever.
 WORKERS ?= 4
-PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 
@@ -34,8 +35,8 @@ hub-demo: $(VENV)/hub ## Start a JupyterHub with two users, the sandbox and the 
 test: $(VENV)/dev ## Run all tests (ARGS="-k paste" for some)
 	$(RUN) $(PYTEST) $(ARGS)
 
-unit: $(VENV)/dev ## Run the tests that need no browser and no kernel
-	$(RUN) $(PYTEST) $(UNIT) $(ARGS)
+unit: $(VENV)/dev ## Run the fast tests that need no browser and no kernel
+	$(RUN) $(PYTEST) $(UNIT) -m "not slow" $(ARGS)
 
 coverage: $(VENV)/dev ## Run the unit tests, and list the lines and branches that they miss
 	$(RUN) $(PYTEST) $(UNIT) --cov --cov-report=term-missing:skip-covered $(ARGS)
