@@ -90,7 +90,7 @@ class Secret:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
-            "a Secret cannot be pickled or saved with %store: that would write it to a file"
+            "A Secret cannot be pickled or saved with %store: that would write it to a file."
         )
 
 

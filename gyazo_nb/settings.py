@@ -63,7 +63,7 @@ class Site:
 
     def __post_init__(self) -> None:
         if self.token_in not in {"header", "parameter"}:
-            raise ConfigError(f"{setting_names('token_in')} must be 'header' or 'parameter'")
+            raise ConfigError(f"{setting_names('token_in')} must be 'header' or 'parameter'.")
         for name in ("auth_url", "api_url", "upload_url"):
             object.__setattr__(self, name, _checked_url(name, getattr(self, name)))
 
@@ -89,7 +89,7 @@ class App:
             raise ConfigError("The client secret of an App must be a str or a Secret.")
         if not client_id:
             raise ConfigError(
-                f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}"
+                f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}."
             )
         if redirect_uri:
             _check_redirect_uri(redirect_uri)
@@ -180,7 +180,7 @@ class Settings:
             return DEFAULT_MAX_DOWNLOAD_MB * 2**20
         if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
             raise ConfigError(
-                f"{setting_names('max_download_mb')} must be a whole number of MB from 1, such as 500"
+                f"{setting_names('max_download_mb')} must be a whole number of MB from 1, such as 500."
             )
         return int(text) * 2**20
 
@@ -192,7 +192,7 @@ class Settings:
             place = "c.GyazoMagics.access_policy" if is_trait else "GYAZO_ACCESS_POLICY"
             raise ConfigError(
                 f"{place} must be anyone or only_me, or not set; it is {_shortened(text)}: correct it before "
-                f"you upload"
+                f"you upload."
             )
         return cast("AccessPolicy | None", text or None)
 
@@ -294,9 +294,9 @@ def _split(setting: str, url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}") from None
+        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.") from None
     if port == 0 or re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
-        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}")
+        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.")
     return parts
 
 
@@ -307,14 +307,14 @@ def _checked_url(setting: str, url: str) -> str:
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise ConfigError(
             f"{setting_names(setting)} must begin with https:// and a host name, like "
-            f"{Site.__dataclass_fields__[setting].default}; it is {_shortened(url)}"
+            f"{Site.__dataclass_fields__[setting].default}; it is {_shortened(url)}."
         )
     if parts.username is not None or "?" in url or "#" in url:
-        raise ConfigError(f"{setting_names(setting)} must be an address without user, ? or #")
+        raise ConfigError(f"{setting_names(setting)} must be an address without user, ? or #.")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigError(
             f"{setting_names(setting)} must use https (plain http would show your token to the network); "
-            f"http is allowed only for 127.0.0.1, [::1] and localhost"
+            f"http is allowed only for 127.0.0.1, [::1] and localhost."
         )
     return url.rstrip("/")
 
@@ -349,7 +349,7 @@ def _check_redirect_uri(uri: str) -> None:
     if not parts.hostname or parts.fragment or parts.scheme in _OTHER_SCHEMES:
         raise ConfigError(
             f"{setting_names('redirect_uri')} must be the callback URL as registered, which begins with "
-            f"http:// or https://, like http://127.0.0.1:8765/callback; it is {_shortened(uri)}"
+            f"http:// or https://, like http://127.0.0.1:8765/callback; it is {_shortened(uri)}."
         )
 
 

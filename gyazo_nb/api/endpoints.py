@@ -385,9 +385,9 @@ def check_text(name: str, value: Any, *, required: bool = False) -> None:
         first = value[error.start]
     if "\udc80" <= first <= "\udcff":  # PEP 383: a byte of a file name that is not in UTF-8
         raise ArgumentError(
-            f"{name} cannot be sent, because it comes from a file name that is not in UTF-8. Decode the "
-            f"name with its own encoding, such as shift_jis: "
-            f"{name}=lambda path: os.fsencode(path.stem).decode('shift_jis')"
+            f"{name} cannot be sent, because it comes from a file name that is not in UTF-8. To "
+            f"decode the name, pass  {name}=lambda path: os.fsencode(path.stem).decode('shift_jis')  with the "
+            f"encoding of the name."
         )
     raise ArgumentError(
         f"{name} cannot be sent, because it contains half of a character ({first!r}): remove it."

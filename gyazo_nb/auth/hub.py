@@ -297,4 +297,4 @@ def send(connection: Sender, service: HubService, operation: Operation[T]) -> T:
     try:
         return connection.send_once(operation)
     except ConnectionFailedError as error:
-        raise ConnectionFailedError(f"{_no_answer(service)} ({str(error).rstrip('.')})") from None
+        raise ConnectionFailedError(f"{_no_answer(service)} ({error})") from None

@@ -157,15 +157,12 @@ def _check_not_a_collection(name: str, value: Any) -> None:
     """Refuse a list of values, which looks as if each item got its own."""
     if not isinstance(value, Iterable) or isinstance(value, str | bytes) or callable(value):
         return
-    way = "values[item]" if isinstance(value, Mapping) else "next(values)"
+    way = "next(values)  with  values = iter([…])  in the order of the items"
+    if isinstance(value, Mapping):
+        way = "values[item]  instead"
     raise ArgumentError(
         f"{name} takes one value for all items, or a function of the item, but not a "
-        f"{type(value).__name__}. For one value for each item, pass  {name}=lambda item: {way}"
-        + (
-            ""
-            if isinstance(value, Mapping)
-            else "  with  values = iter([…])  in the order of the items."
-        )
+        f"{type(value).__name__}. For one value for each item, pass  {name}=lambda item: {way}."
     )
 
 

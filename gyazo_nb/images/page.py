@@ -149,6 +149,6 @@ def _read_page(path: Path) -> str:
             return file.read(_MAX_PAGE_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise PictureError(
-            f"The page {str(path)!r} of this Plotly figure cannot be read ({error.strerror}): give the figure "
-            f"itself, as in  %gyazo fig"
+            f"The page {str(path)!r} of this Plotly figure cannot be read ({error.strerror}): run  "
+            f"%gyazo fig  to give the figure itself."
         ) from None

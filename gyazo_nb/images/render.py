@@ -67,9 +67,11 @@ _PICTURE_RENDERERS = {"png", "jpeg", "svg"}  # of Plotly and Altair
 # What to do with the charts that only a browser draws, by their library.
 WAYS = {
     "bokeh": "A Bokeh plot is rendered by the browser, so there is no picture of it here. Run  "
-    "bokeh.io.export_png(plot, filename='plot.png')  (it needs selenium), and upload  plot.png",
+    "bokeh.io.export_png(plot, filename='plot.png')  (it needs selenium), and upload the "
+    "file  plot.png  that it writes.",
     "holoviews": "This HoloViews plot is rendered by the browser, so there is no picture of it here. Run  "
-    "hv.save(plot, 'plot.png')  (for Bokeh it needs selenium), and upload  plot.png",
+    "hv.save(plot, 'plot.png')  (for Bokeh it needs selenium), and upload the file  "
+    "plot.png  that it writes.",
     "folium": "A folium map is rendered by the browser, so there is no picture of it here: upload a screenshot.",
 }
 _REMEDY = "check that the notebook can display it, then upload it again."
@@ -274,7 +276,7 @@ def _empty_figure(formatter: Formatter | None) -> PictureError:
     )
     return PictureError(
         f"This figure is empty: the notebook closes a figure after showing it. {shown}Upload it in the cell "
-        f"that draws it, or keep it there in a variable:  fig = plt.gcf()"
+        f"that draws it, or keep it with  fig = plt.gcf()  in that cell."
     )
 
 

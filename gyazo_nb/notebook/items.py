@@ -70,7 +70,9 @@ def path_hint(words: Sequence[str]) -> str:
     if not words[1:] or not os.path.exists(os.path.expanduser(text)):  # noqa: PTH110, PTH111
         return ""
     quote = '"' if "'" in text else "'"
-    return f"A path with blanks needs quotes around it:  %gyazo {quote}{text}{quote}"
+    return (
+        f"A path with blanks needs quotes around it: write  %gyazo {quote}{text}{quote}  instead."
+    )
 
 
 def _is_evaluable(text: str, names: Mapping[str, Any]) -> bool:

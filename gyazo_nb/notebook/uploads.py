@@ -79,8 +79,8 @@ class UploadFlow:
             raise ArgumentError(f"--into takes the name of a variable, not {options.into!r}.")
         if self._shell.user_ns.get(options.into) is self._session:
             raise ArgumentError(
-                f"--into {options.into} would replace the session: choose another name, such as  "
-                f"--into images"
+                f"--into {options.into} would replace the session: write  --into images  or "
+                f"another name."
             )
         return options
 

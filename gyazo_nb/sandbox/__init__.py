@@ -57,7 +57,7 @@ def __getattr__(name: str) -> object:
         from . import server  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ImportError(
-            'The sandbox needs three more packages: pip install "gyazo-nb[sandbox]"',
+            'The sandbox needs three more packages: run  pip install "gyazo-nb[sandbox]"  first.',
             name=error.name,
         ) from error
     return getattr(server, name)

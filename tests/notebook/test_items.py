@@ -63,7 +63,9 @@ def test_hint_for_a_path_with_blanks_has_the_quotes(tmp_path, monkeypatch, words
     hint = path_hint(words)
 
     assert hint == (
-        f"A path with blanks needs quotes around it:  %gyazo {quoted}" if quoted else ""
+        f"A path with blanks needs quotes around it: write  %gyazo {quoted}  instead."
+        if quoted
+        else ""
     )
 
 

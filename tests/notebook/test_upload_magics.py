@@ -285,7 +285,7 @@ def test_path_with_blanks_and_without_quotes_is_recognized(shell, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my plots").mkdir()
 
-    with pytest.raises(ArgumentError, match="needs quotes around it:  %gyazo 'my plots'"):
+    with pytest.raises(ArgumentError, match="needs quotes around it: write  %gyazo 'my plots'"):
         shell.run_line_magic("gyazo", "my plots")
 
 

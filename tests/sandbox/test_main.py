@@ -96,7 +96,7 @@ def test_missing_packages_print_one_sentence(tmp_path):
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no uvicorn', name='uvicorn')")
     path = os.pathsep.join([str(tmp_path), *filter(None, [str(Path.cwd()), *sys.path])])
     environment = {**os.environ, "PYTHONPATH": path}
-    sentence = 'The sandbox needs three more packages: pip install "gyazo-nb[sandbox]"'
+    sentence = 'The sandbox needs three more packages: run  pip install "gyazo-nb[sandbox]"  first.'
 
     completed = run(COMMAND, env=environment)
     assert (completed.returncode, completed.stderr, completed.stdout) == (1, sentence + "\n", "")
