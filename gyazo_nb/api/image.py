@@ -419,7 +419,7 @@ def warn_about_access(images: Iterable[Image]) -> None:
 
 def summarized_warning(images: Iterable[Image]) -> str:
     """The warnings of several images in one text: the first ones, and how many more."""
-    texts = list(filter(None, map(attrgetter("warning"), images)))
+    texts = list(dict.fromkeys(filter(None, map(attrgetter("warning"), images))))
     more = len(texts) - _MAX_WARNINGS
     rest = f" The same is true of {more} more images." if more > 0 else ""
     return " ".join(texts[:_MAX_WARNINGS]) + rest

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.image import Image, gallery, text_lines
@@ -56,6 +56,7 @@ class _NoBatch:
         self.run()
 
 
+@dataclass(eq=False, repr=False)
 class Report(Sequence[Image]):
     """The images of a batch, in the order of the items; in a notebook a gallery.
 
@@ -64,25 +65,29 @@ class Report(Sequence[Image]):
     >>> report.failures
     >>> report.retry()
 
-    As a sequence it holds the uploaded images. `results` has an `Image`, a `Failure` or None (not reached)
-    for each item. A pickle holds the results, and only the names of the failed items. `failures` holds the failed items and their errors. `interrupted` is True if the batch
-    was stopped before its end, `running` while it runs. `skipped` is the number of images that the resume file had, so that they were
-    not sent again. `left_out` holds the files and subfolders of a folder that are not items. `retry()` repeats the failed items, continues with
-    the items that were not reached, and returns this report.
+    As a sequence it holds the uploaded images. A pickle holds the results, and only the names of the
+    failed items.
+
+    - `results` has an `Image`, a `Failure` or None (not reached) for each item.
+    - `failures` holds the failed items and their errors.
+    - `interrupted` is True if the batch was stopped before its end, `running` while it runs.
+    - `skipped` is the number of images that the resume file had. They were not sent again.
+    - `left_out` holds the files and subfolders of a folder that are not items.
+    - `retry()` repeats the failed items, continues with the items that were not reached, and returns this
+      report.
     """
 
-    def __init__(self, batch: Batch) -> None:
-        self.results: list[Image | Failure | None] = []
-        self.interrupted = False
-        self.running = False
-        self.skipped = 0
-        self.left_out: list[Path] = []
-        self._batch = batch
+    _batch: Batch
+    results: list[Image | Failure | None] = field(default_factory=list)
+    interrupted: bool = False
+    running: bool = False
+    skipped: int = 0
+    left_out: list[Path] = field(default_factory=list)
 
     @property
     def images(self) -> list[Image]:
         """The uploaded images."""
-        return [*filter(_is_image, self.results)]
+        return [result for result in self.results if isinstance(result, Image)]
 
     @property
     def failures(self) -> list[Failure]:
@@ -191,10 +196,6 @@ class Report(Sequence[Image]):
             *(str(failure) for failure in failures[:_MAX_FAILURE_LINES]),
             *([f"and {more} more: see gyazo.report.failures"] if more > 0 else []),
         ]
-
-
-def _is_image(result: Image | Failure | None) -> TypeGuard[Image]:
-    return isinstance(result, Image)
 
 
 def _without_item(failure: Failure) -> Failure:

@@ -22,7 +22,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -66,14 +66,16 @@ class _Pending:
     is_retained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """The objects of one run of a batch."""
+    """The objects of one run of a batch, and its results."""
 
     driver: Driver
     pool: WorkerPool[Image]
-    bar: tqdm[Any] | None
     journal: Journal | None
+    bar: tqdm[Any] | None = None
+    images: list[Image] = field(default_factory=list)
+    failed: int = 0
 
 
 class Batch:
@@ -94,17 +96,14 @@ class Batch:
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ArgumentError("concurrency must be a whole number from 1.")
         self._source = ItemSource(items)
-        self._note = self._source.note
         self._uploader = uploader
         self._concurrency = concurrency
         self._progress = progress
         self._on_start = on_start
         self._pending: dict[int, _Pending] = {}
         self._retained = 0
-        self._failed = 0  # in this run
         self._lock = threading.Lock()
-        self.report = Report(self)
-        self.report.left_out = self._source.left_out
+        self.report = Report(self, left_out=self._source.left_out)
 
     def run(self) -> None:
         """Upload the items that are not uploaded yet."""
@@ -114,10 +113,7 @@ class Batch:
                 "await gyazo.report.aretry()."
             )
         with BlockingDriver() as driver, self._exclusive():
-            try:
-                run_to_completion(self._run(driver))
-            finally:
-                warn_about_access(self.report.images)
+            run_to_completion(self._run(driver))
         # The Stop came after the last upload. It must also stop the cells that follow.
         if driver.requested:
             raise self._interrupted(driver)
@@ -125,10 +121,7 @@ class Batch:
     async def arun(self) -> None:
         """Same as `run`, async."""
         with self._exclusive(), AsyncioDriver() as driver:
-            try:
-                await self._run(driver)
-            finally:
-                warn_about_access(self.report.images)
+            await self._run(driver)
 
     async def _run(self, driver: Driver) -> None:
         with (
@@ -136,13 +129,14 @@ class Batch:
             closing(WorkerPool[Image](self._concurrency, driver.on_result)) as pool,
         ):
             self._on_start(self.report)
-            self._failed = 0
             self.report.interrupted = False
+            run = _Run(driver, pool, journal)
             try:
-                with self._progress_bar() as bar:
-                    await self._upload_items(_Run(driver, pool, bar, journal))
+                with self._progress_bar() as run.bar:
+                    await self._upload_items(run)
             finally:
                 self.report.skipped += journal.skipped if journal else 0
+                warn_about_access(run.images)
 
     async def _upload_items(self, run: _Run) -> None:
         report = self.report
@@ -242,15 +236,16 @@ class Batch:
             _release_frames(outcome)
             self._retain(pending)
             self.report.results[index] = Failure(index, pending.item, outcome)
-            self._failed += 1
+            run.failed += 1
         else:
             self.report.results[index] = outcome
+            run.images.append(outcome)
             del self._pending[index]
             if pending.rendered is not None and pending.is_retained:
                 self._retained -= pending.rendered.size
         if run.bar is not None:
-            if self._failed:
-                run.bar.set_postfix(failed=self._failed, refresh=False)
+            if run.failed:
+                run.bar.set_postfix(failed=run.failed, refresh=False)
             run.bar.update()
 
     def _retain(self, pending: _Pending) -> None:
@@ -320,9 +315,9 @@ class Batch:
     def _progress_bar(self) -> AbstractContextManager[tqdm[Any] | None]:
         if not self._progress:
             return nullcontext()
-        if self._note:
-            print(self._note, file=_progress_stream())
-            self._note = ""
+        if self._source.note:
+            print(self._source.note, file=_progress_stream())
+            self._source.note = ""
         return progress_bar(
             "Uploading", "image", total=self._source.total, initial=len(self.report.images)
         )

@@ -1,7 +1,7 @@
 """Who can see an upload: the default of the settings, what Gyazo says, and the warning."""
 
 import pytest
-from support.batches import pictures, upload_requests
+from support.batches import fail_uploads, pictures, upload_requests
 from support.helpers import PNG
 
 from gyazo_nb import AccessPolicyWarning, ArgumentError, ConfigError, Gyazo
@@ -104,6 +104,24 @@ def test_batch_reports_public_images_in_one_warning(call, gyazo, server):
     assert report._repr_html_().count("is still public") == 3
     assert repr(report).count("is still public") == 3
     assert "Who can see them: everybody with the link (5), only you (1)" in report._repr_html_()
+
+
+def test_each_public_image_is_reported_once(call, gyazo, server):
+    """Not twice for identical items. A retry warns only of the images that it uploads."""
+    failed, public = pictures(2)
+    call(gyazo, "upload_all", [failed, public], progress=False)
+    fail_uploads(server, 1)
+    options = {"access_policy": "only_me", "concurrency": 1, "progress": False}
+
+    with pytest.warns(AccessPolicyWarning, match="is still public") as shown:
+        report = call(gyazo, "upload_all", [failed, public, public], **options)
+    with pytest.warns(AccessPolicyWarning, match="is still public") as shown_by_retry:
+        call(report, "retry")
+    call(report, "retry")  # without a warning, which would be an error
+
+    messages = [str(one.message) for one in (*shown, *shown_by_retry)]
+    assert [message.count("is still public") for message in messages] == [1, 1]
+    assert str(report[0]) in messages[1]
 
 
 def test_resumed_batch_reports_a_recorded_public_image(call, gyazo, server, tmp_path):
