@@ -301,7 +301,9 @@ class Draft:
         """Read a local picture, or raise a `PictureError` with the reason why it is not uploaded."""
         if self._folder is None:
             raise PictureError("is a file, and the folder of the notebook is not known")
-        path = _resolved(self._folder / unquote(re.split(r"[?#]", url, maxsplit=1)[0]))
+        name = unquote(re.split(r"[?#]", url, maxsplit=1)[0])
+        # On Windows, two slashes begin the path of a server, which `resolve` would contact.
+        path = None if re.match(r"[/\\]{2}", name) else _resolved(self._folder / name)
         if path is None or not path.is_relative_to(self._folder):
             raise PictureError("is outside of the notebook's folder")
         if any(part.startswith(".") for part in path.relative_to(self._folder).parts):

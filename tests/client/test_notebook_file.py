@@ -216,6 +216,20 @@ def test_a_picture_that_is_not_in_the_folder_stays_as_it_is(server, publish, pat
     assert server.sandbox.images == []
 
 
+@pytest.mark.parametrize(
+    "name", [r"\\server\a.png", r"%5c%5cserver\a.png", r"/\server\a.png", r"%2f\server\a.png"]
+)
+def test_a_path_of_a_windows_server_is_not_opened(publish, path, name):
+    """Windows would contact the server. Elsewhere such a name is that of a file in the folder."""
+    path.parent.mkdir(parents=True)
+    (path.parent / r"\\server\a.png").write_bytes(RED)
+
+    published = publish(markdown_cell(f'<img src="{name}">'))
+
+    assert f'src="{name}"' in published.markdown
+    assert "is outside of the notebook's folder" in published.notes[0]
+
+
 @pytest.mark.parametrize("address", ["https://example.com/a.png", "//host/a.png", "file:///a.png"])
 def test_no_address_is_fetched(server, publish, address):
     """An address stays as it is."""
