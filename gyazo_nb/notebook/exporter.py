@@ -21,7 +21,6 @@ from nbconvert.exporters import Exporter, MarkdownExporter
 from traitlets import Unicode, default
 from traitlets.config import Application, Config
 
-from gyazo_nb.api.image import summarized_warning
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.client import cosense
 from gyazo_nb.client.gyazo import Gyazo
@@ -126,8 +125,6 @@ class GyazoExporter(MarkdownExporter):
             images = report.images
             if who := ", ".join(dict.fromkeys(i.who_can_see for i in images if i.who_can_see)):
                 self.log.info("[gyazo] Who can see the images: %s.", who)
-            if warning := summarized_warning(images):
-                self.log.warning("[gyazo] %s", warning)
         return draft.text(images, cast("Notation", self.notation))
 
     def _check_options(self) -> None:

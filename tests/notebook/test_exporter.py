@@ -24,7 +24,7 @@ from support.notebooks import (
 )
 from traitlets.config import Config
 
-from gyazo_nb import Gyazo, PictureError
+from gyazo_nb import AccessPolicyWarning, Gyazo, PictureError
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.auth.token_store import Profile
 from gyazo_nb.client.notebook_file import MARK
@@ -130,6 +130,17 @@ def test_options_reach_the_uploads(server, convert):
 
     for image in server.sandbox.images:
         assert {name: image.fields[name] for name in options} == options
+
+
+def test_images_that_stay_public_are_reported_once(convert):
+    """As a warning of Python, which the command prints, and not also in its log."""
+    assert convert()[0] == 0
+
+    with pytest.warns(AccessPolicyWarning, match="is still public"):
+        code, text = convert("--GyazoExporter.access_policy=only_me")
+
+    assert code == 0
+    assert "still public" not in text
 
 
 def test_the_notation_cosense_is_a_text_file(path, convert):
