@@ -73,6 +73,27 @@ def gyazo(server, urls):
         yield gyazo
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """The Gyazo service of a hub. A browser may be much earlier than the kernel."""
+    from support import hub_service  # noqa: PLC0415 -- most tests need no JupyterHub
+
+    with hub_service.StandInHub() as stand_in:
+        limits = hub_service.Limits(unknown_state=10)
+        service = hub_service.RunningService(stand_in, tmp_path_factory.mktemp("service"), limits)
+        yield service
+        service.close()
+
+
+@pytest.fixture
+def server_of_a_user(service, monkeypatch):
+    """The environment of a server of alice on the hub. It has no client secret."""
+    monkeypatch.setenv("GYAZO_HUB_SERVICE", service.url)
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "alice-kernel")
+    for name in ("AUTH", "API", "UPLOAD"):
+        monkeypatch.setenv(f"GYAZO_{name}_URL", service.gyazo.url)
+
+
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
     """An IPython shell without a kernel, in which the extension is not loaded."""

@@ -27,7 +27,7 @@ from gyazo_nb import (
     UnreadableReplyError,
 )
 from gyazo_nb.api.operation import Reply
-from gyazo_nb.auth import hub, oauth
+from gyazo_nb.auth import hub, hub_redirect, oauth
 from gyazo_nb.auth.callback_server import Subscriber
 from gyazo_nb.auth.hub_redirect import RedirectSubscription
 from gyazo_nb.hub.sign_ins import Limits
@@ -38,23 +38,7 @@ from gyazo_nb.settings import Settings, Site
 SERVICE = hub.HubService("https://hub.example.org/services/gyazo", Secret("a-server-token"))
 URI = "https://hub.example.org/services/gyazo/callback"
 
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with StandInHub() as stand_in:
-        folder = tmp_path_factory.mktemp("service")
-        service = RunningService(stand_in, folder, Limits(unknown_state=10))
-        yield service
-        service.close()
-
-
-@pytest.fixture(autouse=True)
-def server_of_a_user(service, monkeypatch):
-    """The environment of a server of alice. It has no client secret."""
-    monkeypatch.setenv("GYAZO_HUB_SERVICE", service.url)
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "alice-kernel")
-    for name in ("AUTH", "API", "UPLOAD"):
-        monkeypatch.setenv(f"GYAZO_{name}_URL", service.gyazo.url)
+pytestmark = pytest.mark.usefixtures("server_of_a_user")
 
 
 @pytest.fixture
@@ -218,6 +202,7 @@ def test_two_sign_ins_end_in_the_other_order(session, open_link):
 
 def test_service_restarted_during_the_wait_goes_on(session, tmp_path, monkeypatch):
     """The kernel makes the sign-in known to the new service."""
+    monkeypatch.setattr(hub_redirect, "RETRY_INTERVAL", 0.1)
     with StandInHub() as stand_in:
         service = RunningService(stand_in, tmp_path, Limits(unknown_state=10))
         try:
@@ -282,7 +267,7 @@ def test_redirect_is_delivered_once_also_after_a_new_start(session, open_link):
     assert events.happened.wait(10)
 
     events.subscription.start()
-    time.sleep(0.3)
+    time.sleep(0.1)
     events.subscription.stop()
 
     assert len(events.results) == 1

@@ -8,31 +8,13 @@ import time
 import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import BrowserUser
-from support.hub_service import RunningService, StandInHub
 
 from gyazo_nb import ConfigError, ForbiddenError, Gyazo, WaitInterruptedError
-from gyazo_nb.hub.sign_ins import Limits
 from gyazo_nb.notebook import prompt
 from gyazo_nb.notebook.panel import Panel
 from gyazo_nb.sandbox import Fault
 
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with StandInHub() as stand_in:
-        folder = tmp_path_factory.mktemp("service")
-        service = RunningService(stand_in, folder, Limits(unknown_state=10))
-        yield service
-        service.close()
-
-
-@pytest.fixture(autouse=True)
-def server_of_a_user(service, monkeypatch):
-    """The environment of a server of alice."""
-    monkeypatch.setenv("GYAZO_HUB_SERVICE", service.url)
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "alice-kernel")
-    for name in ("AUTH", "API", "UPLOAD"):
-        monkeypatch.setenv(f"GYAZO_{name}_URL", service.gyazo.url)
+pytestmark = pytest.mark.usefixtures("server_of_a_user")
 
 
 @pytest.fixture
