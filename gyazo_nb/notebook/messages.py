@@ -6,15 +6,18 @@ end's own. Each message exists as HTML and as plain text, so that every front en
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 
-from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, message, message_box
+from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, message_box
 from gyazo_nb.settings import APPLICATIONS_URL, AUTHORIZED_URL
 
 Bundle = dict[str, str]
 
+_TAG = re.compile("<[^>]*>")
+_UNREACHABLE = "If that page cannot be reached, this is expected: copy its <b>whole address</b> and"
 _CODE = (
     f"{TEXT_COLOR};font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));padding:1px 4px;border-radius:3px"
@@ -25,7 +28,6 @@ _BUTTON = (
     "display:inline-block;padding:6px 14px;border-radius:4px;font-weight:600;text-decoration:none;"
     "background:var(--jp-brand-color1,#1976d2);color:var(--jp-ui-inverse-font-color1,#fff)"
 )
-
 
 # The classes of the panel and of its status line, which the style and the script find.
 PANEL_CLASS, STATUS_CLASS = "gyazo-nb-panel", "gyazo-nb-status"
@@ -105,34 +107,28 @@ def panel_steps(
     again = f"run {_code(new_command)} again" if new_command else "load this page again"
     extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
     link = _external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)
-    if redirect_uri is None:
+    other = ""
+    if redirect_uri is None and listening:
         step = "2. That is all: this panel goes on by itself."
-        if not listening:  # the link would end on a page that says so, too
-            link, step = "", f"This panel no longer waits for your browser: {again}."
-        return _panel_html(link, step, extra, "", again)
-    step = (
-        "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
-        "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
-        "below."
-        if listening
-        else f"2. Your browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this "
-        f"is expected: copy its <b>whole address</b> and paste it below."
-    )
-    other = (
-        f'<div style="{MUTED_COLOR}">If there is no box, or if you cannot paste into it: '
-        f"{_code(prompt_command)}</div>"
-        if prompt_command
-        else ""
-    )
-    return _panel_html(link, step, extra, other, again)
-
-
-def _panel_html(link: str, step: str, extra: str, other: str, again: str) -> str:
+    elif redirect_uri is None:  # the link would end on a page that says so, too
+        link, step = "", f"This panel no longer waits for your browser: {again}."
+    else:
+        step = (
+            "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
+            "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
+            "below."
+            if listening
+            else f"2. Your browser then ends on {_code(redirect_uri)}. {_UNREACHABLE} paste it below."
+        )
+        if prompt_command:
+            other = (
+                f'<div style="{MUTED_COLOR}">If there is no box, or if you cannot paste into it: '
+                f"{_code(prompt_command)}</div>"
+            )
     return (
         f'{_PANEL_HEAD}<div style="{PARAGRAPH};{TEXT_COLOR}"><div class="gyazo-nb-open">'
         f'<h3 style="font-size:16px;font-weight:600;margin:0 0 2px">Sign in to Gyazo</h3>{extra}'
-        f'<div style="margin:8px 0">{link}'
-        f"</div><div>{step}</div>{other}</div>"
+        f'<div style="margin:8px 0">{link}</div><div>{step}</div>{other}</div>'
         f'<div class="gyazo-nb-lost">The kernel of this sign-in has ended: {again}.</div></div>'
     )
 
@@ -142,55 +138,37 @@ def panel_fallback(
 ) -> Bundle:
     """The alternative to the panel, for a front end that cannot show widgets."""
     if redirect_uri is None:
-        return _hub_steps(url, "")
+        return _link_steps(url, "That is all: the sign-in goes on by itself.")
     other = f", or run {_code(prompt_command)}" if prompt_command else ""
     plain = f" If there is no box, run:\n  {prompt_command}" if prompt_command else ""
-    return {
-        "text/html": message_box(
-            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access')}. "
-            f"If there is no box here to paste the result into, this front end cannot show widgets, or "
-            f"the notebook was opened again: run the cell again{other}."
-        ),
-        "text/plain": (
-            f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
-            f"then paste the address that begins with {redirect_uri} into the box.{plain}"
-        ),
-    }
+    return _link_steps(
+        url,
+        f"If there is no box here to paste the result into, this front end cannot show widgets, or the "
+        f"notebook was opened again: run the cell again{other}.",
+        f"then paste the address that begins with {redirect_uri} into the box.{plain}",
+    )
 
 
 def prompt_steps(
     url: str, redirect_uri: str | None, panel_command: str = "%gyazo_login --mode panel"
 ) -> Bundle:
     """The link, and what to do after it, above the hidden prompt."""
+    other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
     if redirect_uri is None:
-        return _hub_steps(url, panel_command)
-    other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
-    return {
-        "text/html": message_box(
-            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access ↗')}. Your "
-            f"browser then ends on {_code(redirect_uri)}. If that page cannot be reached, this is "
-            f"expected: copy its <b>whole address</b> and paste it into the prompt{other}."
-        ),
-        "text/plain": (
-            f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
-            f"Your browser then ends on {redirect_uri}. If that page cannot be\n"
-            f"reached, this is expected: copy its whole address and paste it into the prompt below."
-        ),
-    }
+        return _link_steps(url, f"That is all: the sign-in goes on by itself{other}.")
+    return _link_steps(
+        url,
+        f"Your browser then ends on {_code(redirect_uri)}.\n{_UNREACHABLE}\npaste it into the prompt"
+        f"{other}.",
+    )
 
 
-def _hub_steps(url: str, panel_command: str) -> Bundle:
-    """The link where the hub receives the redirect, so that no paste is needed."""
-    other = f" (for a panel instead: {_code(panel_command)})" if panel_command else ""
+def _link_steps(url: str, html: str, plain: str = "") -> Bundle:
+    """The link, and what to do after it: as HTML, and as plain text if that differs."""
+    link = _external_link(url, "Open Gyazo and allow access ↗")
     return {
-        "text/html": message_box(
-            f"<b>Sign in to Gyazo.</b> {_external_link(url, 'Open Gyazo and allow access ↗')}. That is "
-            f"all: the sign-in goes on by itself{other}."
-        ),
-        "text/plain": (
-            f"Sign in to Gyazo: open this link and allow access\n  {url}\n"
-            f"That is all: the sign-in goes on by itself."
-        ),
+        "text/html": message_box(f"<b>Sign in to Gyazo.</b> {link}. {html}"),
+        "text/plain": f"Sign in to Gyazo: open this link and allow access\n  {url}\n{plain or _plain(html)}",
     }
 
 
@@ -200,34 +178,21 @@ def signed_in(who: str, session_name: str, note: str = "", *, commands: bool = T
     A reader of the saved notebook sees the text later, in a kernel that may not be signed in.
     `commands` tells whether the user can run commands there.
     """
-    when = time.strftime("on %Y-%m-%d at %H:%M")
-    extra = f" {note}" if note else ""
-    html = f"✓ Signed in as <b>{escape(who)}</b> {when}."
-    plain = f"Signed in as {who} {when}."
+    html = f"✓ Signed in as <b>{escape(who)}</b> {time.strftime('on %Y-%m-%d at %H:%M')}."
+    extra = f" {escape(note)}" if note else ""
     if not commands:
-        return {"text/html": message_box(f"{html}{escape(extra)}"), "text/plain": plain + extra}
-    return {
-        "text/html": message_box(
-            f"{html} Next: {_code(f'{session_name}.upload(fig)')}.{escape(extra)} "
-            f'<span style="{MUTED_COLOR}">Not you? Run {_code("%gyazo_logout")}.</span>'
-        ),
-        "text/plain": (
-            f"{plain} Next: {session_name}.upload(fig).{extra} Not you? Run %gyazo_logout."
-        ),
-    }
+        return _bundle(html + extra)
+    return _bundle(
+        f"{html} Next: {_code(f'{session_name}.upload(fig)')}.{extra} "
+        f'<span style="{MUTED_COLOR}">Not you? Run {_code("%gyazo_logout")}.</span>'
+    )
 
 
-def already_signed_in(who: str, note: str = "", switch_command: str = "") -> Bundle:
+def already_signed_in(who: str, note: str, switch_command: str) -> Bundle:
     """The line of a sign-in that was not needed."""
-    extra = f" {note}" if note else ""
-    html, plain = f"Already signed in as <b>{escape(who)}</b>.", f"Already signed in as {who}."
-    other = f" Another account: {_code(switch_command)}." if switch_command else ""
-    return {
-        "text/html": message_box(f"{html}{escape(extra)}{other}"),
-        "text/plain": plain
-        + extra
-        + (f" Another account: {switch_command}" if switch_command else ""),
-    }
+    extra = f" {escape(note)}" if note else ""
+    other = f" Another account: {_code(switch_command)}" if switch_command else ""
+    return _bundle(f"Already signed in as <b>{escape(who)}</b>.{extra}{other}")
 
 
 def was_signed_in(who: str) -> Bundle:
@@ -237,7 +202,7 @@ def was_signed_in(who: str) -> Bundle:
     )
 
 
-def panel_closed(command: str = "%gyazo_login") -> Bundle:
+def panel_closed(command: str) -> Bundle:
     """The text that stays in the notebook when a panel is closed before the sign-in."""
     again = f"run {command} to start a new one" if command else "load this page again"
     return text_message(f"This sign-in was closed before it was finished: {again}.")
@@ -248,70 +213,44 @@ def panel_not_needed(who: str) -> Bundle:
     return text_message(f"This sign-in was ended: you signed in as {who} with another panel.")
 
 
-def setup_guide(
-    command: str = "%gyazo_login", *, note: str = "", can_prompt: bool = True
-) -> Bundle:
+def setup_guide(command: str, *, note: str, can_prompt: bool) -> Bundle:
     """The steps to take when no application is configured. `note` is a sentence above them."""
-    token = "enter it with %gyazo_login --token, or set it" if can_prompt else "set it"
-    token_html = (
-        f"enter it with {_code('%gyazo_login --token')}, or set it" if can_prompt else "set it"
-    )
-    note_html, note_plain = (f"<div>{escape(note)}</div>", f"{note}\n") if note else ("", "")
+    token = f"enter it with {_code('%gyazo_login --token')}, or set it" if can_prompt else "set it"
     uri = "http://127.0.0.1:8765/callback"
     settings = f"GYAZO_CLIENT_ID=…\nGYAZO_CLIENT_SECRET=…\nGYAZO_REDIRECT_URI={uri}"
-    return {
-        "text/html": message_box(
-            f"{note_html}<b>Set up Gyazo (needed once):</b>"
-            f'<ol style="margin:6px 0;padding-left:1.6em">'
-            f"<li>Register an application at {_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}. "
-            f"Choose any name, and enter {_code(uri)} as <i>Callback URL</i>. (If another page opens "
-            f"because you must sign in first, open the link again.)</li>"
-            f"<li>Set these variables before you start Jupyter. The first two values are on the "
-            f"application's page:"
-            f'<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}'
-            f"</pre></li><li>Run {_code(command)} again.</li></ol>"
-            f"<b>Without these variables:</b> create a token on the application's page "
-            f"(<i>Your access token</i>) and {token_html} as "
-            f"{_code('GYAZO_ACCESS_TOKEN')}. To try everything without an account, run "
-            f"{_code('%gyazo_login --sandbox')}: it starts a sandbox, a local Gyazo look-alike."
-        ),
-        "text/plain": (
-            f"{note_plain}Set up Gyazo (needed once). Register an application at {APPLICATIONS_URL}\n"
-            f"with the callback URL {uri}, then set these variables before you\n"
-            f"start Jupyter:\n\n{settings}\n\n"
-            f"Without these variables: create a token on the application's page and\n"
-            f"{token} as GYAZO_ACCESS_TOKEN. To try everything without an\n"
-            f"account, run  %gyazo_login --sandbox  (a sandbox, a local Gyazo look-alike)."
-        ),
-    }
+    return _bundle(
+        f"{_note(note)}<b>Set up Gyazo (needed once):</b>"
+        f'<ol style="margin:6px 0;padding-left:1.6em">\n'
+        f"<li>Register an application at {_external_link(APPLICATIONS_URL)} with any name, and\n"
+        f"with {_code(uri)} as <i>Callback URL</i>. (If another page opens\n"
+        f"because you must sign in first, open the link again.)</li>\n"
+        f"<li>Set these variables before you start Jupyter. The first two values are on the\n"
+        f"application's page:\n"
+        f'<pre style="{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap">{settings}</pre></li>\n'
+        f"<li>Run {_code(command)} again.</li></ol>\n"
+        f"<b>Without these variables:</b> create a token on the application's page\n"
+        f"(<i>Your access token</i>) and {token} as {_code('GYAZO_ACCESS_TOKEN')}.\n"
+        f"To try everything without an account, run {_code('%gyazo_login --sandbox')}:\n"
+        f"it starts a sandbox, a local Gyazo look-alike."
+    )
 
 
-def hub_guide(command: str = "%gyazo_login", *, note: str = "", can_prompt: bool = True) -> Bundle:
+def hub_guide(command: str, *, note: str, can_prompt: bool) -> Bundle:
     """The steps to take on a JupyterHub without the service: a token, or the help of the administrator."""
-    note_html, note_plain = (f"<div>{escape(note)}</div>", f"{note}\n") if note else ("", "")
-    token = "%gyazo_login --token" if can_prompt else "GYAZO_ACCESS_TOKEN"
-    enter_html = f"run {_code(token)}" if can_prompt else f"set it as {_code(token)}"
-    enter = f"run {token}" if can_prompt else f"set it as {token}"
-    return {
-        "text/html": message_box(
-            f"{note_html}<b>Sign in on this JupyterHub with a token:</b> register an application at "
-            f"{_external_link(APPLICATIONS_URL, APPLICATIONS_URL)}, create a token on its page (<i>Your "
-            f"access token</i>), and {enter_html}.<br><b>To sign in with one click,</b> ask your "
-            f"administrator to add the service {_code('gyazo_nb.hub')} to this hub and to set "
-            f"{_code('GYAZO_HUB_SERVICE')} for all servers. Then restart your server, and run "
-            f"{_code(command)} again. To try everything without an account, run "
-            f"{_code('%gyazo_login --sandbox')}."
-        ),
-        "text/plain": (
-            f"{note_plain}Sign in on this JupyterHub with a token: register an application at\n"
-            f"{APPLICATIONS_URL} , create a token on its page\n"
-            f"(Your access token), and {enter}.\n"
-            f"To sign in with one click, ask your administrator to add the service\n"
-            f"gyazo_nb.hub to this hub and to set GYAZO_HUB_SERVICE for all servers.\n"
-            f"Then restart your server, and run {command} again.\n"
-            f"To try everything without an account, run  %gyazo_login --sandbox"
-        ),
-    }
+    enter = (
+        f"run {_code('%gyazo_login --token')}"
+        if can_prompt
+        else f"set it as {_code('GYAZO_ACCESS_TOKEN')}"
+    )
+    return _bundle(
+        f"{_note(note)}<b>Sign in on this JupyterHub with a token:</b> register an application at\n"
+        f"{_external_link(APPLICATIONS_URL)} and create a token on its page\n"
+        f"(<i>Your access token</i>). Then {enter}.<br>\n"
+        f"<b>To sign in with one click,</b> ask your administrator to add the service\n"
+        f"{_code('gyazo_nb.hub')} to this hub and to set {_code('GYAZO_HUB_SERVICE')} for all servers.\n"
+        f"Then restart your server, and run {_code(command)} again.\n"
+        f"To try everything without an account, run {_code('%gyazo_login --sandbox')}."
+    )
 
 
 def signed_out(
@@ -326,7 +265,6 @@ def signed_out(
     """The results of a sign-out: the account and the profile that were removed, and the tokens that remain.
 
     `missing` is the name of a profile that does not exist, and `others` those that are still saved.
-
     `remaining` is the source of a token that still signs in. `revocable` tokens stay valid until the
     user revokes them.
     """
@@ -350,15 +288,15 @@ def signed_out(
         )
     html = escape(text)
     if revocable and (who or saved):
-        revoke = " The token itself stays valid until you revoke it at "
-        html += f"{revoke}{_external_link(AUTHORIZED_URL, AUTHORIZED_URL)}."
-        text += f"{revoke}{AUTHORIZED_URL}"
-    return {"text/html": message_box(html), "text/plain": text}
+        html += (
+            f" The token itself stays valid until you revoke it at {_external_link(AUTHORIZED_URL)}"
+        )
+    return _bundle(html)
 
 
 def text_message(text: str) -> Bundle:
     """One line of plain text."""
-    return {"text/html": message(text), "text/plain": text}
+    return _bundle(escape(text))
 
 
 def status_hint(text: str) -> str:
@@ -374,12 +312,26 @@ def status_error(text: str) -> str:
     )
 
 
+def _bundle(html: str) -> Bundle:
+    """A message as HTML, which is escaped already, and as plain text."""
+    return {"text/html": message_box(html), "text/plain": _plain(html)}
+
+
+def _plain(html: str) -> str:
+    # Every text in the HTML is escaped, so that only a tag can contain a < or a >.
+    return unescape(_TAG.sub("", html.removeprefix("✓ ").replace("<li>", "- ")))
+
+
+def _note(text: str) -> str:
+    return f"<div>{escape(text)}</div>\n" if text else ""
+
+
 def _code(text: str) -> str:
     return f'<code style="{_CODE}">{escape(text)}</code>'
 
 
-def _external_link(url: str, text: str, style: str = _LINK) -> str:
+def _external_link(url: str, text: str = "", style: str = _LINK) -> str:
     return (
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer" style="{style}">'
-        f"{escape(text)}</a>"
+        f"{escape(text or url)}</a>"
     )

@@ -27,6 +27,13 @@ def test_html_escapes_every_text(html):
     assert "<script" not in html
 
 
+def test_plain_text_keeps_every_text():
+    """It is made from the HTML, without its tags."""
+    assert messages.text_message(f"{MARKUP} &lt;")["text/plain"] == f"{MARKUP} &lt;"
+    assert MARKUP in messages.signed_in(MARKUP, "gyazo")["text/plain"]
+    assert "<" not in messages.prompt_steps("https://gyazo.com", "urn:ietf")["text/plain"]
+
+
 def test_signed_out_names_the_revoke_page_only_for_a_removed_token():
     """Not for the tokens of a sandbox, and not if no token was removed."""
     page = "https://gyazo.com/oauth/authorized_applications"
