@@ -6,7 +6,6 @@ Guarantees:
   never prints, sets traits, and at the end updates its own output by display id.
 - No pasted text stays: the box is emptied first. At the end the panel becomes static text, which a
   reader of the saved notebook sees without a kernel.
-- The state of the check box says only whether to save the token.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ class Panel:
     ) -> None:
         self._login, self._session_name, self._note = login, session_name, note
         self._prompt_command = prompt_command
-        self.new_command = new_command  # the line for a new sign-in
+        self.new_command = new_command
         self._save_token, self._on_signed_in = save_token, on_signed_in
         self._on_message_handled = on_message_handled
         self._display_id = uuid.uuid4().hex
@@ -82,7 +81,7 @@ class Panel:
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
         self._publisher = getattr(get_ipython(), "display_pub", None)
         self._subscriber = callback_server.Subscriber(
-            login.recognises, self._on_redirect, self._on_listen_timeout
+            login.recognises, self._on_redirect, on_timeout=self._show_link
         )
         self._subscription = self._new_subscription()
 
@@ -143,7 +142,7 @@ class Panel:
             ),
         )
         self._view.add_class(messages.PANEL_CLASS)
-        self._log_filter = WidgetLogFilter(self._box.model_id, kernel_log(get_ipython()))
+        self._log_filter = WidgetLogFilter(self._box.model_id)
         self._box.observe(self._on_text, names="value")
         self._button.on_click(self._on_click)
         self._retry_button.on_click(self._on_retry)
@@ -209,10 +208,8 @@ class Panel:
 
         Where the hub receives the redirect, no port is used, and the panel has no box: it goes on.
         """
-        if self.uses_hub:
-            return
-        self._subscription.stop()
-        if self.is_open:
+        if not self.uses_hub:
+            self._subscription.stop()
             self._show_link()
 
     def close(self) -> None:
@@ -247,8 +244,7 @@ class Panel:
         if text:
             self._submit(text)
 
-    def _on_click(self, button: Any) -> None:
-        del button
+    def _on_click(self, _: Any) -> None:
         # The text of the box has already arrived: the click took the focus from the box, which sent it.
         # A click during the exchange of that text, or right after it, must not hide its result.
         if not self.is_open or self.is_busy:
@@ -258,8 +254,7 @@ class Panel:
                 "Paste the address that your browser shows into the box."
             )
 
-    def _on_retry(self, button: Any) -> None:
-        del button
+    def _on_retry(self, _: Any) -> None:
         if self._login.can_retry:
             self._submit(Secret(""))
 
@@ -325,9 +320,10 @@ class Panel:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             note = f"(The token was not saved: {reason}.)"
         self._user = user
-        commands = bool(self.new_command)
         self._replace_with(
-            messages.signed_in(user.called, self._session_name, note, commands=commands)
+            messages.signed_in(
+                user.called, self._session_name, note, commands=bool(self.new_command)
+            )
         )
         self._on_signed_in(user)
 
@@ -355,18 +351,16 @@ class Panel:
         )
 
     def _on_hub_error(self, error: GyazoError) -> None:
+        self._show_link()
         if self.is_open:
-            self._show_link()
             self._status.value = messages.status_error(str(error))
-
-    def _on_listen_timeout(self) -> None:
-        if self.is_open:
-            self._show_link()
 
     # ── what the user sees ───────────────────────────────────────────────────────────────────────
 
     @hides_frames  # the link contains the `state`
     def _show_link(self) -> None:
+        if not self.is_open:
+            return
         self._head.value = messages.panel_steps(
             self._login.url,
             None if self.uses_hub else self._login.redirect_uri,
@@ -381,9 +375,13 @@ class Panel:
         self._log_filter.stop()
 
     def _replace_with(self, bundle: messages.Bundle) -> None:
-        """Become static text: in the widgets, for a page that is reloaded, and in the notebook file."""
+        """Become static text: in the notebook file, and in the widgets, for a page that is reloaded.
+
+        The output comes first: a notebook that is saved between both must not hold the view of a widget.
+        """
         self.is_open = False
         self._release()
+        self._publish(bundle)
         self._head.value = bundle["text/html"]
         self._status.value = ""
         self._view.children = [self._head]
@@ -398,7 +396,6 @@ class Panel:
             self._status,
         ):
             _close_widget(control)
-        self._publish(bundle)
 
     def _publish(self, bundle: messages.Bundle) -> None:
         """Replace the output of the panel."""
@@ -424,10 +421,13 @@ _COMM_LOG = logging.getLogger("Comm")
 class WidgetLogFilter(logging.Filter):
     """Masks the log records about one widget, which it recognizes by the id of the widget's model."""
 
-    def __init__(self, model_id: str, *loggers: logging.Logger | None) -> None:
+    def __init__(self, model_id: str) -> None:
         super().__init__()
         self._model_id = model_id
-        self._loggers = [_COMM_LOG, *(log for log in loggers if log is not None)]
+        self._loggers = [_COMM_LOG]
+        log = getattr(getattr(get_ipython(), "kernel", None), "log", None)
+        if log is not None:
+            self._loggers.append(getattr(log, "logger", log))  # a logger, or an adapter of one
 
     def start(self) -> None:
         """Add the filter to the loggers."""
@@ -442,16 +442,6 @@ class WidgetLogFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Pass every record, but without the content if it is about this widget."""
         if record.args and self._model_id in repr(record.args):
-            record.msg, record.args = (
-                "message of the gyazo_nb panel (not logged: it may contain a secret)",
-                (),
-            )
+            record.msg = "message of the gyazo_nb panel (not logged: it may contain a secret)"
+            record.args = ()
         return True
-
-
-def kernel_log(shell: Any) -> logging.Logger | None:
-    """The kernel's own logger, if the shell runs in a kernel."""
-    log = getattr(getattr(shell, "kernel", None), "log", None)
-    if isinstance(log, logging.LoggerAdapter):
-        log = log.logger
-    return log if isinstance(log, logging.Logger) else None

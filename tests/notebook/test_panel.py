@@ -223,6 +223,21 @@ def test_result_replaces_the_panel_while_another_cell_captures_outputs(make_pane
     assert captured.outputs == []
 
 
+def test_text_replaces_the_panel_before_its_controls_change(make_panel, server, shell):
+    """A notebook that is saved after the change of a control must not hold the view of the panel."""
+    controls = []
+    publish = shell.display_pub.publish
+    shell.display_pub.publish = lambda data, **more: controls.append(panel._head.value)
+    try:
+        panel = make_panel()
+        panel._box.value = server.sandbox.new_code()
+    finally:
+        shell.display_pub.publish = publish
+
+    assert "Signed in as" not in controls[-1]
+    assert "Signed in as" in panel._head.value
+
+
 @contextmanager
 def interrupted(seconds):
     """Raise KeyboardInterrupt after some seconds, with a real signal, at any point of the code."""
