@@ -20,6 +20,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from operator import attrgetter
@@ -58,8 +59,14 @@ _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain onl
 _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
-_BLANKS = re.compile(r"[\0-\x20]")  # a browser removes them from an address
-_ADDRESS = re.compile(r"(?:(?!data:)[a-z][a-z0-9+.-]*:|/|\\)", re.IGNORECASE)
+# The traces on a map whose tiles a browser loads, whatever the figure says about its style.
+_PLOTLY_MAPS = (
+    "scattermap", "choroplethmap", "densitymap",
+    "scattermapbox", "choroplethmapbox", "densitymapbox",
+)  # fmt: skip
+# Also a relative path: the page of kaleido is a local file. A name, such as that of a style, has none of
+# these characters.
+_ADDRESS = re.compile(r"(?![\0-\x20]*data:).*[:/\\]", re.DOTALL | re.IGNORECASE)
 _EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
 _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
@@ -369,7 +376,7 @@ def _render_holoviews(item: Any) -> bytes | None:
         if backend == "matplotlib":
             return to_bytes(holoviews.Store.renderers[backend](item, fmt="png")[0])
         if backend == "plotly":
-            return render_plotly_spec(holoviews.render(item))
+            return _render_plotly_data(holoviews.render(item))
     raise PictureError(WAYS["holoviews"])
 
 
@@ -379,23 +386,14 @@ def _check_vegalite(spec: Any) -> None:
     if not isinstance(spec, Mapping):
         raise PictureError("The data of this Vega-Lite chart are damaged: run the cell again.")
     shows_pictures = False
-    nodes: list[Any] = [spec]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, Mapping):
-            data, mark = node.get("data"), node.get("mark")
-            if isinstance(data, Mapping) and data.get("url") is not None:
-                raise PictureError(
-                    "This chart takes its data from a file or an address, which is not loaded here: pass "
-                    "the data itself, for example  alt.Chart(pd.read_csv(…))."
-                )
-            shows_pictures |= "image" in (
-                mark,
-                mark.get("type") if isinstance(mark, Mapping) else "",
+    for node in _nodes(spec, _VEGALITE_ROWS):
+        data, mark = node.get("data"), node.get("mark")
+        if isinstance(data, Mapping) and data.get("url") is not None:
+            raise PictureError(
+                "This chart takes its data from a file or an address, which is not loaded here: pass "
+                "the data itself, for example  alt.Chart(pd.read_csv(…))."
             )
-            nodes += [value for name, value in node.items() if name not in _VEGALITE_ROWS]
-        elif isinstance(node, list):
-            nodes += node
+        shows_pictures |= "image" in (mark, mark.get("type") if isinstance(mark, Mapping) else "")
     if shows_pictures:
         svg = importlib.import_module("vl_convert").vegalite_to_svg(spec)
         if _EXTERNAL_PICTURE.search(svg):
@@ -494,36 +492,48 @@ def from_mime_bundle(bundle: Mapping[str, Any]) -> bytes | None:
 
 
 def render_plotly_spec(spec: Any) -> bytes:
-    """Render the data of a Plotly figure."""
-    plotly_io = importlib.import_module("plotly.io")
+    """Render the data of a Plotly figure, which may come from elsewhere: an address in it is refused."""
     if not isinstance(spec, Mapping):
         raise PictureError("The data of this Plotly figure are damaged: run the cell again.")
-    spec = {"data": spec.get("data"), "layout": spec.get("layout")}
-    _check_plotly(spec)
+    if _has_plotly_address(spec.get("data"), spec.get("layout")):
+        raise PictureError(
+            "This Plotly figure shows a picture or a map of an address, which is not loaded here: give "
+            "each picture as a data: URL, or upload the figure itself."
+        )
+    return _render_plotly_data(spec)
+
+
+def _render_plotly_data(spec: Mapping[str, Any]) -> bytes:
+    plotly_io = _import_exporter("plotly.io", "plotly", "A Plotly figure")
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
+    figure = {"data": spec.get("data"), "layout": spec.get("layout")}
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
-        return to_bytes(plotly_io.to_image(spec, format="png", validate=False))
+        return to_bytes(plotly_io.to_image(figure, format="png", validate=False))
 
 
-def _check_plotly(spec: Any) -> None:
-    """Refuse a figure whose data names an address: the browser that draws it would load that address."""
+def _has_plotly_address(traces: Any, layout: Any) -> bool:
+    """Whether the browser that draws a figure would load an address or a file for it."""
+    for trace in traces if isinstance(traces, list) else []:
+        if isinstance(trace, Mapping) and trace.get("type") in _PLOTLY_MAPS:
+            return True
+    for node in _nodes([traces, layout]):
+        for name in _PLOTLY_ADDRESSES & node.keys():
+            values = node[name] if isinstance(node[name], list) else [node[name]]
+            if any(isinstance(value, str) and _ADDRESS.match(value) for value in values):
+                return True
+    return False
+
+
+def _nodes(spec: Any, skipped: AbstractSet[str] = frozenset()) -> Iterator[Mapping[str, Any]]:
+    """All JSON objects of a specification, except in the members with a skipped name."""
     nodes = [spec]
     while nodes:
         node = nodes.pop()
         if isinstance(node, Mapping):
-            for name in _PLOTLY_ADDRESSES & node.keys():
-                value = node[name]
-                values = value if isinstance(value, list) else [value]
-                if any(
-                    isinstance(one, str) and _ADDRESS.match(_BLANKS.sub("", one)) for one in values
-                ):
-                    raise PictureError(
-                        "This Plotly figure shows a picture or a map of an address, which is not loaded "
-                        "here: give each picture as a data: URL, or upload the figure itself."
-                    )
-            nodes += node.values()
+            yield node
+            nodes += [value for name, value in node.items() if name not in skipped]
         elif isinstance(node, list):
-            nodes += [one for one in node if isinstance(one, Mapping | list)]
+            nodes += node
 
 
 def render_vegalite_spec(spec: Any) -> bytes:

@@ -196,12 +196,29 @@ def test_page_of_deeply_nested_data_is_no_chart():
         {"map": {"style": {"glyphs": "http://127.0.0.1:9/a"}}},
         {"map": {"style": {"sources": {"a": {"data": "http://127.0.0.1:9/a"}}}}},
         {"map": {"style": {"sources": {"a": {"urls": ["http://127.0.0.1:9/a"]}}}}},
+        {"images": [{"source": "../../home/private.png"}]},
+        {"images": [{"source": "a\\..\\..\\private.png"}]},
+        {"images": [{"source": "da ta:/../../../private.png"}]},
     ],
 )
 def test_plotly_figure_with_an_address_is_refused(layout):
-    """Chrome, which draws the figure, would load each of them."""
+    """Chrome, which draws the figure, would load each of them, also a path relative to its page."""
     with pytest.raises(PictureError, match="of an address, which is not loaded here"):
         from_mime_bundle({"application/vnd.plotly.v1+json": {"data": [], "layout": layout}})
+
+
+@pytest.mark.parametrize("family", ["map", "mapbox"])
+@pytest.mark.parametrize("kind", ["scatter", "choropleth", "density"])
+def test_plotly_map_of_tiles_is_refused(family, kind):
+    """Chrome would load the tiles, by the name of a style or without one."""
+    for layout in ({}, {family: {"style": "open-street-map"}}, {family: {"style": {}}}):
+        figure = {"data": [{"y": [1]}, {"type": kind + family}], "layout": layout}
+        with pytest.raises(PictureError, match="map of an address.*upload the figure itself"):
+            pictures_in({"application/vnd.plotly.v1+json": figure})
+        with pytest.raises(PictureError, match="map of an address"):
+            pictures_in(
+                {"text/html": f"<script>Plotly.newPlot('a', {json.dumps(figure['data'])}, {{}})"}
+            )
 
 
 def test_vegalite_chart_as_a_text_is_refused():

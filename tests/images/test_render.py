@@ -27,6 +27,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 TABLE = pd.DataFrame({"a": [1, 2, 3], "b": [3, 1, 2], "c": list("xyx")})
+PLOTLY_DATA = {"application/vnd.plotly.v1+json": {"data": []}}
 JPEG = b"\xff\xd8\xff" + bytes(9)
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20">'
@@ -301,6 +302,7 @@ def test_plotly_without_chrome_says_how_to_install_it(monkeypatch):
     ("module", "make", "words"),
     [
         ("kaleido", go.Figure, "pip install kaleido"),
+        ("plotly.io", lambda: Displayable("_repr_mimebundle_", PLOTLY_DATA), "pip install plotly"),
         ("vl_convert", lambda: alt.Chart(TABLE).mark_bar(), "pip install vl-convert-python"),
         (
             "vl_convert",
