@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet, finalize
@@ -32,7 +32,6 @@ import httpx
 from gyazo_nb.api.retry import Timeouts
 
 from . import proxies
-from .proxies import is_public
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
 
@@ -61,7 +60,7 @@ class ClientPool:
         with self._lock:
             if self._client is None:
                 self._client = httpx.Client(transport=SyncNetwork(), **self._options())
-                # Closes the client also when the session is dropped without `close`.
+                # Also for a session that is dropped without `close`.
                 self._close_client = finalize(self, self._client.close)
             return self._client
 
@@ -102,9 +101,8 @@ class ClientPool:
             close_client, self._close_client, self._client = self._close_client, None, None
             discarded, self._discarded = self._discarded, []
             running = [loop for loop in tuple(self._leases) if loop.is_running()]
-            leases = {loop: self._leases.pop(loop)[1] for loop in running}
-        for loop, lease in leases.items():
-            _close_in_loop(loop, lease)
+            leases = {loop: self._leases.pop(loop) for loop in running}
+        _close_leases(leases)
         if close_client is not None:
             close_client()
         for client in discarded:  # in a thread, because this may wait forever
@@ -149,14 +147,6 @@ class _NoCookies(CookieJar):
 T = TypeVar("T")
 TransportT = TypeVar("TransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 
-# The environment variables that decide about a connection.
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_VARIABLES = (*proxies.VARIABLES, *_CERTIFICATES)
-_Values = tuple[str | None, ...]
-_MAX_ROUTES = (
-    256  # remembered choices of a transport; a hostile server can name any number of hosts
-)
-
 # The pool has no limit, so a call never waits for a free connection.
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32)
 
@@ -164,22 +154,30 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32)
 class _Routes(Generic[TransportT]):
     """The transport for each request: one for direct requests, and one for each proxy."""
 
-    def __init__(self, make: Callable[..., TransportT]) -> None:
-        self._make: Callable[..., TransportT] = make
+    def __init__(self, kind: Callable[..., TransportT], backend: Any) -> None:
+        self._kind: Callable[..., TransportT] = kind
+        self._backend = backend
         self._lock = threading.Lock()
-        self._routes: dict[tuple[str, str, int | None, _Values], TransportT] = {}
-        self._transports: dict[tuple[proxies.ProxySetting | None, _Values], TransportT] = {}
+        self._transports: dict[Any, TransportT] = {}
+        # Reading the variables takes longer than the rest of a request. The second argument is a part of
+        # the key only. The size is limited, because a hostile server can name any number of hosts.
+        self._proxy_for = lru_cache(maxsize=256)(lambda url, _variables: proxies.proxy_for(url))
 
     def transport_for(self, url: httpx.URL) -> TransportT:
         """The transport for a URL, for the environment as it is now. Raises `ProxySettingError`."""
-        variables = tuple(map(os.environ.get, _VARIABLES))
-        route = (url.scheme, url.host, url.port, variables)
+        variables = tuple(map(os.environ.get, proxies.VARIABLES))
+        proxy = self._proxy_for(f"{url.scheme}://{url.netloc.decode()}", variables)
+        certificates = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         with self._lock:
-            transport = self._routes.get(route)
+            transport = self._transports.get((proxy, certificates))
             if transport is None:
-                if len(self._routes) >= _MAX_ROUTES:
-                    self._routes.clear()
-                transport = self._routes[route] = self._open(str(url))
+                context = _ssl_context(*certificates)
+                transport = self._kind(
+                    verify=context, limits=_LIMITS, proxy=proxy and proxy.proxy(context)
+                )
+                # httpx has no parameter for this. tests/http/test_deadlines.py fails if it stops working.
+                transport._pool._network_backend = self._backend  # noqa: SLF001 -- see above
+                self._transports[proxy, certificates] = transport
             return transport
 
     def clear(self) -> list[TransportT]:
@@ -187,40 +185,14 @@ class _Routes(Generic[TransportT]):
         with self._lock:
             transports = list(self._transports.values())
             self._transports.clear()
-            self._routes.clear()
             return transports
-
-    def _open(self, url: str) -> TransportT:
-        setting = proxies.proxy_for(url)
-        certificates = tuple(map(os.environ.get, _CERTIFICATES))
-        if (setting, certificates) not in self._transports:
-            context = _ssl_context(*certificates)
-            self._transports[setting, certificates] = self._make(
-                verify=context,
-                limits=_LIMITS,
-                proxy=None if setting is None else setting.proxy(context),
-            )
-        return self._transports[setting, certificates]
-
-
-class _GuardedTransport(httpx.HTTPTransport):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # httpx has no parameter for this. tests/http/test_deadlines.py fails if it stops working.
-        self._pool._network_backend = GuardedBackend()  # noqa: SLF001 -- see above
-
-
-class _TrackedTransport(httpx.AsyncHTTPTransport):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._pool._network_backend = TrackedBackend()  # noqa: SLF001 -- as above
 
 
 class SyncNetwork(httpx.BaseTransport):
     """Sends blocking requests, each by its route."""
 
     def __init__(self) -> None:
-        self._routes = _Routes(_GuardedTransport)
+        self._routes = _Routes(httpx.HTTPTransport, GuardedBackend())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -248,7 +220,7 @@ class AsyncNetwork(httpx.AsyncBaseTransport):
     """Same as `SyncNetwork`, async."""
 
     def __init__(self) -> None:
-        self._routes = _Routes(_TrackedTransport)
+        self._routes = _Routes(httpx.AsyncHTTPTransport, TrackedBackend())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
@@ -359,7 +331,7 @@ def _addresses(host: str, port: int) -> list[str]:
     deadline = current_deadline.get()
     if deadline is None or not deadline.public_only:
         return addresses
-    if public := [address for address in addresses if is_public(address)]:
+    if public := [address for address in addresses if proxies.is_public(address)]:
         return public
     raise PrivateAddressError(host)
 
@@ -425,11 +397,7 @@ class _TLSInTLSStream(httpcore.NetworkStream):
         try:
             self._run(self._tls.do_handshake, timeout)
         except ssl.SSLError as error:
-            outer.close()
             raise httpcore.ConnectError(error) from error
-        except BaseException:
-            outer.close()
-            raise
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
@@ -502,23 +470,19 @@ async def _hold_open(
         await client.aclose()
 
 
-def _close_in_loop(loop: asyncio.AbstractEventLoop, lease: _Lease) -> None:
-    """Close the connections of a running loop now. A loop that does not run closes them at its end."""
-    if loop.is_running():
-        closing = _close(lease)
-        try:
-            asyncio.run_coroutine_threadsafe(closing, loop)
-        except RuntimeError:  # the loop was closed at this moment
-            closing.close()
+def _close_leases(leases: _Leases) -> None:
+    """Close the connections of running loops now. A loop that does not run closes them at its end."""
+    for loop, (_, lease) in tuple(leases.items()):
+        if loop.is_running():
+            closing = _close(lease)
+            try:
+                asyncio.run_coroutine_threadsafe(closing, loop)
+            except RuntimeError:  # the loop was closed at this moment
+                closing.close()
 
 
 async def _close(lease: _Lease) -> None:
     await lease.aclose()
-
-
-def _close_leases(leases: _Leases) -> None:
-    for loop, (_, lease) in tuple(leases.items()):
-        _close_in_loop(loop, lease)
 
 
 _pools: WeakSet[ClientPool] = WeakSet()

@@ -319,7 +319,7 @@ def test_slow_server_gets_no_retry_by_default():
 @pytest.mark.parametrize(
     "proxy", [None, "http://127.0.0.1:1", "https://127.0.0.1:1", "socks5://127.0.0.1:1"]
 )
-def test_httpx_has_the_attribute_that_sets_the_deadline(proxy):
+def test_httpx_has_the_attribute_that_sets_the_deadline(proxy, monkeypatch):
     """`connection_pool` sets `_pool._network_backend` of httpx's transport, which is private.
 
     If this fails after an update of httpx or httpcore, blocking exchanges may have no deadline: find the
@@ -330,13 +330,16 @@ def test_httpx_has_the_attribute_that_sets_the_deadline(proxy):
     assert isinstance(transport._pool._network_backend, httpcore.NetworkBackend)
     transport.close()
 
-    proxy = None if proxy is None else httpx.Proxy(proxy)
+    if proxy is not None:
+        monkeypatch.setenv("ALL_PROXY", proxy)
     origin = httpcore.Origin(b"https", b"gyazo.test", 443)
     for kind, backend in (
-        (connection_pool._GuardedTransport, connection_pool.GuardedBackend),
-        (connection_pool._TrackedTransport, connection_pool.TrackedBackend),
+        (httpx.HTTPTransport, connection_pool.GuardedBackend),
+        (httpx.AsyncHTTPTransport, connection_pool.TrackedBackend),
     ):
-        connection = kind(proxy=proxy)._pool.create_connection(origin)
+        routes = connection_pool._Routes(kind, backend())
+        transport = routes.transport_for(httpx.URL("https://gyazo.test"))
+        connection = transport._pool.create_connection(origin)
         assert reachable_backends(connection) == {backend}
 
 
