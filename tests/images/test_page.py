@@ -4,7 +4,6 @@ import base64
 import importlib
 import io
 import json
-import shutil
 import timeit
 
 import altair as alt
@@ -15,7 +14,6 @@ import pytest
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
-from support.helpers import skip_missing
 
 from gyazo_nb import PictureError
 from gyazo_nb.images.page import pictures_in, refuse_chart
@@ -103,16 +101,8 @@ def test_frames_of_an_interactive_animation_are_joined(mode, plays):
 # ── charts ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def browser(monkeypatch):
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        skip_missing("kaleido renders with Chromium, which is not installed")
-    monkeypatch.setenv("BROWSER_PATH", path)
-
-
 @pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
-def test_plotly_figure_of_a_page_is_rendered(browser, monkeypatch, tmp_path):
+def test_plotly_figure_of_a_page_is_rendered(kaleido, monkeypatch, tmp_path):
     """From the data in the page, and from the file to which the page of an `iframe` refers."""
     monkeypatch.chdir(tmp_path)
     figure = go.Figure(go.Bar(y=[1, 2]), layout={"title": {"text": "</script> \"a\" 'b'"}})

@@ -3,7 +3,6 @@
 import base64
 import importlib
 import io
-import shutil
 import sys
 
 import altair as alt
@@ -16,7 +15,7 @@ import pytest
 import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
-from support.helpers import PNG, skip_missing
+from support.helpers import PNG
 from support.pictures import open_part, picture_file
 
 from gyazo_nb import PictureError
@@ -145,15 +144,7 @@ def test_several_figures_are_refused():
         file_part([new_figure().axes[0], new_figure().axes[0]])
 
 
-@pytest.fixture
-def _browser_for_kaleido(monkeypatch):
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        skip_missing("kaleido renders with Chromium, which is not installed")
-    monkeypatch.setenv("BROWSER_PATH", path)
-
-
-@pytest.mark.usefixtures("_browser_for_kaleido")
+@pytest.mark.usefixtures("kaleido")
 @pytest.mark.filterwarnings("ignore")  # of kaleido and plotly
 def test_plotly_figure_is_rendered(upload):
     """From the object, and from its displayed data with the same pixels."""
@@ -188,7 +179,7 @@ def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
         assert upload(chart).width > usual.width * 1.9
 
 
-@pytest.mark.usefixtures("_browser_for_kaleido")
+@pytest.mark.usefixtures("kaleido")
 @pytest.mark.filterwarnings("ignore")  # of kaleido and plotly
 def test_plotly_figure_is_rendered_as_its_picture_renderer_shows_it(upload, monkeypatch):
     """With the user's size, also beside another renderer."""
