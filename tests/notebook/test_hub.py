@@ -84,8 +84,8 @@ def test_panel_goes_on_by_itself_and_has_no_box(make_panel, open_link):
     page = open_link(panel._login.url)
 
     assert "Back to your notebook" in page
-    wait_until(lambda: not panel.is_open)
-    assert "Signed in as <b>Sandy Box" in panel._head.value
+    wait_until(lambda: "Signed in as <b>Sandy Box" in panel._head.value)
+    assert not panel.is_open
     assert "state=" not in panel._head.value
 
 
