@@ -18,10 +18,10 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from IPython.core import async_helpers
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -48,7 +48,20 @@ class Output:
         return bool(self.bundle) or self.item is not None
 
 
-class DisplayedOutputs:
+class Listener:
+    """Gets every output that IPython displays. This class ignores them."""
+
+    def on_display(self, output: Output, display_id: object) -> None:
+        """An output is displayed, or updated."""
+
+    def on_write(self, widget: Any) -> None:
+        """A text is printed after `on_clear` with `wait`."""
+
+    def on_clear(self, widget: Any, *, wait: bool) -> None:
+        """The outputs are cleared: now, or with `wait` at the next output."""
+
+
+class DisplayedOutputs(Listener):
     """The visible outputs of one cell, in order."""
 
     def __init__(self) -> None:
@@ -68,12 +81,10 @@ class DisplayedOutputs:
         """Forget all outputs."""
         self._outputs.clear()
 
-    def replace(self, display_id: object, output: Output) -> bool:
-        """Replace the output with this display id, and return whether there is one."""
-        if display_id not in self._outputs:
-            return False
-        self._outputs[display_id] = output
-        return True
+    def replace(self, display_id: object, output: Output) -> None:
+        """Replace the output with this display id, if there is one."""
+        if display_id in self._outputs:
+            self._outputs[display_id] = output
 
     def on_write(self, widget: Any) -> None:
         """Record that something was printed or displayed: a pending clear takes effect now."""
@@ -88,19 +99,6 @@ class DisplayedOutputs:
             return
         for key in [key for key, output in self._outputs.items() if output.widget is widget]:
             del self._outputs[key]
-
-
-class Listener(Protocol):
-    """Gets every output that IPython displays, as long as `watch` is open."""
-
-    def on_display(self, output: Output, display_id: object) -> None:
-        """An output is displayed, or updated."""
-
-    def on_write(self, widget: Any) -> None:
-        """A text is printed after `on_clear` with `wait`."""
-
-    def on_clear(self, widget: Any, *, wait: bool) -> None:
-        """The outputs are cleared: now, or with `wait` at the next output."""
 
 
 class _OneThread(DisplayedOutputs):
@@ -144,34 +142,28 @@ def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, Execution
         # finds the outer cell, which ends with a bracket.
         return bool(hook.semicolon_at_end_of_expression(shell.transform_cell(cell)))
 
-    with ExitStack() as stack, _use_running_loop(shell):
+    with ExitStack() as stack:
+        _use_running_loop(stack, shell)
         # Running a cell overwrites the result of the outer cell.
         stack.callback(setattr, hook, "exec_result", hook.exec_result)
         patch_method(stack, hook, "quiet", quiet)
-        stack.enter_context(watch(shell, outputs))
+        Watch(stack, shell, outputs)
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return outputs, result
 
 
-@contextmanager
-def _use_running_loop(shell: InteractiveShell) -> Iterator[None]:
+def _use_running_loop(stack: ExitStack, shell: InteractiveShell) -> None:
     """Run a cell that awaits in the event loop that is running: IPython would start another one."""
-    original = shell.loop_runner
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        yield  # a terminal: IPython's own runner is right
-        return
+        return  # a terminal: IPython's own runner is right
+    original = shell.loop_runner
     # Leave other runners unchanged: `%autoawait trio` sets one. The name is private; where it does not
     # exist, every runner is left unchanged.
-    if original is not getattr(async_helpers, "_asyncio_runner", None):
-        yield
-        return
-    shell.loop_runner = lambda coroutine: run_coroutine(_cancellable(coroutine))
-    try:
-        yield
-    finally:
-        shell.loop_runner = original
+    if original is getattr(async_helpers, "_asyncio_runner", None):
+        stack.callback(setattr, shell, "loop_runner", original)
+        shell.loop_runner = lambda coroutine: run_coroutine(_cancellable(coroutine))
 
 
 async def _cancellable(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -206,30 +198,22 @@ def fail(outer: ExecutionResult | None, error: BaseException) -> None:
     outer.error_in_exec = error
 
 
-@contextmanager
-def watch(shell: InteractiveShell, listener: Listener) -> Iterator[None]:
-    """Tell a listener about every output that is displayed.
+class Watch:
+    """Tells a listener about every output that is displayed, until `stack` is closed.
 
     The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
     being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
     if the widget is not displayed. The hooks of ipykernel would record less: before ipykernel 7 they do
     not see `execute_result`.
     """
-    with ExitStack() as stack:
-        _Watch(shell, listener, stack)
-        yield
 
-
-class _Watch:
-    """Patches the methods by which IPython displays, until `stack` is closed."""
-
-    def __init__(self, shell: InteractiveShell, listener: Listener, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, shell: InteractiveShell, listener: Listener) -> None:
         self._shell, self._listener = shell, listener
         self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
         self._formatted: tuple[int, weakref.ref[Any]] | None = None  # the last bundle, its object
         self._waiting = stack.enter_context(ExitStack())  # patches until the next printed text
         # Other code may have patched a method, too, and still call this one.
-        stack.callback(setattr, self, "_listener", DisplayedOutputs())
+        stack.callback(setattr, self, "_listener", Listener())
         publisher, hook = shell.display_pub, shell.displayhook
         self._format = patch_method(stack, shell.display_formatter, "format", self._on_format)
         self._publish = patch_method(stack, publisher, "publish", self._on_publish)

@@ -13,6 +13,7 @@ Guarantees:
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -24,13 +25,14 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from gyazo_nb.errors import ArgumentError
 
-from .capture import DisplayedOutputs, Output, parent_id, patch_method, watch
+from .capture import DisplayedOutputs, Listener, Output, Watch, parent_id, patch_method
 
 MAX_MEGABYTES = 64
 MAX_CELLS = 200
 
 _MAX_BYTES = MAX_MEGABYTES * 2**20
-_BYTES_OF_A_NUMBER = 32
+_MAX_MEMBERS = 50  # of a list, whose sizes are added
+_MAX_DEPTH = 8  # a list of an object may contain itself
 _CHARTS = (
     "application/pdf",  # an error says how to show a PNG instead
     "application/vnd.plotly.",
@@ -71,15 +73,14 @@ class Cell(DisplayedOutputs):
             self.is_too_large = False
 
 
-class ShownPictures:
+class ShownPictures(Listener):
     """The record of the cells of one shell."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell: Any = shell
         self._lock = threading.RLock()  # outputs come from any thread
-        self._cells: list[
-            Cell
-        ] = []  # never empty while it is open: the last one is running, or ran last
+        # Never empty while it is open: the last cell is running, or ran last.
+        self._cells: list[Cell] = []
         self._widgets: weakref.WeakKeyDictionary[Any, Cell] = weakref.WeakKeyDictionary()
         self._dropped: set[int] = set()  # the numbers of the cells whose pictures are not kept
         self._first = 0  # the number of the first recorded cell
@@ -92,7 +93,7 @@ class ShownPictures:
         events = self._shell.events
         self._begin(is_stored=self._shell.display_trap.is_active)
         self._first = self._cells[0].number
-        self._hooks.enter_context(watch(self._shell, self))
+        Watch(self._hooks, self._shell, self)
         events.register("pre_run_cell", self._on_cell)
         self._hooks.callback(events.unregister, "pre_run_cell", self._on_cell)
         self._drop_at_reset()
@@ -136,8 +137,8 @@ class ShownPictures:
         """Return the error that says why there are no pictures of this cell, or of any cell."""
         if number is None:
             return ArgumentError(
-                "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload:  %gyazo fig  "
-                "or  %gyazo plots/*.png"
+                "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload, as  %gyazo fig  "
+                "or  %gyazo plots/*.png  does."
             )
         if number < 1 or number > self._cells[-1].number:
             return ArgumentError(
@@ -157,10 +158,10 @@ class ShownPictures:
         if any(cell.showed_page for cell in self._cells if cell.number == number):
             return ArgumentError(f"Cell [{number}] showed a page, not a picture: {GIVE_THE_ITEM}")
         return ArgumentError(
-            f"Cell [{number}] showed no picture. Name the items to upload, as in  %gyazo fig"
+            f"Cell [{number}] showed no picture. Name the items to upload, as  %gyazo fig  does."
         )
 
-    # ── outputs, from `capture.watch` ────────────────────────────────────────────────────────────
+    # ── outputs, from `capture.Watch` ────────────────────────────────────────────────────────────
 
     def on_display(self, output: Output, display_id: object) -> None:
         """Record an output in its cell. It replaces the outputs with the same display id in all cells."""
@@ -252,15 +253,15 @@ class ShownPictures:
 
     def _drop_at_reset(self) -> None:
         """Drop the record when the shell is reset. `%reset -s` removes the variables in another way."""
-        original: Any = None
+        original = self._shell.reset
 
-        @wraps(self._shell.reset)
+        @wraps(original)
         def reset(*args: Any, **options: Any) -> Any:
             result = original(*args, **options)
             self.drop()
             return result
 
-        original = patch_method(self._hooks, self._shell, "reset", reset)
+        patch_method(self._hooks, self._shell, "reset", reset)
 
     def _drop_after_reset(self) -> None:
         """Drop the record if a cell with `%reset` has removed variables."""
@@ -287,10 +288,10 @@ def _kept(output: Output) -> Output:
     bundle, item = output.bundle, None
     classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}
     libraries = {name.partition(".")[0] for name in classes}
-    if "ipympl" in libraries:  # the notebook shows its figure as it is now, not as it was
-        return Output({}, output.item, output.widget)
     kept = {name: value for name, value in bundle.items() if str(name).startswith("image/")}
-    if not kept:
+    if "ipympl" in libraries:  # the notebook shows its figure as it is now, not as it was
+        kept, item = {}, output.item
+    elif not kept:
         kept = {name: value for name, value in bundle.items() if str(name).startswith(_CHARTS)}
         for name in _PAGES:
             text = bundle.get(name)
@@ -298,22 +299,21 @@ def _kept(output: Output) -> Output:
                 kept[name] = text
         if classes & _PICTURE_CLASSES or libraries & _CHART_LIBRARIES:
             item = output.item
-    return Output(kept, item, output.widget, sum(map(_size, kept.values())))
+    # The object of a chart or a widget has its data in attributes.
+    return Output(kept, item, output.widget, _size(kept) + _size(getattr(item, "__dict__", None)))
 
 
-def _size(value: Any) -> int:
-    """Estimate how many bytes a value takes."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(map(_size, value.values()))
-    if (
-        isinstance(value, list | tuple)
-        and value
-        and isinstance(value[0], list | tuple | Mapping | str)
-    ):
-        return sum(map(_size, value))
-    return _BYTES_OF_A_NUMBER * (len(value) if isinstance(value, list | tuple) else 1)
+def _size(value: Any, depth: int = _MAX_DEPTH) -> int:
+    """Estimate how many bytes a value takes. The members of a long list count as a sample of them."""
+    if hasattr(type(value), "nbytes"):  # an array, also if it is a view of another one
+        return int(value.nbytes)
+    size = sys.getsizeof(value)
+    if not depth or not isinstance(value, dict | list | tuple):
+        return size
+    members = list(value.values()) if isinstance(value, dict) else value
+    sample = members[:: len(members) // _MAX_MEMBERS + 1]
+    sampled = sum(_size(one, depth - 1) for one in sample)
+    return size + sampled * len(members) // max(1, len(sample))
 
 
 def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]] | None:

@@ -4,6 +4,7 @@ import base64
 import gc
 import io
 import weakref
+from functools import partial
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -163,13 +164,16 @@ def test_cell_is_chosen_by_its_execution_count(notebook):
             r"Cell \[99\] has not run in this session: --cell takes the number in the br",
         ),
         ("--cell 0", r"Cell \[0\] has not run"),
-        ("--cell 2", r"Cell \[2\] showed no picture. Name the items to upload, as in  %gyazo fig"),
+        (
+            "--cell 2",
+            r"Cell \[2\] showed no picture. Name the items to upload, as  %gyazo fig  does\.",
+        ),
         ("--cell 3", r"Cell \[3\] showed a page, not a picture: give the figure itself"),
         (
             "--cell 1 Picture('red')",
             r"--cell uploads what a cell showed: run  %gyazo --cell N  with",
         ),
-        ("", "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload:"),
+        ("", "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload, as"),
     ],
 )
 def test_cell_without_pictures_is_explained(notebook, line, message):
@@ -350,11 +354,22 @@ def kept_bytes(notebook):
     return sum(output.size for cell in record(notebook)._cells for output in cell.visible())
 
 
-def test_memory_is_bounded(notebook):
+LARGE = {
+    "picture": "Picture('red', 6 * 2**20)",
+    "widget": "import ipywidgets\nipywidgets.Image(value=bytes(6 * 2**20))",
+    "Plotly figure": "import plotly.graph_objects as go\ngo.Figure(layout={'title': 'x' * 3 * 2**20})",
+    "chart": "display({'application/vnd.plotly.v1+json': [1, 'x' * 6 * 2**20]}, raw=True)",
+    "list": "display({'application/vnd.plotly.v1+json': [0.1] * 200000}, raw=True)",
+}
+
+
+@pytest.mark.parametrize("cell", LARGE.values(), ids=LARGE)
+def test_memory_is_bounded(notebook, cell):
     """The newest cells are kept; for an older one the sentence names the way."""
-    notebook.run(*["display(Picture('red', 6 * 2**20))"] * 12, "display(Picture('blue'))")
+    notebook.run(*[cell] * 14, "display(Picture('blue'))")
 
     assert 50 * MEGABYTE < kept_bytes(notebook) <= shown.MAX_MEGABYTES * MEGABYTE
+    assert 1 < sum(bool(one.candidates()) for one in record(notebook)._cells) <= 12
     assert notebook.share() == [BLUE]
     with pytest.raises(ArgumentError, match=r"of cell \[2\] are no longer in memory.*%%gyazo"):
         notebook.run("%gyazo --cell 2").raise_error()
@@ -442,6 +457,19 @@ def test_patch_of_other_code_survives(notebook):
 
     assert calls == [1]
     assert not any(cell.candidates() for cell in kept._cells)
+
+
+def test_patch_of_other_code_keeps_no_output_alive(notebook):
+    """After the extension is unloaded, the other patch still calls the former method."""
+    publisher = notebook.shell.display_pub
+    former = publisher.publish
+    publisher.publish = partial(former)
+    notebook.run("%unload_ext gyazo_nb", "shown = Picture('red')\ndisplay(shown)")
+    reference = weakref.ref(notebook.shell.user_ns.pop("shown"))
+    gc.collect()
+    del publisher.publish
+
+    assert reference() is None
 
 
 def test_notebook_that_is_run_counts_as_its_cell(notebook, tmp_path, capsys):
