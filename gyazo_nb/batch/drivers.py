@@ -21,12 +21,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
-
-from gyazo_nb.api.operation import Operation
-
-if TYPE_CHECKING:  # upload.py imports this module
-    from .upload import UploadConnection
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Job = Callable[[], T]
@@ -99,31 +94,20 @@ class WorkerPool(Generic[T]):
 # ── drivers ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class InterruptGuard:
-    """Holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. Used in a `with`.
+class BlockingDriver:
+    """Drives a batch in the thread of the caller. Used in a `with`.
 
-    SIGINT reaches the main thread only: in any other thread `requested` stays False.
+    It holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. SIGINT reaches the main
+    thread only: in any other thread `requested` stays False.
     """
+
+    retry_call = "gyazo.report.retry()"
+    runs_event_loop = False
 
     def __init__(self) -> None:
         self.requested = False
         self._raise_immediately = False
         self._former_handler: Any = None
-
-    def check(self) -> None:
-        """Raise `KeyboardInterrupt` if the user wants to stop."""
-        if self.requested:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let SIGINT raise at any moment: user code may take long."""
-        self.check()
-        self._raise_immediately = True
-        try:
-            yield
-        finally:
-            self._raise_immediately = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -136,21 +120,26 @@ class InterruptGuard:
     def __exit__(self, *_: object) -> None:
         if self._former_handler is not None:
             signal.signal(signal.SIGINT, self._former_handler)
-            self._former_handler = None
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        _ = number, frame
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         raises = self._raise_immediately or self.requested
         self.requested, self._raise_immediately = True, False  # user code may swallow the exception
         if raises:
             raise KeyboardInterrupt
 
+    def _check(self) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
 
-class BlockingDriver(InterruptGuard):
-    """Drives a batch in the thread of the caller. Used in a `with`."""
-
-    retry_call = "gyazo.report.retry()"
-    runs_event_loop = False
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let SIGINT raise at any moment: user code may take long."""
+        self._check()
+        self._raise_immediately = True
+        try:
+            yield
+        finally:
+            self._raise_immediately = False
 
     def on_result(self) -> None:
         """Do nothing: `next_result` waits at the queue of the pool."""
@@ -161,7 +150,7 @@ class BlockingDriver(InterruptGuard):
 
     async def checkpoint(self) -> None:
         """Raise if the user wants to stop."""
-        self.check()
+        self._check()
 
     async def call(self, function: Callable[[], T]) -> T:
         """Call a function that may take long, and return its result."""
@@ -171,11 +160,6 @@ class BlockingDriver(InterruptGuard):
     async def next_result(self, pool: WorkerPool[T], seconds: float) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         return pool.next_result(seconds)
-
-    async def request(self, connection: UploadConnection, operation: Operation[T]) -> T:
-        """Send an operation and return its result."""
-        with self.interruptible():
-            return connection.send(operation)
 
 
 class AsyncioDriver:
@@ -204,9 +188,8 @@ class AsyncioDriver:
         with suppress(RuntimeError):  # the loop is closed, and the batch ended with it
             self._loop.call_soon_threadsafe(self._has_result.set)
 
-    def wake(self, pool: WorkerPool[T]) -> None:
+    def wake(self, _pool: WorkerPool[T]) -> None:
         """End the wait in `next_result`. May be called in any thread."""
-        _ = pool
         self.on_result()
 
     async def checkpoint(self) -> None:
@@ -227,10 +210,6 @@ class AsyncioDriver:
                     await self._has_result.wait()
             result = pool.next_result(0)
         return result
-
-    async def request(self, connection: UploadConnection, operation: Operation[T]) -> T:
-        """Send an operation and return its result."""
-        return await connection.asend(operation)
 
     def _wake_loop(self) -> None:
         """Wake the loop regularly: a sleeping loop does not notice that the kernel is interrupted."""

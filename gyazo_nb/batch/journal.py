@@ -57,16 +57,14 @@ class Journal:
     def __enter__(self) -> Self:
         try:
             self._open()
-        except (OSError, ValueError) as error:
+        except BaseException as error:
             self.close()
+            if not isinstance(error, OSError | ValueError):
+                raise
             raise JournalError(
                 f"The resume file {str(self._path)!r} cannot be used "
-                f"({getattr(error, 'strerror', error)}): pass the path of a writable file as "
-                f"resume=."
+                f"({getattr(error, 'strerror', error)}): pass the path of a writable file as resume=."
             ) from None
-        except BaseException:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -43,19 +43,6 @@ class Failure:
         return f"{self.index}: {_name_of(self.item)}: {self.error}"
 
 
-class _NoBatch:
-    """Stands for the batch of an unpickled report."""
-
-    def run(self) -> None:
-        raise ArgumentError(
-            "This report came from a pickle, without its items: call upload_all again. With resume= it "
-            "skips the items that are already uploaded."
-        )
-
-    async def arun(self) -> None:
-        self.run()
-
-
 @dataclass(eq=False, repr=False)
 class Report(Sequence[Image]):
     """The images of a batch, in the order of the items; in a notebook a gallery.
@@ -77,7 +64,7 @@ class Report(Sequence[Image]):
       report.
     """
 
-    _batch: Batch
+    _batch: Batch | None
     results: list[Image | Failure | None] = field(default_factory=list)
     interrupted: bool = False
     running: bool = False
@@ -113,13 +100,21 @@ class Report(Sequence[Image]):
         An item whose upload failed is sent as it was rendered then, up to 32 MB in all. Of further items,
         large files and web addresses, the current content is sent.
         """
-        self._batch.run()
+        self._own_batch().run()
         return self
 
     async def aretry(self) -> Report:
         """Same as `retry`, async."""
-        await self._batch.arun()
+        await self._own_batch().arun()
         return self
+
+    def _own_batch(self) -> Batch:
+        if self._batch is None:
+            raise ArgumentError(
+                "This report came from a pickle, without its items: call upload_all again. With resume= it "
+                "skips the items that are already uploaded."
+            )
+        return self._batch
 
     def check(self) -> Report:
         """Return this report if every item is uploaded, else raise `BatchError`.
@@ -159,7 +154,7 @@ class Report(Sequence[Image]):
             "skipped": self.skipped,
             "left_out": self.left_out,
         }
-        return Report, (_NoBatch(),), state
+        return Report, (None,), state
 
     def __copy__(self) -> Report:
         return self
@@ -192,10 +187,8 @@ class Report(Sequence[Image]):
     def _failed_lines(self) -> list[str]:
         failures = self.failures
         more = len(failures) - _MAX_FAILURE_LINES
-        return [
-            *(str(failure) for failure in failures[:_MAX_FAILURE_LINES]),
-            *([f"and {more} more: see gyazo.report.failures"] if more > 0 else []),
-        ]
+        lines = [str(failure) for failure in failures[:_MAX_FAILURE_LINES]]
+        return [*lines, f"and {more} more: see gyazo.report.failures"] if more > 0 else lines
 
 
 def _without_item(failure: Failure) -> Failure:

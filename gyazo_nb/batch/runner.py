@@ -170,7 +170,11 @@ class Batch:
             raise
         if not can_continue:
             report.interrupted = True
-            raise self._cannot_continue()
+            raise ArgumentError(
+                f"The iterator of this batch was interrupted or raised an error, and cannot continue. Of the "
+                f"{len(report.results)} items that it returned, {len(report.images)} are uploaded. Call "
+                f"upload_all again for the rest; use resume= to skip items that are already uploaded."
+            )
 
     async def _start(self, index: int, run: _Run) -> None:
         """Render an item and start its upload, as soon as a worker is free."""
@@ -194,7 +198,7 @@ class Batch:
         except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item
             self._settle(index, error, run)
         else:
-            run.pool.put(index, job.run)
+            run.pool.put(index, job)
 
     async def _render(self, item: Any, driver: Driver) -> RenderedItem:
         """Render an item. A file is converted in another thread if there is an event loop to block."""
@@ -288,14 +292,6 @@ class Batch:
         return BatchInterruptedError(
             f"Stopped after {done}{of} uploads. The results are in gyazo.report. {rest}",
             self.report,
-        )
-
-    def _cannot_continue(self) -> ArgumentError:
-        report = self.report
-        return ArgumentError(
-            f"The iterator of this batch was interrupted or raised an error, and cannot continue. Of the "
-            f"{len(report.results)} items that it returned, {len(report.images)} are uploaded. Call "
-            f"upload_all again for the rest; use resume= to skip items that are already uploaded."
         )
 
     @contextmanager

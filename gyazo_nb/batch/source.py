@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sized
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import chain, islice
@@ -56,70 +56,50 @@ class ItemSource:
                 f"a list."
             )
         self.total = len(items) if isinstance(items, Sized) else None
+        self.is_async = not isinstance(items, Iterable)
         self.is_broken = False
         """Whether the source was interrupted while it made an item, and cannot continue."""
-        self._items = items
-        self._plain: Iterator[Any] | None = iter(items) if isinstance(items, Iterable) else None
-        self._async: AsyncIterator[Any] | None = None
+        self._iterator: Any = iter(items) if isinstance(items, Iterable) else aiter(items)
         self._is_started = False
         self._is_at_end = False
         self._buffer: deque[Any] = deque()
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the items come from an async iterable only."""
-        return self._plain is None
 
     async def next_item(self, driver: Driver) -> tuple[Any, ...]:
         """Return the next item in a tuple of one; an empty tuple at the end."""
         if not self._buffer:  # otherwise an interrupt came after the item was received
             if self._is_at_end:
                 return ()
-            if self._plain is None:
-                await self._receive_async()
-            else:
-                self._receive(self._plain, driver)
+            try:
+                await self._receive(driver)
+            except BaseException:
+                # If the source itself was interrupted, the item that it made is lost.
+                if self._buffer and self._buffer[-1] is _REQUESTED:
+                    self.is_broken = True
+                    self._buffer.clear()
+                raise
         _, *item, _ = self._buffer
         self._buffer.clear()
         self._is_at_end = not item
         return tuple(item)
 
-    def _receive(self, plain: Iterator[Any], driver: Driver) -> None:
-        try:
+    async def _receive(self, driver: Driver) -> None:
+        if not self.is_async:
             with driver.interruptible():
                 # One step of the interpreter: no signal handler runs between receiving and storing.
-                self._buffer.extend(chain((_REQUESTED,), islice(plain, 1), (_RECEIVED,)))
-        except BaseException:
-            self._mark_broken()
-            raise
-
-    async def _receive_async(self) -> None:
-        if self._async is None:
-            assert isinstance(self._items, AsyncIterable)  # noqa: S101 -- for mypy: see __init__
-            self._async = aiter(self._items)
+                self._buffer.extend(chain((_REQUESTED,), islice(self._iterator, 1), (_RECEIVED,)))
+            return
         self._buffer.append(_REQUESTED)
-        try:
-            with suppress(StopAsyncIteration):
-                self._buffer.append(await anext(self._async))
-            self._buffer.append(_RECEIVED)
-        except BaseException:
-            self._mark_broken()
-            raise
-
-    def _mark_broken(self) -> None:
-        """Check whether the source itself was interrupted: then the item that it made is lost."""
-        if self._buffer and self._buffer[-1] is _REQUESTED:
-            self.is_broken = True
-            self._buffer.clear()
+        with suppress(StopAsyncIteration):
+            self._buffer.append(await anext(self._iterator))
+        self._buffer.append(_RECEIVED)
 
     def can_continue(self) -> bool:
         """Whether there can be further items. A generator that was closed has none.
 
         The end of an event loop closes its async generators.
         """
-        source = self._plain if self._async is None else self._async
         was_started, self._is_started = self._is_started, True
-        frame = getattr(source, "gi_frame", getattr(source, "ag_frame", source))
+        frame = getattr(self._iterator, "gi_frame", getattr(self._iterator, "ag_frame", self))
         if was_started and frame is None and not self._is_at_end and not self._buffer:
             self.is_broken = True
         return not self.is_broken
