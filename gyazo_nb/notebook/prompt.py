@@ -33,11 +33,11 @@ RETRY_INTERVAL = 3.0  # seconds before a code is sent again, without a prompt
 def sign_in(login: Login, show_link: Callable[[], None], command: str = "%gyazo_login") -> User:
     """Read addresses until one signs in. Each error is printed, and the prompt is shown again.
 
-    `show_link` is called when `login` has a new link. It is not printed here, because a printed `state`
-    would stay in the notebook. `command` is the line that starts the same sign-in again.
+    `show_link` shows the link if it is a new one. It is not printed here, because a printed `state` would
+    stay in the notebook. `command` is the line that starts the same sign-in again.
     """
-    link = _link(login)
     for _ in range(MAX_ATTEMPTS):
+        show_link()
         retry = " (or leave it empty to send the last one again)" if login.can_retry else ""
         pasted = ask(f"Paste the whole address{retry}, then press Enter: ", command)
         if not pasted and not login.can_retry:
@@ -50,9 +50,6 @@ def sign_in(login: Login, show_link: Callable[[], None], command: str = "%gyazo_
             raise
         except GyazoError as error:
             say(str(error))
-            if _link(login) != link:
-                link = _link(login)
-                show_link()
     raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run {command} again.")
 
 
@@ -60,8 +57,8 @@ def sign_in_through_hub(
     login: Login, show_link: Callable[[], None], command: str = "%gyazo_login"
 ) -> User:
     """Wait until the browser has come back to the hub. No text is pasted. Else as `sign_in`."""
-    link = _link(login)
     for _ in range(MAX_ATTEMPTS):
+        show_link()
         say("Waiting for your browser. To stop, press Ctrl-C or the stop button.")
         try:
             return login.finish()
@@ -76,18 +73,9 @@ def sign_in_through_hub(
             if not (login.can_retry or isinstance(error, DeniedError | InvalidGrantError)):
                 raise
             say(str(error))
-            if _link(login) != link:
-                link = _link(login)
-                show_link()
             if login.can_retry:
                 time.sleep(RETRY_INTERVAL)
     raise PromptError(f"{MAX_ATTEMPTS} attempts failed: run {command} again.")
-
-
-@hides_frames
-def _link(login: Login) -> Secret:
-    """The link of a sign-in, hidden: it contains the `state`."""
-    return Secret(login.url)
 
 
 @hides_frames

@@ -28,7 +28,7 @@ from gyazo_nb.errors import (
     UnauthorizedError,
     WaitInterruptedError,
 )
-from gyazo_nb.secret import hides_frames
+from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
 
 from . import messages, prompt
@@ -78,8 +78,9 @@ class SignInFlow:
         target = Target()
         if options.sandbox:
             target = self._start_sandbox(options, is_panel=not is_prompt)
-        if not (options.sandbox or frontend.is_headless):
-            self._warn_about_addresses()
+        warning = self._settings.missing_addresses()
+        if warning and not (options.sandbox or frontend.is_headless):
+            display(messages.text_message(warning), raw=True)
         if options.token:
             self._with_typed_token(options, frontend)
         elif self._is_signed_in(options, frontend) or self._with_existing_token(options, frontend):
@@ -169,9 +170,9 @@ class SignInFlow:
 
     def _save(self, options: LoginOptions, frontend: Frontend) -> str:
         """Save the token if the options say so. Return where it is kept, and how to keep it longer."""
+        saved = self.credentials.save(options)
         if options.sandbox or options.save is not None:
-            return self.credentials.save(options)
-        self.credentials.save(options)
+            return saved
         command = LoginOptions(profile=options.profile, save="file").command()
         hint = "" if frontend.is_page else f" To stay signed in on this machine, run {command}."
         return f"The token is kept until this kernel ends.{hint}"
@@ -186,18 +187,22 @@ class SignInFlow:
 
     def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         login = self._begin(options, target)
+        link = Secret("")
         display_ids: list[str] = []
         sign_in = prompt.sign_in_through_hub if login.uses_hub else prompt.sign_in
         panel_command = options.command(mode="panel") if frontend.shows_widgets else ""
 
         @hides_frames
         def show_link() -> None:
+            nonlocal link
+            if link == Secret(login.url):
+                return
+            link = Secret(login.url)
             display_ids.append(uuid4().hex)
             redirect_uri = None if login.uses_hub else login.redirect_uri
-            link = messages.prompt_steps(login.url, redirect_uri, panel_command)
-            display(link, raw=True, display_id=display_ids[-1])
+            steps = messages.prompt_steps(login.url, redirect_uri, panel_command)
+            display(steps, raw=True, display_id=display_ids[-1])
 
-        show_link()
         try:
             user = sign_in(login, show_link, options.command())
         finally:
@@ -215,15 +220,20 @@ class SignInFlow:
             store = (options.save or "file") if panel.stays_signed_in else None
             return self._save(replace(options, save=store), frontend)
 
+        # The tokens of a sandbox end with it. On a page of Voila, the next visitor would use the token.
+        can_save = not options.sandbox and (options.save is not None or not frontend.is_page)
+        account = self._session.account
+        current = f"{account.user.called} is signed in now." if account and account.user else ""
+        prompt_command = _prompt_command(options, frontend)
         panel = Panel(
             self._begin(options, target),
             session_name=self._variable,
-            note=target.note or self._current_account_note(),
-            stay_signed_in=self._offers_to_save(options, frontend),
-            prompt_command=_prompt_command(options, frontend),
+            note=target.note or current,
+            stay_signed_in=options.save is not None if can_save else None,
+            prompt_command=prompt_command,
             new_command="" if frontend.is_page else options.command(),
             save_token=save_token,
-            on_signed_in=lambda user: self._end_other_panels(panel, user),
+            on_signed_in=self._end_open_panels,
             on_message_handled=self._on_message_handled,
         )
         self._panels.append(panel)
@@ -238,25 +248,15 @@ class SignInFlow:
             )
         panel.show()
         try:
-            self._wait_for_panel(panel, wait, options.wait, _prompt_command(options, frontend))
+            self._wait_for_panel(panel, wait, options.wait, prompt_command)
         finally:
             panel.stop_listening()
 
-    @staticmethod
-    def _offers_to_save(options: LoginOptions, frontend: Frontend) -> bool | None:
-        """The first state of the check box, or None where it must not be offered.
-
-        The tokens of a sandbox end with it. On a page of Voila, the next visitor would use the token.
-        """
-        if options.sandbox or (frontend.is_page and options.save is None):
-            return None
-        return options.save is not None
-
-    def _end_other_panels(self, panel: Panel, user: User) -> None:
-        """End the panels that are still open: the session is signed in."""
-        for other in self._panels:
-            if other is not panel and other.is_open:
-                other.end(user)
+    def _end_open_panels(self, user: User) -> None:
+        """End the panels that are still open: another one has signed in."""
+        for panel in self._panels:
+            if panel.is_open:
+                panel.end(user)
 
     def _wait_for_panel(
         self, panel: Panel, wait: CellWait, seconds: float, prompt_command: str
@@ -306,18 +306,10 @@ class SignInFlow:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────
 
-    def _warn_about_addresses(self) -> None:
-        if warning := self._settings.missing_addresses():
-            display(messages.text_message(warning), raw=True)
-
     def _show_setup(self, options: LoginOptions, frontend: Frontend) -> None:
-        given = [
-            f"GYAZO_{name.upper()}"
-            for name in ("client_secret_file", "redirect_uri")
-            if self._settings.text(name)
-        ]
-        if _is_set("GYAZO_CLIENT_SECRET"):
-            given.insert(0, "GYAZO_CLIENT_SECRET")
+        given = ["GYAZO_CLIENT_SECRET"] if _is_set("GYAZO_CLIENT_SECRET") else []
+        names = ("client_secret_file", "redirect_uri")
+        given += [f"GYAZO_{name.upper()}" for name in names if self._settings.text(name)]
         verb = "are" if len(given) > 1 else "is"
         note = f"{' and '.join(given)} {verb} set, but GYAZO_CLIENT_ID is not." if given else ""
         note = f"{note}{_misspelled_variables()}".strip()
@@ -336,10 +328,6 @@ class SignInFlow:
         display(shown, raw=True, display_id=display_id)
         if frontend.in_kernel and not frontend.is_headless:
             self._signed_in_lines[display_id] = user.called
-
-    def _current_account_note(self) -> str:
-        account = self._session.account
-        return f"{account.user.called} is signed in now." if account and account.user else ""
 
     # ── the sandbox ──────────────────────────────────────────────────────────────────────────────
 

@@ -191,6 +191,7 @@ def test_magic_in_a_terminal_shows_the_link_and_waits(run_magic, terminal, open_
 
     def sign_in(login, show_link, command):
         links.append(login.url)
+        show_link()
         threading.Thread(target=open_link, args=[login.url]).start()
         return login.finish()
 
