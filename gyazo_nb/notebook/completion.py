@@ -153,13 +153,11 @@ _MATCHERS = (complete_line, complete_call)
 
 def register(shell: Any) -> None:
     """Add the matchers to the shell's completer."""
-    if getattr(shell, "Completer", None) is not None:
-        shell.Completer.custom_matchers.extend(_MATCHERS)
+    shell.Completer.custom_matchers.extend(_MATCHERS)
 
 
 def unregister(shell: Any) -> None:
     """Remove the matchers from the shell's completer."""
-    completer = getattr(shell, "Completer", None)
     for matcher in _MATCHERS:
-        if completer is not None and matcher in completer.custom_matchers:
-            completer.custom_matchers.remove(matcher)
+        if matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(matcher)

@@ -59,12 +59,8 @@ class CredentialResolver:
 
     def __init__(self, session: Gyazo, settings: Settings) -> None:
         self._session, self._settings = session, settings
-        self._profile: str | None = None  # the name of the profile in use
-
-    @property
-    def profile(self) -> str | None:
+        self.profile: str | None = None
         """The name of the profile in use, if the session signed in with one, or saved one."""
-        return self._profile
 
     def saved_profiles(self) -> list[str]:
         """The names of the saved accounts. A folder that cannot be found has none."""
@@ -78,7 +74,7 @@ class CredentialResolver:
 
         With `required`, it raises an error if no token is valid, because no other method follows.
         """
-        self._profile = options.profile
+        self.profile = options.profile
         warnings: list[str] = []
         first_error: GyazoError | None = None
         current = self._session.known
@@ -109,7 +105,7 @@ class CredentialResolver:
             except (StoreError, ConfigError) as error:  # shown also in a headless run
                 note = ""
                 warnings.append(str(error))
-            self._profile = self._profile or credential.name
+            self.profile = self.profile or credential.name
             return TokenSignIn(user, credential.source, note, tuple(warnings))
         if required and warnings:
             raise first_error or NotLoggedInError(" ".join(warnings))
@@ -162,13 +158,13 @@ class CredentialResolver:
             return str(error)
 
     def _save(self, options: LoginOptions) -> str:
-        self._profile = options.profile
+        self.profile = options.profile
         account = self._session.account
         if options.save is None or account is None:
             return ""
         name = options.profile or DEFAULT_PROFILE
         where = Profiles().save(options.save, name, Profile(account.token, account.site))
-        self._profile = name
+        self.profile = name
         return f"The token is saved in {where} until you run %gyazo_logout."
 
     def forget(
@@ -179,7 +175,7 @@ class CredentialResolver:
         Without a name, this is the profile in use, and only if its token is the token of `account`, which
         was signed in. So a sign-out of the sandbox does not remove the token for the real Gyazo.
         """
-        name, self._profile = profile or self._profile or DEFAULT_PROFILE, None
+        name, self.profile = profile or self.profile or DEFAULT_PROFILE, None
         try:
             profiles = Profiles()
             found = None

@@ -203,9 +203,8 @@ class GyazoMagics(GyazoTraits, Magics):
     @no_var_expand
     @parses_line(may_contain_secrets=True)
     @line_magic
-    def gyazo_whoami(self, options: argparse.Namespace) -> None:
+    def gyazo_whoami(self, _: argparse.Namespace) -> None:
         """Show the signed-in account, its server, and the source of the token."""
-        _ = options
         user = self.session.me()
         account = self.session.account
         where = f" at {account.site.api_url}, by {account.source}" if account else ""
@@ -214,12 +213,11 @@ class GyazoMagics(GyazoTraits, Magics):
     @no_var_expand
     @parses_line(may_contain_secrets=True)
     @line_magic
-    def gyazo_info(self, options: argparse.Namespace) -> None:
+    def gyazo_info(self, _: argparse.Namespace) -> None:
         """Print the versions and settings that a bug report needs. The text contains no secret.
 
         In a terminal, `python -m gyazo_nb` prints the same.
         """
-        _ = options
         from .info import info_text  # noqa: PLC0415 -- %load_ext must stay fast
 
         print(info_text(self.shell, self.session, self.settings))  # noqa: T201 -- text to copy
