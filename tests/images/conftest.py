@@ -3,7 +3,6 @@
 import importlib
 import io
 import shutil
-import warnings
 
 import pytest
 from PIL import Image
@@ -11,14 +10,15 @@ from support.helpers import skip_missing
 
 
 @pytest.fixture
-def upload(gyazo, server):
+def stored(gyazo, server):
+    """Upload an item to the sandbox, and return the bytes that the sandbox stored."""
+    return lambda item: server.sandbox.image_store.get(gyazo.upload(item).image_id).data
+
+
+@pytest.fixture
+def upload(stored):
     """Upload an item to the sandbox, and open the picture that the sandbox stored."""
-
-    def upload(item):
-        image = gyazo.upload(item)
-        return Image.open(io.BytesIO(server.sandbox.image_store.get(image.image_id).data))
-
-    return upload
+    return lambda item: Image.open(io.BytesIO(stored(item)))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,6 @@ def kaleido():
     if path is None:
         skip_missing("kaleido renders with Chromium, which is not installed")
     kaleido = importlib.import_module("kaleido")
-    with warnings.catch_warnings(action="ignore"):
-        kaleido.start_sync_server(path=path)
-        yield
-        kaleido.stop_sync_server()
+    kaleido.start_sync_server(path=path)
+    yield
+    kaleido.stop_sync_server()

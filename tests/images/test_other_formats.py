@@ -215,10 +215,11 @@ def test_figure_that_takes_only_a_path_is_rendered(upload, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF"])
-def test_image_of_ipywidgets_is_sent_unchanged(file_format):
+def test_image_of_ipywidgets_is_sent_unchanged(stored, file_format):
+    """The sandbox stores its bytes."""
     data = picture_file(file_format)
 
-    assert file_part(ipywidgets.Image(value=data)).content == data
+    assert stored(ipywidgets.Image(value=data)) == data
     tiff_image = ipywidgets.Image(value=picture_file("TIFF"))
     assert open_part(file_part(tiff_image)).format == "PNG"
 
