@@ -99,12 +99,12 @@ class Connection:
                     "the picture, and upload it from the notebook: gyazo.upload_all(futures). In a "
                     "notebook, run %gyazo_login (or set GYAZO_ACCESS_TOKEN)."
                 ) from None
-            if not self.open_logins.has_open:
-                raise
-            raise NotLoggedInError(
-                "You are not signed in to Gyazo yet: finish the sign-in that is open, then run this "
-                "cell again. (After %gyazo_login --wait, the next cells wait for it.)"
-            ) from None
+            if self.open_logins.has_open:
+                raise NotLoggedInError(
+                    "You are not signed in to Gyazo yet: finish the sign-in that is open, then run this "
+                    "cell again. (After %gyazo_login --wait, the next cells wait for it.)"
+                ) from None
+            raise
         return account.site, account.token
 
     def site(self) -> Site:
@@ -184,7 +184,7 @@ class Connection:
             refused = error
         try:
             if verification := self._verification_request(operation):
-                await self.transport.asend(verification, NO_RETRY)
+                await self.asend_once(verification)
                 refused = _refused_call(operation, refused)
         except UnauthorizedError:
             self.current.mark_revoked(operation.request.token)
@@ -215,7 +215,7 @@ class Connection:
         if endpoints.needs_details(image):
             with suppress(GyazoError):  # as above
                 request = endpoints.image(site, token, image.image_id)
-                image = endpoints.with_details(image, await self.transport.asend(request, NO_RETRY))
+                image = endpoints.with_details(image, await self.asend_once(request))
         return image
 
     def send_once(self, operation: Operation[T]) -> T:
@@ -245,9 +245,9 @@ class Connection:
         items: Any,
         on_start: Callable[[Report], None],
         *,
-        concurrency: int = 16,
-        progress: bool = True,
-        resume: str | os.PathLike[str] | None = None,
+        concurrency: int,
+        progress: bool,
+        resume: str | os.PathLike[str] | None,
         **fields: Any,
     ) -> Batch:
         """Prepare the upload of many items. `on_start` gets the report when the batch starts."""
@@ -273,16 +273,12 @@ class Connection:
         return download(url, self._timeouts, self.settings.max_download_bytes())
 
     def file_part(self, picture: Any) -> FilePart:
-        """Make the file of an upload from any object that `convert` takes, or from a web address."""
-        url = convert.picture_url(picture)
-        return self._converted(picture) if url is None else self._downloaded(url)
+        """Make the file of an upload from any object that `convert` takes, or from a web address.
 
-    def local_part(self, picture: Any) -> FilePart:
-        """Make the file of one of many uploads from any object that `convert` takes."""
-        return convert.file_part(picture, self.formatter)
-
-    def _converted(self, picture: Any) -> FilePart:
-        """Same as `local_part`, with a progress bar for an animation that takes more than a second."""
+        An animation that takes more than a second to render shows a progress bar.
+        """
+        if (url := convert.picture_url(picture)) is not None:
+            return convert.from_bytes(self.download(url), "The content of this address")
         return convert.file_part(picture, self.formatter, _FRAMES_BAR)
 
     async def afile_part(self, picture: Any) -> FilePart:
@@ -290,12 +286,13 @@ class Connection:
 
         Matplotlib and other libraries work in the thread of the caller only.
         """
-        url = convert.picture_url(picture)
-        if url is not None:
-            return await asyncio.to_thread(self._downloaded, url)
-        if convert.is_encoded(picture):
-            return await asyncio.to_thread(self._converted, picture)
-        return self._converted(picture)
+        if convert.picture_url(picture) is not None or convert.is_encoded(picture):
+            return await asyncio.to_thread(self.file_part, picture)
+        return self.file_part(picture)
+
+    def local_part(self, picture: Any) -> FilePart:
+        """Make the file of one of many uploads from any object that `convert` takes."""
+        return convert.file_part(picture, self.formatter)
 
     def easy_upload(
         self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]
@@ -303,9 +300,6 @@ class Connection:
         """Upload a picture without the token."""
         client_id = client_id or self.settings.app().client_id
         return endpoints.easy_upload(self.site(), client_id, convert.data_url(part), **fields)
-
-    def _downloaded(self, url: str) -> FilePart:
-        return convert.from_bytes(self.download(url), "The content of this address")
 
 
 def _refused_call(operation: Operation[Any], error: UnauthorizedError) -> UnauthorizedError:

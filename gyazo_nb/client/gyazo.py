@@ -141,11 +141,10 @@ class Gyazo:
         `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
         that IPython can show as a picture, bytes, an open binary file, a path or a web address.
         `access_policy` is "anyone" (everybody with the link) or "only_me"; without it, the setting
-        GYAZO_ACCESS_POLICY applies, else Gyazo's default, which is "anyone". `print(image)` shows the link
-        where the upload is not the last line of a cell. `desc` is
-        a comment, in which `#word` becomes a tag; `referer_url` is the page that the picture comes from;
-        `created_at` is a `datetime` or Unix seconds; `collection_id` is a collection that you own or have
-        joined. For identical bytes Gyazo returns the existing image, with its own title and access policy. Raises
+        GYAZO_ACCESS_POLICY applies, else Gyazo's default, which is "anyone". In the comment `desc`,
+        `#word` becomes a tag; `referer_url` is the page that the picture comes from; `created_at` is a
+        `datetime` or Unix seconds; `collection_id` is a collection that you own or have joined. For
+        identical bytes Gyazo returns the existing image, with its own title and access policy. Raises
         `PictureError` if the object cannot become a picture, `NotLoggedInError` before the sign-in.
         Source: https://gyazo.com/api/docs/image#upload
         """
@@ -199,20 +198,17 @@ class Gyazo:
         >>> gyazo.upload_all(paths, resume="batch.jsonl")
         >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])
 
-        `things` is a folder, a glob, or any iterable of items (of a dictionary, the values are the items).
-        Of a folder, the pictures are the items, in the natural order of their names, without subfolders;
-        a sentence and `report.left_out` name the other files. An item is read when it is needed, and can
-        be any object that `upload` takes, or a future of one. Each field
-        (`title`, `desc`, …, as in `upload`) is a value, or a function of the item (of a future: of its
-        result). A failed item does not stop the others: see `report.failures` and `report.retry()`.
-        Ctrl-C keeps the uploaded images: `gyazo.report` is then the report, and its `retry()` uploads the
-        rest; of a generator that was interrupted, it uploads what was read. With `resume`, each upload
-        is recorded in that file, and the same call in another kernel sends only the rest; an image that
-        was deleted on Gyazo since then is returned as it was. At most `concurrency` uploads run at the
-        same time. A file of more than 1 MB is read while it is sent: do not change it before. With
-        futures (of a process pool, of Dask), other processes render the pictures and need no token. A
-        future is waited for when its turn comes; a failed one is one failure, and `retry()` takes its
-        result again.
+        `things` is a folder, a glob, or any iterable of items (of a dictionary: its values). Of a folder,
+        the pictures are the items, in the natural order of their names, without subfolders; a sentence
+        and `report.left_out` name the other files. An item is read when it is needed, and can be any
+        object that `upload` takes, or a future of one (of a process pool, of Dask). A file of more than
+        1 MB is read while it is sent: do not change it before. Each field (`title`, `desc`, …, as in
+        `upload`) is a value, or a function of the item (of a future: of its result). A failed item or
+        future does not stop the others: see `report.failures` and `report.retry()`. Ctrl-C keeps the
+        uploaded images: `gyazo.report` is then the report, and its `retry()` uploads the rest; of a
+        generator that was interrupted, the items that were read. With `resume`, each upload is recorded
+        in that file, and the same call in another kernel sends only the rest; an image that was deleted
+        on Gyazo since then is returned as it was. At most `concurrency` uploads run at the same time.
         Source: https://gyazo.com/api/docs/image#upload
         """
         batch = self._connection.batch(
@@ -285,18 +281,18 @@ class Gyazo:
         a damaged picture, and `BatchError` if uploads failed, each with the cell.
         Source: https://gyazo.com/api/docs/image#upload
         """
-        publication, options = self._publication(
-            path,
-            to,
-            notation,
-            overwrite=overwrite,
-            title=title,
+        publication = self._publication(path, to, notation, overwrite=overwrite)
+        if progress:
+            publication.print_summary()
+        report = self.upload_all(
+            publication.draft.items,
+            title=title or publication.draft.title_of,
             access_policy=access_policy,
             collection_id=collection_id,
             resume=resume,
             progress=progress,
         )
-        return publication.write(self.upload_all(publication.draft.items, **options))
+        return publication.write(report)
 
     @same_parameters(publish)
     async def apublish(
@@ -305,13 +301,17 @@ class Gyazo:
         *,
         to: str | os.PathLike[str] | None,
         notation: Notation,
+        overwrite: bool,
         **options: Any,
     ) -> Published:
         """Same as `publish`, async."""
         # In a thread: a notebook can have many pictures to render, and no object of a library.
-        publication, options = await asyncio.to_thread(
-            self._publication, path, to, notation, **options
+        publication = await asyncio.to_thread(
+            self._publication, path, to, notation, overwrite=overwrite
         )
+        if options["progress"]:
+            publication.print_summary()
+        options["title"] = options["title"] or publication.draft.title_of
         return publication.write(await self.aupload_all(publication.draft.items, **options))
 
     def _publication(
@@ -321,13 +321,11 @@ class Gyazo:
         notation: Notation,
         *,
         overwrite: bool,
-        **options: Any,
-    ) -> tuple[Publication, dict[str, Any]]:
+    ) -> Publication:
         from .publication import Publication  # noqa: PLC0415 -- as in `_connection`
 
         self._signed_in()  # before rendering, which may take long
-        publication = Publication(path, to, notation, overwrite=overwrite)
-        return publication, publication.options(options)
+        return Publication(path, to, notation, overwrite=overwrite)
 
     # ── images ───────────────────────────────────────────────────────────────────────────────────
 
@@ -337,8 +335,6 @@ class Gyazo:
     def images(self, *, page: int, per_page: int | None = ...) -> Page: ...
     @overload
     def images(self, *, page: None = None, per_page: int) -> Page: ...
-    @overload
-    def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page: ...
     def images(self, *, page: int | None = None, per_page: int | None = None) -> Images | Page:
         """Your images, newest first; in a notebook a gallery.
 
@@ -360,10 +356,6 @@ class Gyazo:
     def aimages(self, *, page: int, per_page: int | None = ...) -> Coroutine[Any, Any, Page]: ...
     @overload
     def aimages(self, *, page: None = None, per_page: int) -> Coroutine[Any, Any, Page]: ...
-    @overload
-    def aimages(
-        self, *, page: int | None = None, per_page: int | None = None
-    ) -> AsyncImages | Coroutine[Any, Any, Page]: ...
     def aimages(
         self, *, page: int | None = None, per_page: int | None = None
     ) -> AsyncImages | Coroutine[Any, Any, Page]:

@@ -83,11 +83,10 @@ class Publication:
         self._check_target(source)
         self.draft = Draft(_read(source), source.parent)
 
-    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of `upload_all`. Prints how many pictures will be uploaded."""
-        if options["progress"] and self.draft.pictures:
+    def print_summary(self) -> None:
+        """Say how many pictures will be uploaded."""
+        if self.draft.pictures:
             print(self.draft.summary)  # noqa: T201 -- before the progress bar
-        return {**options, "title": options["title"] or self.draft.title_of}
 
     def write(self, report: Report) -> Published:
         """Write the file, and return the result."""
