@@ -28,7 +28,9 @@ _BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _SCROLLABLE = "max-height:460px;overflow:auto"  # a hundred thumbnails must not hide the next cell
 # Without this class, JupyterLab reads \\ and $…$ in a title as mathematics.
 _CLASS = "gyazo-nb mathjax_ignore"
+_FRAME = f"border:{_BORDER};border-radius:6px"
 _ROW = "display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline"
+_ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 
 MAX_THUMBNAILS = 100
 MAX_ADDRESS_LENGTH = 2**12
@@ -136,6 +138,7 @@ def image_card(
     link: str,
     title: str,
     details: Sequence[str],
+    description: str = "",
     notations: Sequence[Notation] = (),
     alt: str = "",
     warning: str = "",
@@ -143,10 +146,10 @@ def image_card(
 ) -> str:
     """One image: the picture, its link, and the notations to copy, the link first.
 
-    `details` are short lines below the link. A compact card has no picture: it is for a picture that the
-    notebook just showed.
+    `description` is cut to one line below the title. `details` are short lines below the link. A compact card
+    has no picture: it is for a picture that the notebook just showed.
     """
-    title = shortened(title)
+    title, description = shortened(title), shortened(description)
     fields = "".join(
         _field(notation)
         for notation in notations
@@ -155,14 +158,15 @@ def image_card(
     shown = "" if compact else _picture(picture, link, alt or title, "max-height:360px", tab=False)
     line = f"border-top:{_BORDER}" if shown else ""
     caption = f'<strong style="overflow-wrap:anywhere">{escape(title)}</strong>' if title else ""
+    if description:
+        caption += f'<div style="{_MUTED};{_ONE_LINE}">{escape(description)}</div>'
     notes = "".join(f'<div style="{_MUTED}">{escape(shortened(text))}</div>' for text in details)
     return (
-        f'<figure class="{_CLASS}" style="margin:4px 0;max-width:640px;border:{_BORDER};'
-        f'border-radius:6px;overflow:hidden;{_CARD_FONT}">{shown}'
+        f'<figure class="{_CLASS}" style="margin:4px 0;max-width:640px;{_FRAME};overflow:hidden;'
+        f'{_CARD_FONT}">{shown}'
         f'<figcaption style="padding:8px 12px;{line}">{_warning(warning)}{caption}'
         f'<div style="{_ROW}">{_anchor(link, link)}{_main_button("Copy link")}</div>'
-        f"{notes}{_more('Copy as…', fields)}</figcaption>"
-        f"{_COPY_BUTTONS if fields else ''}</figure>"
+        f"{notes}{_copy_fields('Copy as…', fields)}</figcaption></figure>"
     )
 
 
@@ -177,12 +181,9 @@ def gallery(
 ) -> str:
     """Thumbnails side by side. An entry has the address of a picture, the address of its page, and a title.
 
-    The first 100 are shown, so that the notebook stays small. `markdown` and `links` are lines to copy,
-    one for each image, also for images that are not shown, of `number` images.
+    `markdown` and `links` are lines to copy, one for each of `number` images, also if it has no thumbnail.
     """
-    cells = "".join(map(_thumbnail, entries[:MAX_THUMBNAILS]))
-    if len(entries) > MAX_THUMBNAILS:
-        caption += f"; the first {MAX_THUMBNAILS} are shown"
+    cells = "".join(map(_thumbnail, entries))
     main, fields = "Copy all links", ""
     for label, name, lines in (
         ("Markdown", "lines of Markdown", markdown),
@@ -197,16 +198,15 @@ def gallery(
         f'<div class="{_CLASS}" style="{_CARD_FONT};position:relative">{_warning(warning)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;padding:2px;{_SCROLLABLE}">{cells}</div>'
         f'<div style="{_ROW};margin-top:4px"><span>{escape(caption)}</span>'
-        f"{_main_button(main)}</div>{_more(f'{main} as…', fields)}"
-        f"{_COPY_BUTTONS if fields else ''}</div>"
+        f"{_main_button(main)}</div>{_copy_fields(f'{main} as…', fields)}</div>"
     )
 
 
 def link_card(link: str, text: str, details: str) -> str:
     """A link that the user should open, with a heading and details."""
     return (
-        f'<div style="margin:4px 0;max-width:640px;border:{_BORDER};border-radius:6px;'
-        f'padding:8px 12px;{_CARD_FONT}"><strong>{escape(text)}</strong>'
+        f'<div style="margin:4px 0;max-width:640px;{_FRAME};padding:8px 12px;'
+        f'{_CARD_FONT}"><strong>{escape(text)}</strong>'
         f'<span style="{_MUTED}">{escape(details)}</span><br>{_anchor(link, link)}</div>'
     )
 
@@ -248,15 +248,15 @@ def html_embed(title: str, picture: str, link: str) -> str:
 
 
 def _main_button(label: str) -> str:
-    """The place of the first button. The script moves its label from the title to the button."""
+    """The place of the first button. The script takes the label from the title."""
     return f'<span class="gyazo-nb-main" title="{escape(label)}"></span>'
 
 
-def _more(summary: str, fields: str) -> str:
-    """The fields below a line that opens them."""
+def _copy_fields(summary: str, fields: str) -> str:
+    """The fields below a line that opens them, and the script that adds the buttons."""
     return (
         f'<details style="margin-top:4px"><summary style="cursor:pointer;width:fit-content">'
-        f"{escape(summary)}</summary>{fields}</details>"
+        f"{escape(summary)}</summary>{fields}</details>{_COPY_BUTTONS}"
         if fields
         else ""
     )
@@ -311,10 +311,10 @@ def _thumbnail(entry: tuple[str, str, str]) -> str:
     picture, link, title = entry
     title = shortened(title)
     return (
-        f'<div class="gyazo-nb-image" title="{escape(title)}" style="width:150px;border:{_BORDER};'
-        f'border-radius:6px;overflow:hidden;text-align:center">'
+        f'<div class="gyazo-nb-image" title="{escape(title)}" style="width:150px;{_FRAME};'
+        f'overflow:hidden;text-align:center">'
         f"{_picture(picture, link, title, 'height:110px')}"
-        f'<div style="padding:4px 8px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis">'
+        f'<div style="padding:4px 8px;{_ONE_LINE}">'
         f"{escape(title) or '&nbsp;'}</div></div>"
     )
 

@@ -150,6 +150,18 @@ def test_compact_card_has_no_picture():
     assert entry.mime_bundle()["text/html"] == entry._repr_html_()
 
 
+def test_card_shows_the_description_in_one_line_of_plain_text():
+    """Without control codes. A tag is text, not a link."""
+    card = image(metadata={"desc": "#loss <b>of</b>\n\x1b[1mepoch\u202e 7"})._repr_html_()
+    shown = Elements(card)
+
+    assert "#loss <b>of</b> [1mepoch 7" in shown.texts["div"]
+    assert [link["href"] for link in shown.attributes("a")] == [image().permalink_url] * 2
+    assert not shown.attributes("b")
+    assert "text-overflow:ellipsis" in card
+    assert "text-overflow:ellipsis" not in image(metadata={})._repr_html_()
+
+
 def test_title_is_not_read_as_mathematics():
     """JupyterLab would change $…$ and double backslashes in the text of a card."""
     assert "mathjax_ignore" in image()._repr_html_()

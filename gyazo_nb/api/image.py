@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -281,6 +281,7 @@ class Image:
             picture=self._preview_url or "",
             link=self.permalink_url or "",
             title=self.title,
+            description=one_line(html.shortened(self.metadata.desc or "")),
             details=[*([note] if note else []), *self._details()],
             notations=self._notations(),
             alt=self.alt_text or self.title or f"Image of {self.caption}",
@@ -342,9 +343,6 @@ class Page(Sequence[Image]):
 
     def __len__(self) -> int:
         return len(self.images)
-
-    def __iter__(self) -> Iterator[Image]:
-        return iter(self.images)
 
     def __repr__(self) -> str:
         return "\n".join([f"<{self._caption()}>", *text_lines(self.images)])
