@@ -18,7 +18,7 @@ from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site, origin
 
 from .endpoints import check_text
-from .operation import Operation, Reply, Request, describe, server_message
+from .operation import Operation, Reply, Request, make_error
 
 
 def request(
@@ -56,21 +56,18 @@ def request(
     )
 
 
+# The general table words these for the documented calls, which are about images.
+_ERRORS: dict[int, tuple[type[ResponseError], str]] = {
+    404: (NotFoundError, "this path does not exist. Check the path, and the id in it"),
+    403: (ForbiddenError, "this account is not allowed to do that. Sign in as another account"),
+}
+
+
 def _error_for(request: Request, reply: Reply) -> ResponseError | None:
-    """The errors that the general table words for the documented calls, which are about images."""
-    kind, advice = {
-        404: (NotFoundError, "this path does not exist. Check the path, and the id in it"),
-        403: (ForbiddenError, "this account is not allowed to do that. Sign in as another account"),
-    }.get(reply.status, (None, ""))
-    if kind is None:
+    if reply.status not in _ERRORS:
         return None
-    message = server_message(request, reply)
-    said = f" ({message})" if message else ""
-    return kind(
-        f"{describe(request)} returned {reply.status}{said}: {advice}.",
-        status=reply.status,
-        message=message,
-    )
+    kind, advice = _ERRORS[reply.status]
+    return make_error(kind, request, reply, advice)
 
 
 def download(url: str) -> Operation[bytes]:

@@ -32,7 +32,8 @@ _MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
 # https://gyazo.com/api/docs/user
 def me(site: Site, token: Secret) -> Operation[User]:
     """The user of a token."""
-    return Operation(_request(site, token, "GET", "users/me"), _user)
+    request = _request(site, token, "GET", "users/me")
+    return Operation(request, lambda reply: User.from_json(reply.json()))
 
 
 # https://gyazo.com/api/docs/image#list
@@ -108,7 +109,7 @@ def oembed(site: Site, url: str | Image) -> Operation[Embed]:
             f"{url[:80]!r} is not a web address: pass the address of the image's page."
         )
     request = Request("GET", f"{site.api_url}/api/oembed", params={"url": url})
-    return Operation(request, _embed)
+    return Operation(request, lambda reply: Embed.from_json(reply.json()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,7 @@ class UploadFields:
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )
-        form: dict[str, Any] = {}
-        for name in self.__slots__:
-            form[name] = getattr(self, name)
+        form: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         if self.metadata_is_public is not None:
             form["metadata_is_public"] = bool_param(self.metadata_is_public)
         if self.created_at is not None:
@@ -176,7 +175,11 @@ def easy_upload(
         multipart=True,
         retry="always",  # a link that is not used expires
     )
-    return Operation(request, _easy_upload, partial(_unknown_client, request))
+    return Operation(
+        request,
+        lambda reply: EasyUpload.from_json(reply.json()),
+        partial(_unknown_client, request),
+    )
 
 
 def _request(site: Site, token: Secret, method: str, path: str, **content: Any) -> Request:
@@ -276,18 +279,6 @@ def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> 
     except (KeyError, ValueError, TypeError):  # TypeError: one of the two has no time zone
         return True
     return age < _MAX_UPLOAD_SECONDS
-
-
-def _user(reply: Reply) -> User:
-    return User.from_json(reply.json())
-
-
-def _embed(reply: Reply) -> Embed:
-    return Embed.from_json(reply.json())
-
-
-def _easy_upload(reply: Reply) -> EasyUpload:
-    return EasyUpload.from_json(reply.json())
 
 
 def _deleted(request: Deleted, reply: Reply) -> Deleted:

@@ -197,9 +197,7 @@ class Operation(Generic[T]):
                 return done
             raise self.error_for(reply) or error_for_reply(self.request, reply)
         try:
-            return self.parse(
-                replace(reply, after_uncertain_attempt=True) if after_uncertain_attempt else reply
-            )
+            return self.parse(replace(reply, after_uncertain_attempt=after_uncertain_attempt))
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             pass
         # Raised outside of the handler: the frames of the caught exception contain the body.
@@ -209,10 +207,7 @@ class Operation(Generic[T]):
 # https://gyazo.com/api/docs/errors
 _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
     400: (InvalidRequestError, "Gyazo rejected one of the values. Correct it, then try again"),
-    401: (
-        UnauthorizedError,
-        "the token was deleted or revoked. Run %gyazo_login to sign in again",
-    ),
+    401: (UnauthorizedError, "the token was deleted or revoked. Run %gyazo_login to sign in again"),
     402: (PlanError, "this call is for paid plans only. See https://gyazo.com/pricing"),
     403: (
         ForbiddenError,
@@ -226,8 +221,15 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
 
 def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     """Return the error of a reply whose status is not 2xx."""
-    message = server_message(request, reply)
     kind, advice = _error_of_status(reply.status, with_token=request.token is not None)
+    return make_error(kind, request, reply, advice)
+
+
+def make_error(
+    kind: type[ResponseError], request: Request, reply: Reply, advice: str
+) -> ResponseError:
+    """Return an error with the usual sentence: the request, the status, the server's message, the advice."""
+    message = server_message(request, reply)
     said = f" ({message})" if message else ""
     sentence = f"{describe(request)} returned {reply.status}{said}: {advice}."
     if kind is TooManyRequestsError:

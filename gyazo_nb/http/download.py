@@ -20,12 +20,7 @@ from gyazo_nb.api.retry import Timeouts
 from gyazo_nb.errors import PictureError
 
 from . import failures
-from .connection_pool import (
-    Deadline,
-    PrivateAddressError,
-    SyncNetwork,
-    current_deadline,
-)
+from .connection_pool import Deadline, PrivateAddressError, SyncNetwork, current_deadline
 from .log_masking import current_request
 from .proxies import ProxySettingError, is_local, is_public, proxy_for
 from .transport import MAX_REDIRECTS, ReplyBody
@@ -78,9 +73,8 @@ class _Fetch:
 
     def __init__(self, client: httpx.Client, deadline: Deadline, max_bytes: int) -> None:
         self.url = httpx.URL()
-        self._max_bytes = max_bytes
         self.deadline = deadline
-        self._client = client
+        self._client, self._max_bytes = client, max_bytes
 
     def run(self, address: str) -> bytes:
         """Fetch a file, following redirects. The address that the caller named may be private."""
@@ -132,7 +126,7 @@ def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> s
     if isinstance(error, PictureError):
         return str(error)
     named = _host(url)
-    if failures.has_cause(error, PrivateAddressError):
+    if isinstance(failures.root_cause(error), PrivateAddressError):
         return (
             f"{named} redirects to a private address, which is not fetched: pass that address itself, or "
             f"save the picture and upload the file."

@@ -42,34 +42,6 @@ _CHECK_URL = "check the URL in the settings, and whether a proxy is in the way"
 # The delivery of the request, what happened, and what to do.
 _Explanation = tuple[Delivery, str, str]
 
-_Kinds = type[Exception] | tuple[type[Exception], ...]
-_FIXED: tuple[tuple[_Kinds, _Explanation], ...] = (
-    (
-        (ReplyEncodingError, httpx.DecodingError),
-        (
-            "permanent",
-            "sent a reply that cannot be decompressed",
-            _CHECK_URL,
-        ),
-    ),
-    (
-        (httpx.TooManyRedirects, httpx.UnsupportedProtocol),
-        (
-            "permanent",
-            "redirected too often, or to an unsupported address",
-            "check the address",
-        ),
-    ),
-    (
-        MemoryError,
-        (
-            "permanent",
-            "needs more memory than this machine has left",
-            "free some memory, then try again",
-        ),
-    ),
-)
-
 
 def to_no_reply(
     request: Request, error: Exception, timeouts: Timeouts, deadline: Deadline
@@ -81,27 +53,23 @@ def to_no_reply(
     return NoReply(ConnectionFailedError(f"{describe(request)} {what}: {advice}."), delivery)
 
 
-def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an exception, or one that led to it, is of a kind."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, kind):
-        found = found.__cause__ or found.__context__
-    return found is not None
+def root_cause(error: BaseException) -> BaseException:
+    """The exception that led to an exception of httpx."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
 
 
 def _explain(
     request: Request, error: Exception, timeouts: Timeouts, deadline: Deadline
 ) -> _Explanation:
-    for kinds, explanation in _FIXED:
-        if isinstance(error, kinds):
-            return explanation
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return _timeout(request, error, timeouts, deadline)
     if isinstance(error, httpx.ConnectError | httpx.ProxyError | ProxySettingError):
         return _connect_error(request, error)
     if isinstance(error, httpx.LocalProtocolError | UnicodeError):
         return _unsendable(request, error)
-    if isinstance(error, httpx.HTTPError | ReplyTooLargeError):
+    if isinstance(error, httpx.HTTPError | ReplyTooLargeError | ReplyEncodingError):
         return _unusable_reply(request, error)
     return _setup_error(request, error)
 
@@ -126,11 +94,16 @@ def _timeout(
     return "unknown", what, f"try again, or check {_network(request)}"
 
 
-def _unusable_reply(request: Request, error: httpx.HTTPError | ReplyTooLargeError) -> _Explanation:
+def _unusable_reply(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ReplyTooLargeError):
         what = f"sent a reply of more than {error.max_bytes // 2**20} MB"
         is_file = request.accept != JSON
         return "permanent", what, _RAISE_LIMIT if is_file else "check the URL in the settings"
+    if isinstance(error, ReplyEncodingError):
+        return "permanent", "sent a reply that cannot be decompressed", _CHECK_URL
+    if isinstance(error, httpx.TooManyRedirects | httpx.UnsupportedProtocol):
+        what = "redirected too often, or to an unsupported address"
+        return "permanent", what, "check the address"
     kind = type(error).__name__
     if "location header" in str(error):
         return "permanent", "redirects to an address that is not valid", _CHECK_URL
@@ -145,7 +118,7 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ProxySettingError):
         what = f"was not sent: {error.variable} {error.reason}"
         return "permanent", what, "correct the variable, or unset it"
-    cause = _root_cause(error)
+    cause = root_cause(error)
     if isinstance(cause, ssl.SSLError):
         return _tls_error(request, cause)
     setting = _proxy(request)
@@ -221,6 +194,9 @@ def _certificate_variable() -> str | None:
 
 def _setup_error(request: Request, error: Exception) -> _Explanation:
     """An error without a class of httpx: a file that cannot be read, or a proxy that is not one."""
+    if isinstance(error, MemoryError):
+        what = "needs more memory than this machine has left"
+        return "permanent", what, "free some memory, then try again"
     if isinstance(error, OSError) and error.filename is not None:
         what = f"was not sent: {error.filename!r} cannot be read ({error.strerror})"
         return "permanent", what, "check the file"
@@ -241,12 +217,6 @@ def _unsendable(request: Request, error: Exception) -> _Explanation:
         return "permanent", "was not sent: the file changed while it was read", "try again"
     what = "was not sent: the token or a field contains characters that HTTP does not allow"
     return "permanent", what, "check them"
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
 
 
 def _system_message(error: BaseException) -> str:

@@ -44,11 +44,7 @@ MAX_REDIRECTS = 10
 CHUNK_BYTES = 2**18  # small parts of a form are joined up to this size before they are sent
 _WARN_ABOVE = 5.0  # seconds; a longer delay before a retry is logged as a warning
 
-_HEADERS = {
-    "Accept-Encoding": "gzip",
-    "Connection": "keep-alive",
-    "User-Agent": "gyazo_nb",
-}
+_HEADERS = {"Accept-Encoding": "gzip", "Connection": "keep-alive", "User-Agent": "gyazo_nb"}
 
 _log = logging.getLogger(__name__)
 
@@ -56,16 +52,9 @@ _log = logging.getLogger(__name__)
 class Transport:
     """Sends operations, and retries them where that is safe."""
 
-    def __init__(
-        self,
-        timeouts: Timeouts | None = None,
-        retry: Retry | None = None,
-        settings: Settings | None = None,
-    ) -> None:
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or Retry()
-        self._settings = settings or Settings()
-        self._clients = ClientPool(self._timeouts)
+    def __init__(self, timeouts: Timeouts, retry: Retry, settings: Settings) -> None:
+        self._timeouts, self._retry, self._settings = timeouts, retry, settings
+        self._clients = ClientPool(timeouts)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         """Become None in a pickle: an `Image` is pickled without its connection."""
@@ -321,11 +310,10 @@ def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> ht
 
 
 def _plain_form(request: Request) -> dict[str, Any]:
-    form: dict[str, Any] = dict(request.form)
-    for name, value in request.form.items():
-        if isinstance(value, Secret):
-            form[name] = value.reveal()
-    return form
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in request.form.items()
+    }
 
 
 def _add_token(request: Request, headers: dict[str, str], parts: dict[str, Any]) -> None:
