@@ -16,7 +16,6 @@ Guarantees:
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import selectors
@@ -83,8 +82,8 @@ class Subscriber:
     """A sign-in that waits for its redirect. Several can wait at the same redirect URI.
 
     `matches` tells whether an address has the `state` of this sign-in. `on_redirect` then receives the
-    address, on a separate thread, and returns whether the sign-in is finished. `on_timeout` is called on
-    a separate thread when the lifetime of the subscription has ended.
+    address, and returns whether the sign-in is finished. `on_timeout` is called when the lifetime of the
+    subscription has ended. Both run on separate threads.
     """
 
     matches: Callable[[Secret], bool]
@@ -92,43 +91,10 @@ class Subscriber:
     on_timeout: Callable[[], None] = lambda: None
 
 
-def subscribe(
-    redirect_uri: str, subscriber: Subscriber, *, lifetime: float = LIFETIME
-) -> Callable[[], None]:
-    """Start listening for a sign-in, and return the function that stops it, which can be called twice.
-
-    The subscription ends after `lifetime` seconds. Raises `OSError` if it is impossible to listen at the
-    redirect URI.
-    """
-    server = _subscribe(redirect_uri, subscriber, lifetime)
-    return lambda: _unsubscribe(server, subscriber)
-
-
-def _subscribe(redirect_uri: str, subscriber: Subscriber, lifetime: float) -> CallbackServer:
-    """Subscribe, or begin the lifetime of an existing subscription again."""
-    with _lock:
-        server = _servers.get(redirect_uri)
-        if server is not None and server.add(subscriber, lifetime):
-            return server
-        if server is not None:
-            server.wait_until_closed()
-        server = _servers[redirect_uri] = CallbackServer(redirect_uri, subscriber, lifetime)
-        return server
-
-
-def _unsubscribe(server: CallbackServer, subscriber: Subscriber) -> None:
-    """End a subscription. If it was the last one, the port is free when this returns."""
-    with _lock:
-        if _servers.get(server.redirect_uri) is server and server.remove(subscriber):
-            server.wait_until_closed()
-            del _servers[server.redirect_uri]
-
-
 class CallbackSubscription:
     """The subscription of one sign-in. It can start and stop any number of times, from any thread.
 
-    Both run on a separate thread, which an interrupt does not reach. If an interrupt prevents `stop`, the
-    subscription ends after `lifetime` seconds.
+    It ends after `lifetime` seconds, also if an interrupt prevents `stop`.
     """
 
     def __init__(
@@ -163,12 +129,31 @@ class CallbackSubscription:
         with _lock:
             if self._is_wanted:
                 with contextlib.suppress(OSError):
-                    self._server = _subscribe(self.redirect_uri, self._subscriber, self._lifetime)
-            elif self._server is not None:
-                _unsubscribe(self._server, self._subscriber)
-                self._server = None
+                    self._server = self._subscribe()
+            else:
+                self._unsubscribe()
+
+    def _subscribe(self) -> CallbackServer:
+        """Subscribe, or begin the lifetime again."""
+        server = _servers.get(self.redirect_uri)
+        if server is not None:
+            if server.add(self._subscriber, self._lifetime):
+                return server
+            server.wait_until_closed()
+        server = CallbackServer(self.redirect_uri, self._subscriber, self._lifetime)
+        _servers[self.redirect_uri] = server
+        return server
+
+    def _unsubscribe(self) -> None:
+        server, self._server = self._server, None
+        if server is None or _servers.get(self.redirect_uri) is not server:
+            return
+        if server.remove(self._subscriber):  # it was the last subscription
+            server.wait_until_closed()
+            del _servers[self.redirect_uri]
 
     def _apply_uninterrupted(self) -> None:
+        """Apply on a separate thread, which an interrupt does not reach."""
         thread = threading.Thread(target=self._apply, name="gyazo_nb callback", daemon=True)
         try:
             thread.start()
@@ -217,7 +202,6 @@ class CallbackServer:
         if not can_listen(redirect_uri):
             raise OSError("only an http redirect URI on this machine can be received")
         parts = urlsplit(redirect_uri)
-        self.redirect_uri = redirect_uri
         self._port = parts.port or HTTP_PORT
         self._path = parts.path or "/"
         self._origin = f"http://{parts.netloc}"
@@ -375,7 +359,7 @@ class CallbackServer:
             self._release(connection)
             thread = threading.Thread(
                 target=_finish,
-                args=(connection.socket, request),
+                args=(connection.socket, request, request.redirect),
                 name="gyazo_nb redirect",
                 daemon=True,
             )
@@ -417,7 +401,7 @@ class CallbackServer:
         if _has_ipv6():
             addresses.append((socket.AF_INET6, "::1"))
         if any(_accepts_connections(family, host, self._port) for family, host in addresses):
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            raise OSError("another program uses the port")
         listeners: list[socket.socket] = []
         try:
             for family, host in addresses:
@@ -429,10 +413,10 @@ class CallbackServer:
         return listeners
 
 
-def _finish(connection: socket.socket, request: _Request) -> None:
+def _finish(connection: socket.socket, request: _Request, redirect: _Redirect) -> None:
     """Finish the sign-in of a redirect, and reply. Runs on a thread for each redirect."""
     try:
-        request.finish()
+        request.respond(HTTPStatus.OK, redirect.finish())
         with contextlib.suppress(OSError):
             connection.settimeout(REQUEST_TIMEOUT)
             connection.sendall(request.reply)
@@ -460,20 +444,15 @@ class _Request(BaseHTTPRequestHandler):
         """The bytes to send."""
         return self._output.getvalue()
 
-    def finish(self) -> None:
-        """Finish the sign-in of a redirect, which makes the reply."""
-        if self.redirect is None:
-            raise AssertionError("only a redirect is finished")
-        self._send(HTTPStatus.OK, self.redirect.finish())
-
     def do_GET(self) -> None:
         found = self._find(self.path, self.headers.get("Host", ""))
         if isinstance(found, _Redirect):
             self.redirect = found
         else:
-            self._send(*found)
+            self.respond(*found)
 
-    def _send(self, status: int, page: str) -> None:
+    def respond(self, status: int, page: str) -> None:
+        """Make the reply."""
         body = page.encode()
         self.send_response(status)
         for name, value in _HEADERS.items():
@@ -483,7 +462,7 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        self._send(code, NOT_FOUND_PAGE)  # the page of http.server repeats the request
+        self.respond(code, NOT_FOUND_PAGE)  # the page of http.server repeats the request
 
     def log_message(self, *_: Any) -> None:
         """Log nothing: the request line contains the code."""
@@ -587,14 +566,11 @@ def _accepts_connections(family: socket.AddressFamily, host: str, port: int) -> 
 
 
 def _has_ipv6() -> bool:
-    try:
+    with contextlib.suppress(OSError):
         probe = _opened(partial(socket.socket, socket.AF_INET6))
-    except OSError:
-        return False
-    try:
-        probe.bind(("::1", 0))
-    except OSError:
-        return False
-    finally:
-        _close_sockets(probe)
-    return True
+        try:
+            probe.bind(("::1", 0))
+            return True
+        finally:
+            _close_sockets(probe)
+    return False
