@@ -89,16 +89,14 @@ class CredentialResolver:
                     switch=options.switch,
                     source=credential.source,
                 )
-            except UnauthorizedError as error:
+            except (UnauthorizedError, ConnectionFailedError) as error:
                 first_error = first_error or error
                 warnings.append(
                     f"Gyazo does not accept the token from {credential.source}: it was deleted or "
                     f"revoked, or is not complete."
+                    if isinstance(error, UnauthorizedError)
+                    else str(error)
                 )
-                continue
-            except ConnectionFailedError as error:
-                first_error = first_error or error
-                warnings.append(str(error))
                 continue
             try:
                 note = self._save(options)

@@ -38,7 +38,7 @@ def detect_frontend(shell: Any) -> Frontend:
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return Frontend(in_kernel=False, can_prompt=_has_terminal(), shows_widgets=False)
-    content = _request(kernel).get("content", {})
+    content = request_of(kernel).get("content", {})
     can_prompt = bool(content.get("allow_stdin", True))
     # Voila does not support prompts either, but it shows widgets. It sets this variable to its name.
     is_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
@@ -56,7 +56,7 @@ def _has_terminal() -> bool:
         return False
 
 
-def _request(kernel: Any) -> dict[str, Any]:
+def request_of(kernel: Any) -> dict[str, Any]:
     """Return the message that requested the running cell."""
     try:
         parent = kernel.get_parent("shell")

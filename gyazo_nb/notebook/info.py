@@ -26,7 +26,7 @@ from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, StoreError
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, OUT_OF_BAND, Settings, is_loopback
 
-from .frontend import Frontend, detect_frontend
+from .frontend import Frontend, detect_frontend, request_of
 
 _PACKAGES = (
     "ipython",
@@ -154,11 +154,7 @@ def _client(kernel: Any, frontend: Frontend) -> str:
         return "Voila"
     if frontend.is_headless:
         return "a program without a user, such as nbclient or papermill"
-    try:
-        parent = kernel.get_parent("shell")
-    except TypeError:  # a kernel whose get_parent takes no channel
-        parent = kernel.get_parent()
-    metadata = (parent or {}).get("metadata") or {}
+    metadata = request_of(kernel).get("metadata") or {}
     if str(metadata.get("cellId", "")).startswith("vscode"):
         return "VS Code"
     if "deletedCells" in metadata or "recordTiming" in metadata:

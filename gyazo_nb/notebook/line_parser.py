@@ -158,11 +158,8 @@ class LineParser(argparse.ArgumentParser):
             return None
         options = argparse.Namespace(**{action.dest: action.default for action in self._actions})
         items: list[str] = []
-        option, text, hint = (
-            "",
-            "",
-            "",
-        )  # `text`: the last option, with a text that is not in quotes
+        option = hint = ""
+        text = ""  # the last option, with a text that is not in quotes
         while words:
             word = words.popleft()
             if _OPTION.match(word):
@@ -189,19 +186,13 @@ class LineParser(argparse.ArgumentParser):
         if action.nargs == 0:
             if has_value:
                 raise self._error(f"{name} takes no value.", has_values=True)
-            setattr(options, action.dest, action.const)
-            return ""
-        if not has_value and words and not _OPTION.match(words[0]):
+        elif not has_value and words and not _OPTION.match(words[0]):
             has_value, value = "=", words.popleft()
-        if has_value:
-            setattr(options, action.dest, self._value(name, action, value))
-        elif action.nargs is None:
-            raise self._error(
-                f"{name} needs a value: {_form(name, action)}.",
-                with_usage=self._may_contain_secrets,
-            )
-        else:
-            setattr(options, action.dest, action.const)
+        if not has_value and action.nargs is None:
+            raise self._wrong_value(f"{name} needs a value: {_form(name, action)}.")
+        setattr(
+            options, action.dest, self._value(name, action, value) if has_value else action.const
+        )
         is_text = has_value and action.type is str and not is_quoted(value)
         return f"{name} {value}" if is_text else ""
 
@@ -216,16 +207,13 @@ class LineParser(argparse.ArgumentParser):
             sentence = f"{name} takes {' or '.join((', '.join(choices[:-1]), choices[-1]))}{given}"
             if question:
                 raise UsageError(f"{sentence}: {question}")
-            raise self._error(f"{sentence}.", with_usage=self._may_contain_secrets)
-        if action.type not in {int, float}:
-            return value
+            raise self._wrong_value(f"{sentence}.")
+        convert: Any = action.type or str
         try:
-            return int(value) if action.type is int else float(value)
+            return convert(value)
         except ValueError:
             number = "a whole number" if action.type is int else "a number"
-            raise self._error(
-                f"{name} takes {number}{given}.", with_usage=self._may_contain_secrets
-            ) from None
+            raise self._wrong_value(f"{name} takes {number}{given}.") from None
 
     # ── errors ───────────────────────────────────────────────────────────────────────────────────
 
@@ -272,6 +260,10 @@ class LineParser(argparse.ArgumentParser):
             if word in (action.choices or ()):
                 return f"{name} {word}"
         return ""
+
+    def _wrong_value(self, sentence: str) -> UsageError:
+        """Return an error that shows the options where it does not show the value."""
+        return self._error(sentence, with_usage=self._may_contain_secrets)
 
     def _error(
         self, sentence: str, *, has_values: bool = False, with_usage: bool = False

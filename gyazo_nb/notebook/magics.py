@@ -13,6 +13,7 @@ import itertools
 import keyword
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -294,18 +295,16 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics, and add the session to the namespace unless its name is in use."""
     unload(shell)
     magics = GyazoMagics(shell)
-    name = magics.settings.text("session_name") or "gyazo"
-    if not name.isidentifier() or keyword.iskeyword(name):
-        _remove_traits(shell, magics)
-        raise ConfigError(
-            f"The session cannot be named {name!r}: set {setting_names('session_name')} to a valid "
-            f"variable name."
-        )
-    try:
+    with ExitStack() as after_error:
+        after_error.callback(_remove_traits, shell, magics)
+        name = magics.settings.text("session_name") or "gyazo"
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ConfigError(
+                f"The session cannot be named {name!r}: set {setting_names('session_name')} to a valid "
+                f"variable name."
+            )
         magics.settings.access_policy()  # a wrong one is told before any upload
-    except ConfigError:
-        _remove_traits(shell, magics)
-        raise
+        after_error.pop_all()
     shell.register_magics(magics)
     completion.register(shell)
     shell.input_transformers_cleanup.append(_add_body_for_help)
