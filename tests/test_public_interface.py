@@ -1,5 +1,6 @@
 """The public names, the layout of the packages, and the rules for docstrings and words."""
 
+import ast
 import inspect
 import re
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gyazo_nb
+from gyazo_nb import errors
 
 CALLS = [
     "me",
@@ -199,3 +201,19 @@ def test_a_text_uses_plain_words(path):
         for number, line in lines
         if BANNED.search(line) and not any(text in line for text in ALLOWED)
     ] == []
+
+
+def test_an_error_message_ends_with_a_period():
+    """Or with a question mark. A text that begins with a small letter is a part of a message."""
+    names = {*filter(re.compile("Error$").search, vars(errors)), "UsageError"}
+    messages = [
+        "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+        for path in MODULES
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in names and call.args
+        for parts in [getattr(call.args[0], "values", call.args[:1])]
+        if all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts)
+    ]
+
+    assert len(messages) > 100
+    assert [text for text in messages if not re.search(r"^[a-z]|([.?]|\{\})\)?$", text)] == []
