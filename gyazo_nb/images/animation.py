@@ -2,7 +2,6 @@
 
 Guarantees: the file is decoded again and compared. It shows the same pixels in each frame, for the same
 duration, and repeats as often; otherwise an error says so. A pixel that is fully transparent has no color.
-Importing this module imports neither Pillow nor Matplotlib.
 
 `render_animation` does this for the animations of Matplotlib, whose own Pillow writer renders the frames.
 """
@@ -12,16 +11,17 @@ from __future__ import annotations
 import importlib
 import io
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count
 from typing import Any, TypeAlias
 
 from gyazo_nb.errors import PictureError, reason_of
 
 from .limits import check_pixels
-from .png_encoder import PNG_SIGNATURE, png_chunk
+from .png_encoder import PNG_SIGNATURE, png_chunk, png_chunks
 
 # Makes a progress bar of tqdm, or a context without one (None).
 ProgressBar: TypeAlias = Callable[[], AbstractContextManager[Any]]
@@ -30,7 +30,6 @@ _FRAME_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}
 _OPAQUE = 255
 _GIF_COLORS = 255  # beside one transparent color
 _MAX_DELAY = 65_535  # numerator and denominator of APNG
-_SAVE = "anim.save('a.gif', writer='pillow')  and upload the file"
 _DEFAULT_INTERVAL = 200  # milliseconds, as in Matplotlib
 _TOLERANCE = 0.01  # milliseconds, for rounding errors
 
@@ -94,40 +93,26 @@ class Animation:
         """Encode each frame as a PNG, and join them. Pillow would join equal frames to one."""
         opaque = all(frame.getextrema()[3][0] == _OPAQUE for frame in self.frames)
         parts = [PNG_SIGNATURE]
-        number = 0  # of the chunks of the animation
+        numbers = count()  # of the chunks of the animation
         for index, (frame, duration) in enumerate(zip(self.frames, self.durations, strict=True)):
-            control = b""
+            png = io.BytesIO()
+            (frame.convert("RGB") if opaque else frame).save(png, "PNG", **options)
+            chunks = list(png_chunks(png.getvalue()))
+            pixels = b"".join(body for name, body in chunks if name == b"IDAT")
+            if not index:
+                parts += [png_chunk(*one) for one in chunks if one[0] not in {b"IDAT", b"IEND"}]
+                total = len(self.frames) - self.has_default_image
+                parts.append(png_chunk(b"acTL", struct.pack(">II", total, self.plays)))
             if index or not self.has_default_image:
-                delay = _delay(duration)
-                control = struct.pack(
-                    ">IIIIIHHBB",
-                    number,
-                    *frame.size,
-                    0,
-                    0,
-                    delay.numerator,
-                    delay.denominator,
-                    0,
-                    0,
-                )
-                number += 1
-            for name, body in _png_chunks(frame.convert("RGB") if opaque else frame, options):
-                if name == b"IDAT":
-                    if control:
-                        parts.append(png_chunk(b"fcTL", control))
-                        control = b""
-                    if index:
-                        parts.append(png_chunk(b"fdAT", struct.pack(">I", number) + body))
-                        number += 1
-                    else:
-                        parts.append(png_chunk(name, body))
-                elif not index and name != b"IEND":
-                    parts.append(png_chunk(name, body))
-                    if name == b"IHDR":
-                        count = len(self.frames) - self.has_default_image
-                        parts.append(png_chunk(b"acTL", struct.pack(">II", count, self.plays)))
-        parts.append(png_chunk(b"IEND", b""))
-        return b"".join(parts)
+                delay = _delay(duration).as_integer_ratio()
+                place = (*frame.size, 0, 0)
+                control = struct.pack(">IIIIIHHBB", next(numbers), *place, *delay, 0, 0)
+                parts.append(png_chunk(b"fcTL", control))
+            if index:
+                parts.append(png_chunk(b"fdAT", struct.pack(">I", next(numbers)) + pixels))
+            else:
+                parts.append(png_chunk(b"IDAT", pixels))
+        return b"".join([*parts, png_chunk(b"IEND", b"")])
 
     def _is_kept(self, data: bytes) -> bool:
         """Whether a file shows this animation."""
@@ -141,11 +126,10 @@ class Animation:
             ):
                 image.seek(index)
                 image.load()
-                kept = duration_of(image)
                 if _visible(image.convert("RGBA")).tobytes() != _visible(frame).tobytes():
                     return False
                 is_timed = len(self.frames) > 1 and (index or not self.has_default_image)
-                if is_timed and abs(kept - duration) > _TOLERANCE:
+                if is_timed and abs(duration_of(image) - duration) > _TOLERANCE:
                     return False
         return True
 
@@ -200,16 +184,6 @@ def _delay(duration: float) -> Fraction:
     return delay
 
 
-def _png_chunks(frame: Any, options: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
-    out = io.BytesIO()
-    frame.save(out, "PNG", **options)
-    data, position = out.getvalue(), len(PNG_SIGNATURE)
-    while position < len(data):
-        length, name = struct.unpack_from(">I4s", data, position)
-        yield name, data[position + 8 : position + 8 + length]
-        position += 12 + length
-
-
 def join_frames(pictures: Sequence[bytes], interval: float, *, plays: int) -> bytes:
     """Join pictures, each shown for `interval` milliseconds, to one moving picture."""
     animation = Animation(plays=plays)
@@ -251,7 +225,7 @@ def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> byte
     except Exception as error:
         raise PictureError(
             f"This animation could not be rendered ({type(error).__name__}: {reason_of(error)}): "
-            f"run  {_SAVE}."
+            f"run  anim.save('a.gif', writer='pillow')  and upload the file."
         ) from error
     if not animation.frames:
         raise PictureError("This animation has no frames: check its argument frames.")

@@ -2,7 +2,6 @@
 
 Guarantees: the file decodes to the pixels, frames and durations of the image. Metadata, such as EXIF data,
 XMP and texts, is removed without decoding the pixels; the orientation and the color profile are kept.
-Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .png_encoder import PNG_SIGNATURE, png_chunk
+from .png_encoder import PNG_SIGNATURE, png_chunk, png_chunks
 
 # Formats whose pixels or frames would change if Pillow encoded them again.
 _JPEG_FORMATS = {"JPEG", "MPO"}
@@ -137,17 +136,14 @@ def _without_metadata(file_format: str, data: bytes, exif: bytes) -> bytes:
 
 
 def _png(data: bytes, exif: bytes) -> bytes:
-    parts, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
-    while position + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
+    parts = [PNG_SIGNATURE]
+    for name, body in png_chunks(data):
         if name in _PNG_CHUNKS:
-            parts.append(data[position:end])
+            parts.append(png_chunk(name, body))
         if name == b"IHDR" and exif:
             parts.append(png_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
         if name == b"IEND":
             break
-        position = end
     return b"".join(parts)
 
 

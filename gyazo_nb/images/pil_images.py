@@ -3,7 +3,6 @@
 Guarantees: pixels, frames, durations and the color profile are kept; the image object stays unchanged.
 Of the EXIF data only the orientation is sent. An image with too many pixels is refused before it is
 decoded.
-Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from gyazo_nb.errors import PictureError
 
 from .animation import Animation, duration_of, plays_of
 from .limits import check_pixels
-from .original_file import OriginalFile, original_file
+from .original_file import original_file
 
 # The frames of a TIFF are pages, and those of an MPO are views: there, only the current one is sent.
 _MOVING_FORMATS = {"GIF", "PNG", "WEBP", "AVIF", "FLI"}
@@ -35,7 +34,10 @@ def encode(image: Any) -> bytes:
     An animation at its first frame is encoded completely; at a later frame, only that frame is.
     """
     file = original_file(image)
-    source = _opened(file) or image
+    source = image
+    if file is not None:
+        with suppress(Exception):  # a damaged file; the image itself raises the error
+            source = file.open()
     at_start = image.format not in _MOVING_FORMATS or image.tell() == 0
     moving = (
         image.format in _MOVING_FORMATS
@@ -57,9 +59,11 @@ def encode(image: Any) -> bytes:
     # Only Pillow's decoder of WebP still reads a closed image.
     if moving and (file is None or not file.by_name or image.format == "WEBP"):
         animation = _read_frames(image, image if image.format == "WEBP" else source)
-        return animation.encode(_png_options(image, exif), prefer_gif=image.format == "GIF")
+        options = {"exif": exif, "icc_profile": image.info.get("icc_profile")}
+        options = {name: value for name, value in options.items() if value}
+        return animation.encode(options, prefer_gif=image.format == "GIF")
     out = io.BytesIO()
-    _to_png_mode(image).save(out, "PNG", **({"exif": exif} if exif else {}))
+    _to_png_mode(image).save(out, "PNG", exif=exif)
     return out.getvalue()
 
 
@@ -76,13 +80,6 @@ def encode_all_frames(image: Any) -> bytes:
         return encode(image)
     finally:
         image.seek(position)
-
-
-def _opened(file: OriginalFile | None) -> Any:
-    if file is not None:
-        with suppress(Exception):  # a damaged file; the image itself raises the error
-            return file.open()
-    return None
 
 
 def _read_frames(image: Any, source: Any) -> Animation:
@@ -104,11 +101,6 @@ def _read_frames(image: Any, source: Any) -> Animation:
             if image.tobytes() != first.tobytes():  # the user edited the frame
                 image.paste(first)
     return animation
-
-
-def _png_options(image: Any, exif: Any) -> dict[str, Any]:
-    options = {"exif": exif, "icc_profile": image.info.get("icc_profile")}
-    return {name: value for name, value in options.items() if value}
 
 
 def _orientation(image: Any) -> Any:

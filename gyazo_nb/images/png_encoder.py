@@ -2,7 +2,6 @@
 
 Guarantees: every pixel keeps its value. If the shape or the range of the values is ambiguous, an error
 says so; the encoder does not guess. An array with too many pixels is refused before it is read.
-Importing this module imports neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import io
 import struct
 import sys
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
-from gyazo_nb.errors import PictureError
+from gyazo_nb.errors import PictureError, reason_of
 
 from .limits import check_pixels
 
@@ -41,7 +41,9 @@ def encode_array(item: Any) -> bytes:
             "An array can be read only by numpy, which is not imported: run  import numpy  and try "
             "again, or save the array as PNG and upload the file."
         )
-    _check_size(item.shape)
+    shape = item.shape
+    if isinstance(shape, tuple) and len(shape) in {2, 3} and all(isinstance(n, int) for n in shape):
+        check_pixels(shape[1], shape[0], "array")  # before the values, which may need much memory
     array = _to_array(numpy, item)
     if array.ndim == 2:  # noqa: PLR2004 -- height and width
         array = array[:, :, None]
@@ -71,20 +73,13 @@ def _way(array: Any) -> str:
     )
 
 
-def _check_size(shape: Any) -> None:
-    """Refuse too many pixels. The shape costs no memory, but reading the values may need much."""
-    if isinstance(shape, tuple) and len(shape) in {2, 3} and all(isinstance(n, int) for n in shape):
-        check_pixels(shape[1], shape[0], "array")
-
-
 def _to_array(numpy: Any, item: Any) -> Any:
     try:
         array = numpy.asarray(item)
     except Exception as error:  # for example a tensor that requires grad or is on a GPU
-        reason = str(error).strip().split("\n")[0].rstrip(".")[:200]
         raise PictureError(
-            f"This {type(item).__name__} cannot be read as an array ({reason}): convert it to a numpy "
-            f"array first."
+            f"This {type(item).__name__} cannot be read as an array ({reason_of(error)}): convert it to a "
+            f"numpy array first."
         ) from error
     if numpy.ma.is_masked(item):
         raise PictureError(
@@ -149,3 +144,12 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
     """Return one chunk of a PNG file."""
     checksum = zlib.crc32(data, zlib.crc32(name))
     return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", checksum)))
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Read the name and the data of each chunk of a PNG file."""
+    position = len(PNG_SIGNATURE)
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        yield name, data[position + 8 : position + 8 + length]
+        position += 12 + length
