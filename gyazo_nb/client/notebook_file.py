@@ -17,8 +17,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -49,7 +48,6 @@ _BASE64_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _CHART_TYPES = ("application/vnd.plotly.v1+json", "application/vnd.vegalite.", "image/svg+xml")
 _RAW_TYPES = {"", "text/markdown", "text/html", "text/x-markdown"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|\Z)", re.MULTILINE)  # by a progress bar
 
@@ -89,12 +87,14 @@ class Draft:
         self._deadline = time.monotonic() + MAX_SECONDS
         self._language = _language(notebook)
         self._number, self._cell = 0, ""  # of the current cell
-        for self._number, cell in enumerate(_cells(notebook), 1):
-            count = cell.get("execution_count")
-            self._cell = f"cell {self._number}" + (
-                f" (In [{count}])" if isinstance(count, int) else ""
-            )
-            self._add_cell(cell)
+        for self._number, cell in enumerate(map(_mapping, _list(notebook.get("cells"))), 1):
+            self._cell = f"cell {self._number}"
+            if isinstance(number := cell.get("execution_count"), int):
+                self._cell += f" (In [{number}])"
+            try:
+                self._add_cell(cell)
+            except PictureError as error:
+                raise PictureError(f"In {self._cell}: {error}") from None
 
     @property
     def summary(self) -> str:
@@ -111,7 +111,7 @@ class Draft:
 
     def title_of(self, item: bytes) -> str | None:
         """The title of an image if the call gives none: the text that describes it in the notebook."""
-        return next((p.alt for p in self.pictures if p.data == item), "") or None
+        return self.pictures[self._indexes[item]].alt or None
 
     def check(self, report: Report, retry: str) -> None:
         """Raise a `BatchError` that names the cells whose pictures were not uploaded."""
@@ -165,8 +165,7 @@ class Draft:
                 language = _text(metadata.get("magics_language")) or self._language
                 self._add_block(markup.fenced(source, language))
             for output in _list(cell.get("outputs")):
-                if isinstance(output, Mapping):
-                    self._add_output(output, metadata)
+                self._add_output(_mapping(output), metadata)
 
     def _add_output(self, output: Mapping[str, Any], cell_metadata: Mapping[str, Any]) -> None:
         kind = _text(output.get("output_type"))
@@ -176,15 +175,15 @@ class Draft:
             self._add_plain("\n".join(map(_text, _list(output.get("traceback")))))
         elif kind in {"display_data", "execute_result"}:
             data = {
-                name: _value(name, value) for name, value in _mapping(output.get("data")).items()
+                name: value if name.endswith("json") else _text(value)
+                for name, value in _mapping(output.get("data")).items()
             }
-            with self._errors():
-                mime_type, contents = _pictures_in(data)
+            mime_type, contents = _pictures_in(data)
             alt = _alt_text(_mapping(output.get("metadata")), mime_type, cell_metadata)
             for content in contents:
-                self._separate()
                 index = self._register(content, alt)
-                self._parts.append(_Slot(index, alt or f"Output of cell {self._number}", "embed"))
+                slot = _Slot(index, alt or f"Output of cell {self._number}", "embed")
+                self._parts += ["\n\n", slot]
             if not contents:
                 self._add_data(data)
 
@@ -210,16 +209,15 @@ class Draft:
         """Add a text, and replace its pictures."""
         if not text.strip():
             return
-        self._separate()
         contents: list[tuple[Reference, bytes]] = []
         for found in markup.references(text, form):
-            with self._errors():
-                content = self._content_of(found, _mapping(attachments))
+            content = self._content_of(found, _mapping(attachments))
             if content is None:
                 continue
             if not found.is_definition:
                 self._register(content, found.alt)
             contents.append((found, content))
+        self._parts.append("\n\n")
         position = 0
         for found, content in contents:
             if content in self._indexes:
@@ -230,11 +228,7 @@ class Draft:
         self._parts.append(text[position:])
 
     def _add_block(self, text: str) -> None:
-        self._separate()
-        self._parts.append(text)
-
-    def _separate(self) -> None:
-        self._parts.append("\n\n")
+        self._parts += ["\n\n", text]
 
     # ── pictures ─────────────────────────────────────────────────────────────────────────────────
 
@@ -242,13 +236,12 @@ class Draft:
         """Add a picture, unless it is known, and return its index."""
         self.places += 1
         if content not in self._indexes:
-            with self._errors():
-                data = self._checked(content)
-                index = self._indexes.setdefault(data, len(self.pictures))
-                self._indexes[content] = index
-                if index == len(self.pictures):
-                    self._check_size(data)
-                    self.pictures.append(Picture(data, self._cell, _one_line(alt)))
+            data = self._checked(content)
+            index = self._indexes.setdefault(data, len(self.pictures))
+            self._indexes[content] = index
+            if index == len(self.pictures):
+                self._check_size(data)
+                self.pictures.append(Picture(data, self._cell, _one_line(alt)))
         return self._indexes[content]
 
     def _checked(self, content: bytes) -> bytes:
@@ -316,18 +309,9 @@ class Draft:
         except OSError as error:
             raise PictureError(f"cannot be read ({error.strerror})") from None
         try:
-            self._checked(content)
+            return self._checked(content)
         except PictureError as error:
             raise PictureError(f"cannot be uploaded ({str(error).rstrip('.')})") from None
-        return content
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Name the cell in an error about a picture."""
-        try:
-            yield
-        except PictureError as error:
-            raise PictureError(f"In {self._cell}: {error}") from None
 
 
 def _resolved(path: Path | None) -> Path | None:
@@ -375,12 +359,13 @@ def _decode(text: str, mime_type: str) -> bytes:
     if mime_type == "image/svg+xml" and text.lstrip().startswith("<"):
         return text.encode()
     _check_limit(len(text) * 3 // 4)
-    clean = "".join(text.split())
-    if not clean or not _BASE64.fullmatch(clean) or len(clean.rstrip("=")) % 4 == 1:
+    clean = "".join(text.split()).rstrip("=")
+    try:
+        return base64.b64decode(clean + "=" * (-len(clean) % 4), validate=True)
+    except ValueError:
         raise PictureError(
             "The picture is damaged (its base64 text is not valid): run the cell again."
-        )
-    return base64.b64decode(clean.rstrip("=") + "=" * (-len(clean.rstrip("=")) % 4))
+        ) from None
 
 
 def _decode_data_url(url: str) -> bytes | None:
@@ -429,10 +414,6 @@ def _language(notebook: Mapping[str, Any]) -> str:
     return _text(info.get("name")) or _text(kernel.get("language"))
 
 
-def _cells(notebook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [cell for cell in _list(notebook.get("cells")) if isinstance(cell, Mapping)]
-
-
 def _text(value: Any) -> str:
     """A text, which a notebook stores as one string or as its lines."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
@@ -442,10 +423,6 @@ def _text(value: Any) -> str:
     text = value.replace("\r\n", "\n")
     # JSON can contain half of a surrogate pair, which cannot be written as UTF-8.
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _value(mime_type: str, value: Any) -> Any:
-    return value if mime_type.endswith("json") else _text(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
