@@ -33,8 +33,8 @@ from .svg_fonts import with_generic_families, with_generic_family
 
 MAX_BYTES = 64 * 2**20
 _MAX_OUTPUT = 2 * MAX_BYTES
-MAX_SIDE = 30_000  # pixels; cairo supports 32,767
-MAX_PIXELS = 50_000_000  # 200 MB of memory
+_MAX_SIDE = 30_000  # pixels; cairo supports 32,767
+_MAX_PIXELS = 50_000_000  # 200 MB of memory
 _MAX_ELEMENTS = 500_000  # including those of pictures inside
 _MAX_DEPTH = 200
 _MAX_DECLARED_LENGTH = 1000  # of an entity, and of all default attributes
@@ -66,8 +66,8 @@ _CSS_IMPORT = re.compile(r"@import", re.IGNORECASE)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
 
 # The characters that must be written as references. The parser changes line breaks in attributes.
-_SPECIAL = re.compile(r"[&<>\r]")
-_SPECIAL_IN_ATTRIBUTE = re.compile(r'[&<>"\r\n\t]')
+_ESCAPED_IN_TEXT = str.maketrans({one: f"&#{ord(one)};" for one in "&<>\r"})
+_ESCAPED_IN_ATTRIBUTE = str.maketrans({one: f"&#{ord(one)};" for one in '&<>"\r\n\t'})
 
 _RASTER_TYPES = (
     ("image/png", rb"\x89PNG\r\n\x1a\n"),
@@ -133,17 +133,16 @@ class _Budget:
     def spend_input(self, amount: int) -> None:
         self.input -= amount
         if self.input < 0:
-            raise too_large()
+            raise _too_large()
 
     def spend_output(self, amount: int) -> None:
         """Entities and default attributes may make the output longer than the input."""
         self.output -= amount
         if self.output < 0:
-            raise too_large()
+            raise _too_large()
 
 
-def too_large() -> PictureError:
-    """Return the error for an SVG with too much text."""
+def _too_large() -> PictureError:
     return PictureError(
         f"This SVG is larger than {MAX_BYTES // 2**20} MB: simplify it, or use a PNG."
     )
@@ -232,7 +231,7 @@ class _Sanitizer:
         if self._style is not None:
             css = "".join(self._style)
             self._check_css(css, declarations=True)
-            self._write(_escape_text(with_generic_families(css)))
+            self._write(with_generic_families(css).translate(_ESCAPED_IN_TEXT))
             self._style = None
         self._write(f"</{tag}>")
 
@@ -246,7 +245,7 @@ class _Sanitizer:
         if self._style is not None:
             self._style.append(text)  # checked at its end
         else:
-            self._write(_escape_text(text))
+            self._write(text.translate(_ESCAPED_IN_TEXT))
 
     def _instruction(self, target: str, _: str) -> None:
         if target.lower() == "xml-stylesheet":
@@ -263,7 +262,7 @@ class _Sanitizer:
             )
         self._max_entity = max(self._max_entity, len(value))
         if len(value) > _MAX_DECLARED_LENGTH or self._max_entity * self._ampersands > MAX_BYTES:
-            raise too_large()
+            raise _too_large()
 
     def _default_attribute(
         self, _element: str, name: str, _type: str, value: str | None, _required: Any
@@ -271,7 +270,7 @@ class _Sanitizer:
         """Accept a few short values: the parser copies them to every element."""
         self._defaults += len(name) + len(value or "")
         if self._defaults > _MAX_DECLARED_LENGTH:
-            raise too_large()
+            raise _too_large()
 
     def _skipped_entity(self, name: str, _: bool) -> NoReturn:
         raise PictureError(
@@ -288,7 +287,7 @@ class _Sanitizer:
         for full_name, value in attributes:
             name, clean = self._attribute(tag, full_name, value)
             if name:
-                parts.append(f' {name}="{_escape_attribute(clean)}"')
+                parts.append(f' {name}="{clean.translate(_ESCAPED_IN_ATTRIBUTE)}"')
         parts.append(">")
         self._write("".join(parts))
         if tag == "style":
@@ -314,10 +313,10 @@ class _Sanitizer:
         whole = box or _DEFAULT_SIZE
         width = _pixels(values.get("width"), whole[0], "width")
         height = _pixels(values.get("height"), whole[1], "height")
-        if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        if max(width, height) > _MAX_SIDE or width * height > _MAX_PIXELS:
             raise PictureError(
-                f"This SVG is {_short(width)} x {_short(height)} pixels. The limit is {MAX_SIDE:,} pixels "
-                f"per side and {MAX_PIXELS:,} in total: make its width and height smaller."
+                f"This SVG is {width:,.6g} x {height:,.6g} pixels. The limit is {_MAX_SIDE:,} pixels per "
+                f"side and {_MAX_PIXELS:,} in total: make its width and height smaller."
             )
         self._size = (width, height)
         dropped = {"width", "height"} if box else {"width", "height", "viewBox"}
@@ -476,7 +475,7 @@ def _decompress(data: bytes, limit: int) -> bytes:
             "A compressed picture of this SVG is damaged: embed the picture again."
         ) from None
     if len(result) > limit:
-        raise too_large()
+        raise _too_large()
     return result
 
 
@@ -520,18 +519,6 @@ def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
     return svg, None
 
 
-def _escape_text(text: str) -> str:
-    return _SPECIAL.sub(_reference, text)
-
-
-def _escape_attribute(text: str) -> str:
-    return _SPECIAL_IN_ATTRIBUTE.sub(_reference, text)
-
-
-def _reference(match: re.Match[str]) -> str:
-    return f"&#{ord(match[0])};"
-
-
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -559,7 +546,3 @@ def _view_box(text: str) -> tuple[float, float] | None:
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:  # noqa: PLR2004
         return None
     return numbers[2], numbers[3]
-
-
-def _short(number: float) -> str:
-    return f"{number:,.0f}" if number < 1e9 else f"{number:.0e}"  # noqa: PLR2004 -- readable
