@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
@@ -35,10 +35,10 @@ _MAX_TAGS = 1000
 _HIDDEN_TAGS = {"script", "style", "template", "title", "button"}
 
 
-def check_installed() -> None:
-    """Raise an error with the command that installs mistune."""
+def check_installed() -> Any:
+    """Return the package mistune, or raise an error with the command that installs it."""
     try:
-        importlib.import_module("mistune")
+        return importlib.import_module("mistune")
     except ImportError:
         raise ArgumentError(
             "The notation Cosense needs the package mistune: run  %pip install 'gyazo-nb[nbconvert]'  "
@@ -52,9 +52,7 @@ def from_markdown(text: str, pictures: Mapping[str, str] | None = None) -> str:
     >>> from_markdown("# Title")
     '[**** Title]'
     """
-    check_installed()
-    mistune = importlib.import_module("mistune")
-    parse = mistune.create_markdown(renderer=None, plugins=list(_PLUGINS))
+    parse = check_installed().create_markdown(renderer=None, plugins=list(_PLUGINS))
     lines = _Writer(pictures or {}).blocks(parse(text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
 
@@ -69,46 +67,37 @@ class _Writer:
 
     def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
         """The lines of block tokens."""
-        lines: list[str] = []
-        for token in tokens:
-            writer: Callable[[_Token, int], list[str]] | None
-            writer = getattr(self, f"_{token['type']}", None)
-            if writer is not None:
-                lines += writer(token, depth)
-            elif "children" in token:
-                lines += self._paragraph(token, depth)
-        return lines
+        return [line for token in tokens for line in self._block(token, depth)]
 
-    def _paragraph(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        lines = self.inline(token.get("children", ())).split("\n")
-        return ["", *map(_safe_line, lines), ""]
+    def _block(self, token: _Token, depth: int) -> list[str]:  # noqa: PLR0911 -- one for each type
+        children = token.get("children", ())
+        match token["type"]:
+            case "block_text":
+                return self._text_lines(children)
+            case "heading":
+                stars = "*" * max(1, _LARGEST_HEADING + 1 - token["attrs"]["level"])
+                return ["", f"[{stars} {self.inline(children)}]"]
+            case "thematic_break":
+                return ["", _RULE, ""]
+            case "block_code":
+                return _code_lines(token)
+            case "block_math":
+                return ["", _math(token["raw"]), ""]
+            case "block_html":
+                return ["", *self._html_lines(token["raw"]), ""]
+            case "block_quote":
+                lines = self.blocks(children, depth + 1) if depth < _MAX_DEPTH else []
+                return ["", *(f"> {line}" for line in lines if line), ""]
+            case "list":
+                return self._list(token, depth) if depth < _MAX_DEPTH else []
+            case "table":
+                return self._table(children)
+        return ["", *self._text_lines(children), ""] if children else []
 
-    def _block_text(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        return [*map(_safe_line, self.inline(token.get("children", ())).split("\n"))]
-
-    def _heading(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        stars = "*" * max(1, _LARGEST_HEADING + 1 - token["attrs"]["level"])
-        return ["", f"[{stars} {self.inline(token['children'])}]"]
-
-    def _thematic_break(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        return ["", _RULE, ""]
-
-    def _block_code(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        info = (token.get("attrs") or {}).get("info") or "text"
-        name = "".join(re.findall(r"[\w+#.-]", info.split()[0])) if info.split() else ""
-        code = str(token["raw"]).rstrip("\n").split("\n")
-        return ["", f"code:{name or 'text'}", *(f" {line}" for line in code), ""]
-
-    def _block_math(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        return ["", _math(token["raw"]), ""]
-
-    def _block_quote(self, token: _Token, depth: int) -> list[str]:
-        lines = self.blocks(token["children"], depth + 1) if depth < _MAX_DEPTH else []
-        return ["", *(f"> {line}" for line in lines if line), ""]
+    def _text_lines(self, tokens: Iterable[_Token]) -> list[str]:
+        return [*map(_safe_line, self.inline(tokens).split("\n"))]
 
     def _list(self, token: _Token, depth: int) -> list[str]:
-        if depth >= _MAX_DEPTH:
-            return []
         attributes = token.get("attrs") or {}
         number = attributes.get("start", 1)
         lines = []
@@ -117,30 +106,28 @@ class _Writer:
             if "checked" in (item.get("attrs") or {}):
                 mark = "☑ " if item["attrs"]["checked"] else "☐ "
             number += 1
-            first, *rest = [line for line in self.blocks(item["children"], depth + 1) if line] or [
-                ""
-            ]
+            content = [line for line in self.blocks(item["children"], depth + 1) if line]
+            first, *rest = content or [""]
             # Each level is one blank, which Cosense shows as a bullet.
             lines += [f" {mark}{first}", *(f" {line}" for line in rest)]
         return ["", *lines, ""] if depth == 0 else lines
 
-    def _table(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        rows = []
-        for part in token["children"]:
-            for row in [part] if part["type"] == "table_head" else part["children"]:
-                cells = (self.inline(cell["children"]) for cell in row["children"])
-                rows.append(list(cells))
-        return _table_lines(rows)
+    def _table(self, parts: Iterable[_Token]) -> list[str]:
+        rows: list[_Token] = []
+        for part in parts:
+            rows += [part] if part["type"] == "table_head" else part["children"]
+        return _table_lines(
+            [[self.inline(cell["children"]) for cell in row["children"]] for row in rows]
+        )
 
-    def _block_html(self, token: _Token, depth: int) -> list[str]:  # noqa: ARG002 -- as the others
-        html = token["raw"]
-        if html.count("<") > _MAX_TAGS:
+    def _html_lines(self, text: str) -> list[str]:
+        if text.count("<") > _MAX_TAGS:
             # The parser of Python takes quadratic time for tags that do not end. This makes them text.
-            html = re.sub(r"<(?=[^<>]*(?:<|$))", "&lt;", html)
-        reader = _HtmlReader(self._picture, self._link)
-        reader.feed(html)
+            text = re.sub(r"<(?=[^<>]*(?:<|$))", "&lt;", text)
+        reader = _HtmlReader(self)
+        reader.feed(text)
         reader.close()
-        return ["", *reader.lines(), ""]
+        return [line.rstrip() for line in "".join(reader.parts).split("\n")]
 
     # ── inside of a line ─────────────────────────────────────────────────────────────────────────
 
@@ -158,7 +145,7 @@ class _Writer:
             case "linebreak" | "softbreak":
                 return "\n"
             case "image":
-                return self._picture(token["attrs"]["url"], self.inline(token["children"]))
+                return self.picture(token["attrs"]["url"], self.inline(token["children"]))
             case "link":
                 return self._inline_link(token)
             case "inline_math":
@@ -173,28 +160,26 @@ class _Writer:
         children, url = token["children"], token["attrs"]["url"]
         if len(children) == 1 and children[0]["type"] == "image":
             picture = children[0]["attrs"]["url"]
-            if picture in self._pictures:
-                return self._pictures[picture]
-            return (
-                f"[{_url(picture)} {_url(url)}]"
-                if _url(picture) and _url(url)
-                else self.inline(children)
-            )
-        return self._link(url, _plain_text(children))
+            if picture not in self._pictures and _url(picture) and _url(url):
+                return f"[{_url(picture)} {_url(url)}]"
+            return self.inline(children)
+        return self.link(url, _plain_text(children))
 
     def _inline_html(self, raw: str) -> str:
         if re.match(r"<br\b", raw, re.IGNORECASE):
             return "\n"
-        reader = _HtmlReader(self._picture, self._link)
+        reader = _HtmlReader(self)
         reader.feed(raw)
         return "".join(reader.parts)
 
-    def _picture(self, url: str, alt: str) -> str:
+    def picture(self, url: str, alt: str) -> str:
+        """A picture: in its known notation, as its address, or as the text that describes it."""
         if url in self._pictures:
             return self._pictures[url]
         return f"[{_url(url)}]" if _url(url) else _escaped(alt)
 
-    def _link(self, url: str, text: str) -> str:
+    def link(self, url: str, text: str) -> str:
+        """A link with a text, or only the text if the address is not a web address."""
         text = " ".join(re.sub(r"[\[\]`]", " ", text).split())
         if not _url(url):
             return text
@@ -206,19 +191,15 @@ class _Writer:
 class _HtmlReader(HTMLParser):
     """Reads the tables, pictures, links and texts of HTML."""
 
-    def __init__(self, picture: Callable[[str, str], str], link: Callable[[str, str], str]) -> None:
+    def __init__(self, writer: _Writer) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._picture, self._make_link = picture, link
+        self._writer = writer
         self._rows: list[list[str]] | None = None
         self._cell: list[str] | None = None
         self._href: str | None = None
         self._link_parts: list[str] = []
         self._hidden = 0
-
-    def lines(self) -> list[str]:
-        """The lines that were read."""
-        return [line.rstrip() for line in "".join(self.parts).split("\n")]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element."""
@@ -235,7 +216,7 @@ class _HtmlReader(HTMLParser):
         elif tag == "a" and _url(values.get("href") or ""):
             self._href, self._link_parts = values["href"] or "", []
         elif tag == "img":
-            self._write(self._picture(values.get("src") or "", values.get("alt") or ""))
+            self._write(self._writer.picture(values.get("src") or "", values.get("alt") or ""))
         elif tag in _BLOCK_TAGS:
             self._write("\n")
 
@@ -254,7 +235,7 @@ class _HtmlReader(HTMLParser):
             href, self._href = self._href, None
             text = "".join(self._link_parts)
             # A picture in a link has its own link, so the outer link is not needed.
-            self._write(text if text.lstrip().startswith("[") else self._make_link(href, text))
+            self._write(text if text.lstrip().startswith("[") else self._writer.link(href, text))
         elif tag in _BLOCK_TAGS:
             self._write("\n")
 
@@ -279,6 +260,13 @@ class _HtmlReader(HTMLParser):
         if self._cell is not None and self._rows:
             self._rows[-1].append(" ".join("".join(self._cell).split()))
         self._cell = None
+
+
+def _code_lines(token: _Token) -> list[str]:
+    info = (token.get("attrs") or {}).get("info") or ""
+    name = "".join(re.findall(r"[\w+#.-]", "".join(info.split()[:1]))) or "text"
+    code = str(token["raw"]).rstrip("\n").split("\n")
+    return ["", f"code:{name}", *(f" {line}" for line in code), ""]
 
 
 def _table_lines(rows: list[list[str]]) -> list[str]:
