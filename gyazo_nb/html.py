@@ -162,10 +162,10 @@ def image_card(
         caption += f'<div style="{_MUTED};{_ONE_LINE}">{escape(description)}</div>'
     notes = "".join(f'<div style="{_MUTED}">{escape(shortened(text))}</div>' for text in details)
     return (
-        f'<figure class="{_CLASS}" style="margin:4px 0;max-width:640px;{_FRAME};overflow:hidden;'
-        f'{_CARD_FONT}">{shown}'
+        f'<figure class="{_CLASS}" style="margin:4px 0;max-width:640px;{_FRAME};'
+        f'overflow:hidden;{_CARD_FONT}">{shown}'
         f'<figcaption style="padding:8px 12px;{line}">{_warning(warning)}{caption}'
-        f'<div style="{_ROW}">{_anchor(link, link)}{_main_button("Copy link")}</div>'
+        f'<div style="{_ROW}">{_text_link(link)}{_main_button("Copy link")}</div>'
         f"{notes}{_copy_fields('Copy as…', fields)}</figcaption></figure>"
     )
 
@@ -185,29 +185,18 @@ def gallery(
     """
     cells = "".join(map(_thumbnail, entries))
     main, fields = "Copy all links", ""
-    for label, name, lines in (
-        ("Markdown", "lines of Markdown", markdown),
-        ("Links", "lines of links", links),
-    ):
+    for label, kind, lines in (("Markdown", "Markdown", markdown), ("Links", "links", links)):
         if text := _joined(lines):
-            if (count := text.count("\n") + 1) < number:
-                name = f"the first {count} {name}"  # noqa: PLW2901 -- says more
-                main = main if fields else f"Copy the first {count} links"
-            fields += _field(Notation(label, name, text), rows=4)
+            count = text.count("\n") + 1
+            first = f"the first {count} " if count < number else ""
+            if first and not fields:
+                main = f"Copy {first}links"
+            fields += _field(Notation(label, f"{first}lines of {kind}", text), rows=4)
     return (
         f'<div class="{_CLASS}" style="{_CARD_FONT};position:relative">{_warning(warning)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;padding:2px;{_SCROLLABLE}">{cells}</div>'
         f'<div style="{_ROW};margin-top:4px"><span>{escape(caption)}</span>'
         f"{_main_button(main)}</div>{_copy_fields(f'{main} as…', fields)}</div>"
-    )
-
-
-def link_card(link: str, text: str, details: str) -> str:
-    """A link that the user should open, with a heading and details."""
-    return (
-        f'<div style="margin:4px 0;max-width:640px;{_FRAME};padding:8px 12px;'
-        f'{_CARD_FONT}"><strong>{escape(text)}</strong>'
-        f'<span style="{_MUTED}">{escape(details)}</span><br>{_anchor(link, link)}</div>'
     )
 
 
@@ -254,11 +243,11 @@ def _main_button(label: str) -> str:
 
 def _copy_fields(summary: str, fields: str) -> str:
     """The fields below a line that opens them, and the script that adds the buttons."""
+    if not fields:
+        return ""
     return (
         f'<details style="margin-top:4px"><summary style="cursor:pointer;width:fit-content">'
         f"{escape(summary)}</summary>{fields}</details>{_COPY_BUTTONS}"
-        if fields
-        else ""
     )
 
 
@@ -297,13 +286,13 @@ def _joined(lines: Iterable[str]) -> str:
 
 def _warning(text: str) -> str:
     """A warning that stands out: its first sentence is bold. A screen reader reads it at once."""
+    if not text:
+        return ""
     first, dot, rest = text.partition(". ")
     return (
         f'<div role="alert" style="margin:0 0 8px;padding:6px 10px;overflow-wrap:anywhere;'
-        f"border:2px solid var(--jp-error-color1,#d32f2f);border-left-width:8px;border-radius:4px"
-        f'"><strong>⚠ {escape(first)}{dot}</strong>{escape(rest)}</div>'
-        if text
-        else ""
+        f'border:2px solid var(--jp-error-color1,#d32f2f);border-left-width:8px;border-radius:4px">'
+        f"<strong>⚠ {escape(first)}{dot}</strong>{escape(rest)}</div>"
     )
 
 
@@ -321,8 +310,7 @@ def _thumbnail(entry: tuple[str, str, str]) -> str:
 
 def _picture(picture: str, link: str, alt: str, size: str, *, tab: bool = True) -> str:
     """A picture that links to its page. Without `tab`, another link to the same page has the focus."""
-    address = web_address(picture)
-    if not address:
+    if not (address := web_address(picture)):
         return ""
     image = (
         f'<img src="{escape(address)}" alt="{escape(shortened(alt) or "The uploaded picture")}" '
@@ -331,18 +319,15 @@ def _picture(picture: str, link: str, alt: str, size: str, *, tab: bool = True) 
     )
     # Only the picture gets a white background: many figures are transparent, made for white paper.
     frame = f'<div style="text-align:center">{image}</div>'
-    if not web_address(link):
-        return frame
-    skipped = "" if tab else ' tabindex="-1"'
-    return (
-        f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer"{skipped}>{frame}</a>'
-    )
+    return _anchor(link, frame, "" if tab else 'tabindex="-1"') if web_address(link) else frame
 
 
-def _anchor(link: str, text: str) -> str:
+def _text_link(link: str) -> str:
     if not web_address(link):
-        return escape(shortened(text))
-    return (
-        f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer" '
-        f'style="{LINK_COLOR};overflow-wrap:anywhere">{escape(text)}</a>'
-    )
+        return escape(shortened(link))
+    return _anchor(link, escape(link), f'style="{LINK_COLOR};overflow-wrap:anywhere"')
+
+
+def _anchor(link: str, content: str, attributes: str) -> str:
+    """A link that opens in another tab, which cannot control the notebook."""
+    return f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer" {attributes}>{content}</a>'

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from gyazo_nb import html
 
@@ -71,15 +70,8 @@ def page_url(page: str | None, picture: str | None) -> str | None:
     contains the name of the team.
     """
     team = re.fullmatch(r"https://t\.gyazo\.com/teams/([A-Za-z0-9-]+)/[^/]+", picture or "")
-    if not team:
-        return page
-    try:
-        parts = urlsplit(page or "")
-    except ValueError:
-        return page
-    if parts.hostname not in {"gyazo.com", "www.gyazo.com"}:
-        return page
-    return urlunsplit(("https", f"{team[1]}.gyazo.com", parts.path, "", ""))
+    path = re.match(r"https?://(?:www\.)?gyazo\.com(/[^?#]*)", page or "")
+    return f"https://{team[1]}.gyazo.com{path[1]}" if team and path else page
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +241,8 @@ class EasyUpload:
         return f" (until {until:%Y-%m-%d %H:%M})" if until else ""
 
     def _repr_html_(self) -> str:
-        return html.link_card(self.url, "Open this link to make the picture yours", self._until())
+        title = f"Open this link to make the picture yours{self._until()}"
+        return html.image_card(picture="", link=self.url, title=title, details=[])
 
 
 def _utc_datetime(seconds: float | None) -> datetime | None:
