@@ -15,6 +15,7 @@ The delay doubles each time, and half of it is random, so that many clients do n
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -42,12 +43,10 @@ class Timeouts:
     answer: float = 120.0
 
     def __post_init__(self) -> None:
-        try:
-            good = all(s > 0 for s in (self.connect, self.read, self.write, self.answer))
-        except TypeError:  # a text, None
-            good = False
-        if not good:
-            raise ArgumentError("A timeout must be a number of seconds above 0.")
+        with suppress(TypeError):  # a text, None
+            if all(s > 0 for s in (self.connect, self.read, self.write, self.answer)):
+                return
+        raise ArgumentError("A timeout must be a number of seconds above 0.")
 
     @classmethod
     def of(cls, given: float | Timeouts | None) -> Timeouts:
@@ -80,12 +79,10 @@ class Retry:
     total: float = 60.0
 
     def __post_init__(self) -> None:
-        try:
-            good = min(self.times, self.first, self.longest, self.total) >= 0
-        except TypeError:
-            good = False
-        if not good:
-            raise ArgumentError("retries and each delay must be 0 or more.")
+        with suppress(TypeError):
+            if min(self.times, self.first, self.longest, self.total) >= 0:
+                return
+        raise ArgumentError("retries and each delay must be 0 or more.")
 
     @classmethod
     def of(cls, given: int | Retry | None) -> Retry:

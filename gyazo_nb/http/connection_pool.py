@@ -192,7 +192,7 @@ class SyncNetwork(httpx.BaseTransport):
     """Sends blocking requests, each by its route."""
 
     def __init__(self) -> None:
-        self._routes = _Routes(httpx.HTTPTransport, GuardedBackend())
+        self._routes = _Routes(httpx.HTTPTransport, _GuardedBackend())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -220,7 +220,7 @@ class AsyncNetwork(httpx.AsyncBaseTransport):
     """Same as `SyncNetwork`, async."""
 
     def __init__(self) -> None:
-        self._routes = _Routes(httpx.AsyncHTTPTransport, TrackedBackend())
+        self._routes = _Routes(httpx.AsyncHTTPTransport, _TrackedBackend())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
@@ -274,7 +274,7 @@ class PrivateAddressError(httpcore.ConnectError):
     """The connection leads to an address that is not public."""
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class _GuardedBackend(httpcore.NetworkBackend):
     """Opens sockets that respect `current_deadline`."""
 
     def __init__(self) -> None:
@@ -288,7 +288,6 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address that accepts, in the remaining time."""
         failure: Exception = httpcore.ConnectError(f"no address for {host}")
         for address in _addresses(host, port):
             seconds = _remaining(timeout, httpcore.ConnectTimeout)
@@ -301,7 +300,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise failure
 
 
-class TrackedBackend(httpcore.AsyncNetworkBackend):
+class _TrackedBackend(httpcore.AsyncNetworkBackend):
     """Opens sockets that `AsyncNetwork` can close. `asyncio.timeout` limits the time."""
 
     def __init__(self) -> None:
@@ -315,7 +314,6 @@ class TrackedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect."""
         stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
         _opened.get().append(stream)
         return stream

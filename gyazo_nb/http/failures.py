@@ -47,7 +47,17 @@ def to_no_reply(
     request: Request, error: Exception, timeouts: Timeouts, deadline: Deadline
 ) -> NoReply:
     """Say what happened, what to do, and whether the server may have processed the request."""
-    delivery, what, advice = _explain(request, error, timeouts, deadline)
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        explanation = _timeout(request, error, timeouts, deadline)
+    elif isinstance(error, httpx.ConnectError | httpx.ProxyError | ProxySettingError):
+        explanation = _connect_error(request, error)
+    elif isinstance(error, httpx.LocalProtocolError | UnicodeError):
+        explanation = _unsendable(request, error)
+    elif isinstance(error, httpx.HTTPError | ReplyTooLargeError | ReplyEncodingError):
+        explanation = _unusable_reply(request, error)
+    else:
+        explanation = _setup_error(request, error)
+    delivery, what, advice = explanation
     if request.accept != JSON:  # a file, which may be anywhere
         advice = advice.replace("the URL in the settings", "the address")
     return NoReply(ConnectionFailedError(f"{describe(request)} {what}: {advice}."), delivery)
@@ -58,20 +68,6 @@ def root_cause(error: BaseException) -> BaseException:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return error
-
-
-def _explain(
-    request: Request, error: Exception, timeouts: Timeouts, deadline: Deadline
-) -> _Explanation:
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return _timeout(request, error, timeouts, deadline)
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError | ProxySettingError):
-        return _connect_error(request, error)
-    if isinstance(error, httpx.LocalProtocolError | UnicodeError):
-        return _unsendable(request, error)
-    if isinstance(error, httpx.HTTPError | ReplyTooLargeError | ReplyEncodingError):
-        return _unusable_reply(request, error)
-    return _setup_error(request, error)
 
 
 def _timeout(
@@ -97,8 +93,8 @@ def _timeout(
 def _unusable_reply(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ReplyTooLargeError):
         what = f"sent a reply of more than {error.max_bytes // 2**20} MB"
-        is_file = request.accept != JSON
-        return "permanent", what, _RAISE_LIMIT if is_file else "check the URL in the settings"
+        advice = "check the URL in the settings" if request.accept == JSON else _RAISE_LIMIT
+        return "permanent", what, advice
     if isinstance(error, ReplyEncodingError):
         return "permanent", "sent a reply that cannot be decompressed", _CHECK_URL
     if isinstance(error, httpx.TooManyRedirects | httpx.UnsupportedProtocol):
@@ -137,10 +133,9 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
 
 def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     what = f"could not be reached: the TLS connection failed ({_system_message(cause)})"
-    setting = _proxy(request)
     if not isinstance(cause, ssl.SSLCertVerificationError):
         advice = "check that the URL in the settings is one for https"
-        return "permanent", what, _advice_for_tls(setting) or advice
+        return "permanent", what, _advice_for_tls(_proxy(request)) or advice
     if (variable := _certificate_variable()) is not None:
         return "permanent", what, f"check the certificates in {variable}, or unset it"
     advice = (

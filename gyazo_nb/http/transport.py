@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, ExitStack
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Self, TypeVar
+from typing import IO, Any, BinaryIO, Generic, Self, TypeVar
 
 import httpx
 
@@ -66,27 +66,21 @@ class Transport:
     @hides_frames
     def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
-        request, began, attempt, uncertain = operation.request, time.monotonic(), 0, False
+        attempts = _Attempts(operation, retry or self._retry)
         while True:
-            attempt += 1
-            outcome = self._exchange(request)
-            delay = self._retry_delay(request, outcome, attempt, began, retry)
-            if delay is None:
-                return _result(operation, outcome, uncertain)
-            uncertain = uncertain or may_have_been_processed(outcome)
+            outcome = self._exchange(operation.request)
+            if (delay := attempts.delay_after(outcome)) is None:
+                return attempts.result(outcome)
             time.sleep(delay)
 
     @hides_frames
     async def asend(self, operation: Operation[T], retry: Retry | None = None) -> T:
         """Same as `send`, async."""
-        request, began, attempt, uncertain = operation.request, time.monotonic(), 0, False
+        attempts = _Attempts(operation, retry or self._retry)
         while True:
-            attempt += 1
-            outcome = await self._aexchange(request)
-            delay = self._retry_delay(request, outcome, attempt, began, retry)
-            if delay is None:
-                return _result(operation, outcome, uncertain)
-            uncertain = uncertain or may_have_been_processed(outcome)
+            outcome = await self._aexchange(operation.request)
+            if (delay := attempts.delay_after(outcome)) is None:
+                return attempts.result(outcome)
             await asyncio.sleep(delay)
 
     def fetch(self, url: str) -> bytes:
@@ -194,30 +188,6 @@ class Transport:
             return failures.MAX_JSON_BYTES
         return self._settings.max_download_bytes()
 
-    def _retry_delay(
-        self,
-        request: Request,
-        outcome: Reply | NoReply,
-        attempt: int,
-        began: float,
-        retry: Retry | None,
-    ) -> float | None:
-        """Ask the retry policy, passing elapsed time and a random number, and log its decision."""
-        if isinstance(outcome, Reply) and outcome.is_success:
-            return None
-        delay = (retry or self._retry).delay(
-            request.retry_safety,
-            outcome,
-            attempt=attempt,
-            elapsed=time.monotonic() - began,
-            jitter=random.random(),  # noqa: S311 -- spreads the retries of many clients; no secret
-        )
-        if delay is not None:
-            reason = outcome.status if isinstance(outcome, Reply) else "no reply"
-            level = logging.WARNING if delay > _WARN_ABOVE else logging.INFO
-            _log.log(level, "%s: %s, retry in %.1f seconds", describe(request), reason, delay)
-        return delay
-
     def _reply(self, response: httpx.Response, body: bytes) -> Reply:
         headers = dict(response.headers)
         if "retry-after" in headers and "date" not in headers:
@@ -230,10 +200,40 @@ def _reschedule(limit: asyncio.Timeout, deadline: Deadline) -> None:
     limit.reschedule(asyncio.get_running_loop().time() + deadline.remaining)
 
 
-def _result(operation: Operation[T], outcome: Reply | NoReply, uncertain: bool) -> T:
-    if isinstance(outcome, NoReply):
-        raise outcome.error
-    return operation.read(outcome, after_uncertain_attempt=uncertain)
+class _Attempts(Generic[T]):
+    """The attempts of one call. The retry policy gets the elapsed time and a random number from here."""
+
+    def __init__(self, operation: Operation[T], retry: Retry) -> None:
+        self._operation, self._retry = operation, retry
+        self._began, self._number = time.monotonic(), 0
+        self._is_uncertain = (
+            False  # whether the server may have processed an attempt before this one
+        )
+
+    def delay_after(self, outcome: Reply | NoReply) -> float | None:
+        """Return the seconds to wait before the next attempt, and log them; None if there is none."""
+        if isinstance(outcome, Reply) and outcome.is_success:
+            return None
+        self._number += 1
+        request = self._operation.request
+        delay = self._retry.delay(
+            request.retry_safety,
+            outcome,
+            attempt=self._number,
+            elapsed=time.monotonic() - self._began,
+            jitter=random.random(),  # noqa: S311 -- spreads the retries of many clients; no secret
+        )
+        if delay is not None:
+            self._is_uncertain = self._is_uncertain or may_have_been_processed(outcome)
+            reason = outcome.status if isinstance(outcome, Reply) else "no reply"
+            level = logging.WARNING if delay > _WARN_ABOVE else logging.INFO
+            _log.log(level, "%s: %s, retry in %.1f seconds", describe(request), reason, delay)
+        return delay
+
+    def result(self, outcome: Reply | NoReply) -> T:
+        if isinstance(outcome, NoReply):
+            raise outcome.error
+        return self._operation.read(outcome, after_uncertain_attempt=self._is_uncertain)
 
 
 class ReplyBody:
@@ -365,16 +365,13 @@ class _FileWindow:
         self._position = 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position in the window, and return it."""
         self._position = offset if whence == io.SEEK_SET else self._length + offset
         return self._position
 
     def tell(self) -> int:
-        """Return the position in the window."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes, never beyond the end that the file had at first."""
         left = self._length - self._position
         self._file.seek(self._start + self._position)
         data = self._file.read(left if size < 0 else min(size, left))

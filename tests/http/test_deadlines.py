@@ -334,8 +334,8 @@ def test_httpx_has_the_attribute_that_sets_the_deadline(proxy, monkeypatch):
         monkeypatch.setenv("ALL_PROXY", proxy)
     origin = httpcore.Origin(b"https", b"gyazo.test", 443)
     for kind, backend in (
-        (httpx.HTTPTransport, connection_pool.GuardedBackend),
-        (httpx.AsyncHTTPTransport, connection_pool.TrackedBackend),
+        (httpx.HTTPTransport, connection_pool._GuardedBackend),
+        (httpx.AsyncHTTPTransport, connection_pool._TrackedBackend),
     ):
         routes = connection_pool._Routes(kind, backend())
         transport = routes.transport_for(httpx.URL("https://gyazo.test"))
