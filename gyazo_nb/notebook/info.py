@@ -12,7 +12,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,15 +28,7 @@ from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, OUT_OF_BAND, Settings, is_l
 
 from .frontend import Frontend, detect_frontend, request_of
 
-_PACKAGES = (
-    "ipython",
-    "ipykernel",
-    "ipywidgets",
-    "traitlets",
-    "httpx",
-    "nest-asyncio2",
-    "tqdm",
-)
+_PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "httpx", "nest-asyncio2", "tqdm")
 _FRONT_ENDS = ("jupyterlab", "notebook", "jupyter_server", "voila", "nbclient", "jupyter-console")
 _OPTIONAL = (
     "matplotlib",
@@ -72,10 +64,7 @@ _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 # The values that are shown. Another value may be a secret that is there by mistake.
 _SHOWN_VALUES = re.compile(r"header|parameter|anyone|only_me|[0-9]{1,6}")
 # The settings that take one of two words. Another value is an error.
-_WORDS = {
-    "access_policy": "anyone or only_me",
-    "token_in": "header or parameter",
-}
+_WORDS = {"access_policy": "anyone or only_me", "token_in": "header or parameter"}
 Row = tuple[str, str]
 
 
@@ -84,20 +73,20 @@ def info_text(
 ) -> str:
     """Return the text, for an IPython shell and the session of the extension if there are any."""
     settings = settings or Settings()
-    parts: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
-        ("Versions", _versions),
-        ("Front end", lambda: _front_end(shell)),
-        ("Ways to sign in", lambda: _ways(shell, settings)),
-        ("Settings", lambda: _settings(shell, settings)),
-        ("Network", _network),
-        ("Session", lambda: _session(session)),
-        ("Optional packages", lambda: _installed(_OPTIONAL)),
-    )
+    parts = {
+        "Versions": _versions(),
+        "Front end": _front_end(shell),
+        "Ways to sign in": _ways(shell, settings),
+        "Settings": _settings(shell, settings),
+        "Network": _network(),
+        "Session": _session(session),
+        "Optional packages": _installed(_OPTIONAL),
+    }
     lines: list[str] = []
-    for title, rows in parts:
+    for title, rows in parts.items():
         lines.append(title)
         try:
-            lines += [f"  {name:<22} {value}" for name, value in rows()]
+            lines += [f"  {name:<22} {value}" for name, value in rows]
         except Exception as error:  # noqa: BLE001 -- the other parts are still useful
             lines.append(f"  This part failed ({type(error).__name__}).")
     return "\n".join(lines)
@@ -133,8 +122,8 @@ def _front_end(shell: Any) -> Iterator[Row]:
         yield "Kernel", "none: this is python -m gyazo_nb, or a script"
     else:
         kernel = getattr(shell, "kernel", None)
-        kind = type(shell).__name__ if kernel is None else type(kernel).__name__
-        yield "Kernel", kind if kernel is not None else f"none: IPython without a kernel ({kind})"
+        kind = type(shell if kernel is None else kernel).__name__
+        yield "Kernel", f"none: IPython without a kernel ({kind})" if kernel is None else kind
         frontend = detect_frontend(shell)
         yield "Widgets", _yes(frontend.shows_widgets)
         yield "Prompts", _yes(frontend.can_prompt)
@@ -178,10 +167,8 @@ def _ways(shell: Any, settings: Settings) -> Iterator[Row]:
     yield "saved tokens", _saved_profiles()
     yield "--wait", _with_reason(_no_wait(shell))
     yield "--save keyring", _with_reason(_not_installed("keyring"))
-    yield (
-        "--sandbox",
-        _with_reason(_not_installed("starlette", "uvicorn", "python_multipart")),
-    )
+    sandbox = _not_installed("starlette", "uvicorn", "python_multipart")
+    yield "--sandbox", _with_reason(sandbox)
     yield "callback server", _with_reason(_no_callback(settings))
 
 
@@ -217,9 +204,10 @@ def _no_panel(shell: Any) -> str:
 
 
 def _no_prompt(shell: Any) -> str:
-    if shell is not None and getattr(shell, "kernel", None) is not None:
-        return "" if detect_frontend(shell).can_prompt else "the front end answers no prompts"
-    return "" if sys.stdin is not None and sys.stdin.isatty() else "there is no terminal"
+    frontend = detect_frontend(shell)
+    if frontend.can_prompt:
+        return ""
+    return "the front end answers no prompts" if frontend.in_kernel else "there is no terminal"
 
 
 def _no_token(settings: Settings) -> str:
@@ -269,9 +257,7 @@ def _settings(shell: Any, settings: Settings) -> Iterator[Row]:
     from .traits import GyazoTraits, unknown_variables  # noqa: PLC0415 -- python -m gyazo_nb must be fast
 
     traits = GyazoTraits.class_own_traits(config=True)
-    magics = None
-    if shell is not None:
-        magics = shell.magics_manager.registry.get("GyazoMagics")
+    magics = None if shell is None else shell.magics_manager.registry.get("GyazoMagics")
     for name in ("access_token", "client_secret"):
         yield name, "set (environment)" if _is_set(name) else "not set"
     for name, trait in traits.items():
@@ -314,16 +300,16 @@ def _is_set(name: str) -> bool:
 
 
 def _network() -> Iterator[Row]:
-    for title, variables in (
-        ("Proxies", _PROXY_VARIABLES),
-        ("Certificates", _CERTIFICATE_VARIABLES),
-    ):
-        found = [
-            name for base in variables for name in (base, base.lower()) if os.environ.get(name)
-        ]
-        if title == "Proxies" and not found and getproxies():
-            found = ["the settings of the system"]
-        yield title, ", ".join(found) or "no variable is set"
+    none = "no variable is set"
+    system = "the settings of the system" if getproxies() else none
+    yield "Proxies", _set_variables(_PROXY_VARIABLES) or system
+    yield "Certificates", _set_variables(_CERTIFICATE_VARIABLES) or none
+
+
+def _set_variables(names: tuple[str, ...]) -> str:
+    """The variables that are set, of these names in capital and in small letters."""
+    both = [variable for name in names for variable in (name, name.lower())]
+    return ", ".join(filter(os.environ.get, both))
 
 
 def _session(session: Gyazo | None) -> Iterator[Row]:
