@@ -4,18 +4,7 @@
     %gyazo_login
     gyazo.upload(fig, title="Loss curve")
 
-The packages, from the top to the bottom. A package imports only from those below it:
-
-    notebook   everything that knows IPython or ipywidgets: the magics, the panel, the prompt
-    client     `Gyazo`, the object that users work with, and its `Connection`, which sends
-    batch      many uploads at once: `upload_all`
-    auth       signing in, without any user interface
-    http       sends operations; the only package that imports httpx
-    images     any object -> a picture file
-    api        the Gyazo API as values, without I/O
-    settings, html, errors, secret
-
-    sandbox    a local Gyazo look-alike; shares no code with the others
+`Gyazo` is the session that signs in and uploads, also in a script. CONTRIBUTING.md has a map of the packages.
 """
 
 from __future__ import annotations
@@ -136,17 +125,17 @@ __all__ = [
 
 # Classes that calls take and return. They are imported at the first use, so that %load_ext is fast.
 _IMPORTED_LATER = {
-    "auth.account": ("Account",),
-    "auth.login": ("Login",),
-    "batch.report": ("Failure", "Report"),
-    "client.publication": ("Published",),
+    "Account": "auth.account",
+    "Failure": "batch.report",
+    "Login": "auth.login",
+    "Published": "client.publication",
+    "Report": "batch.report",
 }
 
 
 def __getattr__(name: str) -> object:
-    for module, names in _IMPORTED_LATER.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
+    if name in _IMPORTED_LATER:
+        return getattr(import_module(f".{_IMPORTED_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
