@@ -32,20 +32,20 @@ class Files(NamedTuple):
 def pictures_in(folder: Path) -> Files:
     """Return the pictures in a folder. Raises `ArgumentError` if it has none."""
     try:
-        entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        entries = natural_order(p for p in folder.iterdir() if not p.name.startswith("."))
     except OSError as error:
         raise ArgumentError(
             f"The folder {str(folder)!r} cannot be read ({error.strerror}): check its permissions."
         ) from None
     pictures = [path for path in entries if path.is_file() and is_picture_file(path)]
     folders = [path for path in entries if path.is_dir()]
-    others = natural_order(set(entries) - {*pictures, *folders})
+    listed = {*pictures, *folders}
+    others = [path for path in entries if path not in listed]
     parts = [f"not pictures: {_names(others)}"] if others else []
     if folders:
         pattern = str(folder / "**" / "*.png")
         parts.append(
-            f"subfolders, which are not searched: {_names(natural_order(folders))} (for them, use "
-            f"{pattern!r})"
+            f"subfolders, which are not searched: {_names(folders)} (for them, use {pattern!r})"
         )
     rest = "; ".join(parts)
     if not pictures:
@@ -54,7 +54,7 @@ def pictures_in(folder: Path) -> Files:
             f"the path."
         )
     sentence = f"Left out of {str(folder)!r}: {rest}." if rest else ""
-    return Files(natural_order(pictures), [*others, *natural_order(folders)], sentence)
+    return Files(pictures, [*others, *folders], sentence)
 
 
 def matching(pattern: str) -> list[Path]:

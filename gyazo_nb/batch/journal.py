@@ -237,21 +237,10 @@ def digest_of(part: FilePart) -> str:
 
 def _image_as_json(image: Image) -> dict[str, Any]:
     """An image in the format of Gyazo, so that `Image.from_json` can read it."""
-    metadata = image.metadata
-    data = {
-        "image_id": image.image_id,
-        "permalink_url": image.permalink_url,
-        "thumb_url": image.thumb_url,
-        "url": image.url,
-        "type": image.type,
-        "created_at": image.created_at and image.created_at.isoformat(),
-        "access_policy": image.access_policy,
-        "alt_text": image.alt_text,
-        "metadata": {
-            "app": metadata.app,
-            "title": metadata.title,
-            "url": metadata.url,
-            "desc": metadata.desc,
-        },
+    names = ("image_id", "permalink_url", "thumb_url", "url", "type", "access_policy", "alt_text")
+    data: dict[str, Any] = {name: getattr(image, name) for name in names}
+    data["created_at"] = image.created_at and image.created_at.isoformat()
+    data["metadata"] = {
+        name: getattr(image.metadata, name) for name in ("app", "title", "url", "desc")
     }
     return {name: value for name, value in data.items() if value is not None}

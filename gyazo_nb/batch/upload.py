@@ -36,32 +36,17 @@ MAX_SNAPSHOT_BYTES = 2**20  # a larger file is read when it is sent, not when it
 PerItem: TypeAlias = "T | Callable[[Any], T | None] | None"
 
 
-class UploadConnection(Protocol):
+class _Connection(Protocol):
     """The part of `client.connection.Connection` that uploads use."""
 
-    def signed_in(self) -> tuple[Site, Secret]:
-        """The site and the token of the current account, or `NotLoggedInError`."""
-
-    def known_user(self) -> User | None:
-        """The user of the current account, if it is known without a request."""
-
-    def with_default_policy(self, fields: UploadFields) -> UploadFields:
-        """Add the access policy of the settings to an upload that does not name one."""
-
-    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image:
-        """Upload a picture."""
-
-    def send(self, operation: Operation[T]) -> T:
-        """Send, wait, and return the result."""
-
-    async def asend(self, operation: Operation[T]) -> T:
-        """Same as `send`, async."""
-
-    def local_part(self, picture: Any) -> FilePart:
-        """Make the file of an upload from any object but a web address."""
-
-    def download(self, url: str) -> bytes:
-        """Fetch a picture from a web address."""
+    def signed_in(self) -> tuple[Site, Secret]: ...
+    def known_user(self) -> User | None: ...
+    def with_default_policy(self, fields: UploadFields) -> UploadFields: ...
+    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image: ...
+    def send(self, operation: Operation[T]) -> T: ...
+    async def asend(self, operation: Operation[T]) -> T: ...
+    def local_part(self, picture: Any) -> FilePart: ...
+    def download(self, url: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +72,7 @@ class Uploader:
 
     def __init__(
         self,
-        connection: UploadConnection,
+        connection: _Connection,
         fields: Mapping[str, Any],
         resume: str | os.PathLike[str] | None,
     ) -> None:

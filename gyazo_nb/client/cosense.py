@@ -66,7 +66,6 @@ class _Writer:
     # ── blocks ───────────────────────────────────────────────────────────────────────────────────
 
     def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
-        """The lines of block tokens."""
         return [line for token in tokens for line in self._block(token, depth)]
 
     def _block(self, token: _Token, depth: int) -> list[str]:  # noqa: PLR0911 -- one for each type
@@ -132,7 +131,6 @@ class _Writer:
     # ── inside of a line ─────────────────────────────────────────────────────────────────────────
 
     def inline(self, tokens: Iterable[_Token]) -> str:
-        """The text of inline tokens."""
         return "".join(map(self._inline_token, tokens))
 
     def _inline_token(self, token: _Token) -> str:  # noqa: PLR0911 -- one for each type
@@ -202,7 +200,6 @@ class _HtmlReader(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin an element."""
         values = dict(attrs)
         if tag in _HIDDEN_TAGS:
             self._hidden += 1
@@ -221,7 +218,6 @@ class _HtmlReader(HTMLParser):
             self._write("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        """End an element."""
         if tag in _HIDDEN_TAGS:
             self._hidden = max(0, self._hidden - 1)
         elif tag in {"td", "th", "tr"} and self._rows is not None:
@@ -240,7 +236,6 @@ class _HtmlReader(HTMLParser):
             self._write("\n")
 
     def handle_data(self, data: str) -> None:
-        """Add a text."""
         if self._hidden:
             return
         text = re.sub(r"\s+", " ", data)

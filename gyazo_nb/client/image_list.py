@@ -107,11 +107,8 @@ class Images(_Listing, Sequence[Image]):
         done = 0
         # A second round is needed only if an upload during the loop moved the last image by one.
         while done < len(indices := self._load_indices()):
-            rest = indices[done:]
-            numbers = (number for number, _ in groupby(rest, self._cache.page_number))
-            with closing(self._pages(numbers)) as pages:
-                indices_by_page = groupby(rest, self._cache.page_number)
-                for page, (_, page_indices) in zip(pages, indices_by_page, strict=True):
+            with closing(self._pages(indices[done:])) as pages:
+                for page, page_indices in pages:
                     yield from self._deduplicated(page, page_indices, seen)
                     if not page:
                         break
@@ -133,15 +130,17 @@ class Images(_Listing, Sequence[Image]):
         indices = self._indices_if_known(*index)
         return self._indices(self._cache.count()) if indices is None else indices
 
-    def _pages(self, numbers: Iterator[int]) -> Generator[Page, None, None]:
-        """Yield the pages in order. The next pages are fetched while the caller reads one."""
-        limit, requested = 1, deque[Future[Page]]()
+    def _pages(self, indices: range) -> Generator[tuple[Page, list[int]], None, None]:
+        """Yield each page with its indices. The next pages are fetched while the caller reads one."""
+        groups = groupby(indices, self._cache.page_number)
+        limit, requested = 1, deque[tuple[Future[Page], list[int]]]()
         while True:
-            for number in islice(numbers, limit - len(requested)):
-                requested.append(_fetch_in_thread(self._cache.page, number))
+            for number, group in islice(groups, limit - len(requested)):
+                requested.append((_fetch_in_thread(self._cache.page, number), list(group)))
             if not requested:
                 return
-            yield requested.popleft().result()
+            future, page_indices = requested.popleft()
+            yield future.result(), page_indices
             limit = min(2 * limit, PREFETCH_PAGES)
 
     def __str__(self) -> str:
@@ -191,12 +190,9 @@ class AsyncImages(_Listing):
         seen: set[str] = set()
         done = 0
         while done < len(indices := await self._load_indices()):
-            rest = indices[done:]
-            numbers = (number for number, _ in groupby(rest, self._cache.page_number))
-            indices_by_page = groupby(rest, self._cache.page_number)
-            async with aclosing(self._pages(numbers)) as pages:
-                async for page in pages:
-                    for image in self._deduplicated(page, next(indices_by_page)[1], seen):
+            async with aclosing(self._pages(indices[done:])) as pages:
+                async for page, page_indices in pages:
+                    for image in self._deduplicated(page, page_indices, seen):
                         yield image
                     if not page:
                         break
@@ -225,21 +221,25 @@ class AsyncImages(_Listing):
         shown = [image async for image in self[:GALLERY_SIZE]]
         return Page(tuple(shown), 1, GALLERY_SIZE, total=self._cache.total)
 
-    async def _pages(self, numbers: Iterator[int]) -> AsyncGenerator[Page, None]:
+    async def _pages(self, indices: range) -> AsyncGenerator[tuple[Page, list[int]], None]:
         """Same as `Images._pages`, async."""
-        limit, requested = 1, deque[asyncio.Task[Page]]()
+        groups = groupby(indices, self._cache.page_number)
+        limit, requested = 1, deque[tuple[asyncio.Task[Page], list[int]]]()
         try:
             while True:
-                for number in islice(numbers, limit - len(requested)):
-                    requested.append(asyncio.create_task(self._cache.apage(number)))
+                for number, group in islice(groups, limit - len(requested)):
+                    task = asyncio.create_task(self._cache.apage(number))
+                    requested.append((task, list(group)))
                 if not requested:
                     return
-                yield await requested.popleft()
+                task, page_indices = requested.popleft()
+                yield await task, page_indices
                 limit = min(2 * limit, PREFETCH_PAGES)
         finally:
-            for task in requested:
+            tasks = [task for task, _ in requested]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*requested, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _select(indices: range, index: int) -> int:
