@@ -19,7 +19,6 @@ from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from gyazo_nb.errors import PictureError
 
@@ -32,6 +31,7 @@ from .render import (
     render_vegalite_spec,
 )
 from .svg import render_svg
+from .svg_sanitizer import decode_data_url
 
 # An open script, and an element that ends at the next "<", keep the time linear in the length of a page.
 _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -124,10 +124,8 @@ def _in_markdown(text: str) -> Iterator[bytes]:
 
 def _data_urls(pattern: re.Pattern[str], text: str) -> Iterator[bytes]:
     for match in pattern.finditer(text):
-        header, _, body = match[match.lastgroup or 0].partition(",")
-        data = unquote_to_bytes(unescape(body))
         with suppress(ValueError):  # a browser shows no picture either
-            yield base64.b64decode(data) if header.endswith(";base64") else data
+            yield decode_data_url(unescape(match[match.lastgroup or 0]))
 
 
 def _json_values(text: str, start: int, number: int) -> list[Any] | None:

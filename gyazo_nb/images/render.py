@@ -23,11 +23,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from gyazo_nb.errors import PictureError, reason_of
 
@@ -36,6 +34,7 @@ from .limits import check_pixels, to_bytes
 from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
 from .svg import render_svg
+from .svg_sanitizer import decode_data_url
 from .tables import render_table
 
 # Returns the pictures, as a MIME bundle, that a notebook's formatters for the class of an object render. The
@@ -220,8 +219,8 @@ def _render_table(item: Any) -> bytes | None:
 
 def _is_table(item: Any) -> bool:
     """Whether an item is a DataFrame of any library, or a Styler of pandas."""
-    names = map(attrgetter("__name__"), type(item).__mro__)
-    return not _TABLES.isdisjoint(names) and callable(getattr(item, "_repr_html_", None))
+    is_named = any(kind.__name__ in _TABLES for kind in type(item).__mro__)
+    return is_named and callable(getattr(item, "_repr_html_", None))
 
 
 def _render_by(formatter: Formatter | None, item: Any) -> bytes | None:
@@ -255,22 +254,8 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
         return out.getvalue()
 
 
-class _OnlyFile(io.BytesIO):
-    """A file that cannot be taken for a path: its text would become the name of a file."""
-
-    def __str__(self) -> str:
-        raise TypeError("this is a file, not a path")
-
-    __repr__ = __str__
-
-
 def _render_other_figure(figure: Any) -> bytes:
     """Render the figure of another library, which may take only a path, and no options."""
-    out = _OnlyFile()
-    with suppress(Exception):  # the next way raises the error
-        figure.savefig(out, format="png", bbox_inches="tight")
-    if out.getvalue():
-        return out.getvalue()
     with importlib.import_module("tempfile").TemporaryDirectory() as folder:
         path = Path(folder) / "figure.png"
         figure.savefig(str(path))
@@ -331,10 +316,8 @@ def _encode_array(item: Any) -> bytes | None:
             f"series.to_frame()."
         )
     if all(hasattr(item, name) for name in ("__array__", "shape", "dtype")):
-        try:
+        with picture_errors("array"):
             return encode_array(item)
-        except MemoryError as error:
-            raise _too_large("array") from error
     return None
 
 
@@ -405,8 +388,7 @@ def _check_vegalite(spec: Any) -> None:
 
 def _is_from(library: str, item: Any) -> bool:
     """Whether a class of an item is defined in a library, or in one of its modules."""
-    modules = map(attrgetter("__module__"), type(item).__mro__)
-    return f"\n{library}." in "\n" + ".\n".join(modules) + "."
+    return any(f"{kind.__module__}.".startswith(f"{library}.") for kind in type(item).__mro__)
 
 
 def _image_data(item: Any) -> bytes | None:
@@ -426,15 +408,13 @@ def _image_data(item: Any) -> bytes | None:
 
 def _data_of_url(url: str) -> bytes:
     """Decode a data: URL. A web address was downloaded before."""
-    header, comma, body = url.partition(",")
-    if not comma or header[:5].lower() != "data:":
+    if url[:5].lower() != "data:":
         raise PictureError(
             "This picture has an address that only the page of the notebook can load: pass the path of "
             "the file, or a complete web address."
         )
     with picture_errors("picture"):
-        is_base64 = header.rstrip().lower().endswith("base64")
-        return base64.b64decode(body) if is_base64 else unquote_to_bytes(body)
+        return decode_data_url(url)
 
 
 def _render_repr(item: Any) -> bytes | None:
@@ -566,12 +546,8 @@ def picture_errors(what: str, remedy: str = _REMEDY) -> Iterator[None]:
     except PictureError:
         raise
     except MemoryError as error:
-        raise _too_large(what) from error
+        raise PictureError(f"This {what} needs too much memory: pass a smaller one.") from error
     except Exception as error:
         raise PictureError(
             f"This {what} could not be rendered ({type(error).__name__}: {reason_of(error)}): {remedy}"
         ) from error
-
-
-def _too_large(what: str) -> PictureError:
-    return PictureError(f"This {what} needs too much memory: pass a smaller one.")

@@ -16,7 +16,6 @@ Guarantees:
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import math
 import re
@@ -62,7 +61,6 @@ _CSS_ESCAPE = re.compile(
     r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|(?:\r\n|\n|\r|\f)|(.))", re.DOTALL
 )
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_CSS_IMPORT = re.compile(r"@import", re.IGNORECASE)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
 
 # The characters that must be written as references. The parser changes line breaks in attributes.
@@ -195,12 +193,10 @@ class _Sanitizer:
                 f"The elements of this SVG are nested more than {_MAX_DEPTH} deep: simplify it, or use "
                 f"a PNG."
             )
-        if not self._skip_from:
-            namespace, _, tag = name.rpartition(" ")
-            pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
-            self._start_checked(namespace, tag, pairs)
-
-    def _start_checked(self, namespace: str, tag: str, attributes: list[tuple[str, str]]) -> None:
+        if self._skip_from:
+            return
+        namespace, _, tag = name.rpartition(" ")
+        pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
         is_root = self._depth == 1
         if is_root:
             self._namespace = namespace  # a notebook also shows an SVG without a namespace
@@ -214,9 +210,9 @@ class _Sanitizer:
         if namespace != self._namespace or tag in _INVISIBLE or tag.startswith("animate"):
             self._skip_from = self._depth
         elif tag == "foreignObject":
-            self._start_foreign_object(attributes)
+            self._start_foreign_object(pairs)
         else:
-            self._write_start(tag, self._root_attributes(attributes) if is_root else attributes)
+            self._write_start(tag, self._root_attributes(pairs) if is_root else pairs)
 
     def _end(self, name: str) -> None:
         depth, self._depth = self._depth, self._depth - 1
@@ -367,7 +363,7 @@ class _Sanitizer:
             raise PictureError(
                 "An SVG picture inside this SVG contains another picture: embed it as PNG."
             )
-        data = _decode_data_url(url)
+        data = _data_of_url(url)
         media_type = _raster_type(data)
         if media_type is None:
             data = self._checked_nested_svg(data)
@@ -388,7 +384,7 @@ class _Sanitizer:
         if not _CSS_SUSPECT.search(text):
             return
         for reading in _readings(text):
-            if _CSS_IMPORT.search(reading):
+            if "@import" in reading.lower():
                 raise _reference_error("a stylesheet (@import)", "put its CSS into the SVG")
             if declarations and _CSS_HREF.search(reading):
                 raise _reference_error(
@@ -404,7 +400,7 @@ class _Sanitizer:
         if value.startswith("#"):
             return
         if _is_data_url(value):
-            data = _decode_data_url(value)
+            data = _data_of_url(value)
             if _raster_type(data) or _FONT.match(data):
                 return
         raise _reference_error(f"{_kind(value)} (in CSS)", "embed it as a data: URL")
@@ -444,19 +440,23 @@ def _is_data_url(text: str) -> bool:
     return text[:5].lower() == "data:"
 
 
-def _decode_data_url(url: str) -> bytes:
-    """Decode a data URL (RFC 2397) as a browser does."""
-    header, comma, body = url[5:].partition(",")
+def _data_of_url(url: str) -> bytes:
+    try:
+        return decode_data_url(url)
+    except ValueError:
+        raise PictureError("A data: URL of this SVG is damaged: embed the picture again.") from None
+
+
+def decode_data_url(url: str) -> bytes:
+    """Decode a data: URL (RFC 2397) as a browser does, or raise `ValueError`."""
+    header, comma, body = url.partition(",")
+    if not comma:
+        raise ValueError("a data: URL without data")
     data = unquote_to_bytes(body)
     if not header.rstrip().lower().endswith("base64"):
         return data
     data = b"".join(data.partition(b"#")[0].split())
-    try:
-        if comma:
-            return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-    except binascii.Error:
-        pass
-    raise PictureError("A data: URL of this SVG is damaged: embed the picture again.")
+    return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
 
 
 def _raster_type(data: bytes) -> str | None:

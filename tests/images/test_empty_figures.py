@@ -48,7 +48,8 @@ EMPTY = {
 def test_empty_figure_is_refused(gyazo, server, make):
     """And nothing is uploaded."""
     with pytest.raises(
-        PictureError, match=r"figure is empty: the notebook closes.*variable:  fig = plt.gcf\(\)"
+        PictureError,
+        match=r"figure is empty: the notebook closes.*keep it with  fig = plt.gcf\(\)  in",
     ):
         gyazo.upload(make())
 
