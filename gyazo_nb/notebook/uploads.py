@@ -60,14 +60,9 @@ class UploadOptions:
                 texts[name] = text
         return replace(self, **texts)  # type: ignore[arg-type]  # two texts
 
-    def fields(self) -> dict[str, Any]:
-        """Return the fields for `Gyazo.upload_all`."""
-        names = ("title", "desc", "access_policy", "collection_id")
-        return {name: getattr(self, name) for name in names}
-
 
 class UploadFlow:
-    """Uploads the items that a line names, or the pictures that a cell shows. One for each extension."""
+    """Uploads the items that a line names, or the pictures that a cell shows."""
 
     def __init__(self, shell: Any, session: Gyazo, shown: ShownPictures) -> None:
         self._shell, self._session, self._shown = shell, session, shown
@@ -89,9 +84,9 @@ class UploadFlow:
 
         A function that calls the magic has local names.
         """
-        options = self._options(parsed)
+        options = self._options(parsed).expanded({**self._shell.user_ns, **local_names})
         if not options.items:
-            self._run_shown(options.expanded({**self._shell.user_ns, **local_names}))
+            self._run_shown(options)
             return
         if options.cell is not None:
             raise ArgumentError(
@@ -101,7 +96,7 @@ class UploadFlow:
         hint = options.quotes_hint or path_hint(options.items)
         for word in options.items:
             items += resolve(word, self._shell.user_ns, self._shell.ev, hint)
-        self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
+        self._upload(items, options)
 
     def _run_shown(self, options: UploadOptions) -> None:
         """Upload the pictures that a cell showed, and say which cell that was."""
@@ -166,13 +161,19 @@ class UploadFlow:
             return
         before = self._session.report
         try:
-            self._session.upload_all(items, progress=len(items) > _MAX_CARDS, **options.fields())
+            report = self._session.upload_all(
+                items,
+                progress=len(items) > _MAX_CARDS,
+                title=options.title,
+                desc=options.desc,
+                access_policy=options.access_policy,
+                collection_id=options.collection_id,
+            )
         finally:  # also after a Stop, or when the token is revoked
-            report = self._session.report
-            if report is not None and report is not before:
-                self._shell.user_ns[options.into] = report.images
-                _show(report, note, compact=compact)
-        assert report is not None  # noqa: S101 -- for mypy: the batch has ended without an error
+            last = self._session.report
+            if last is not None and last is not before:
+                self._shell.user_ns[options.into] = last.images
+                _show(last, note, compact=compact)
         if len(items) == 1 and report.failures:
             raise report.failures[0].error
         report.check()
@@ -189,13 +190,11 @@ def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureE
     warning = None
     for output in outputs:
         try:
-            found = _pictures_of(output)
+            for one in _pictures_of(output):
+                content = one.encode() if isinstance(one, str) else one
+                pictures.setdefault(hashlib.sha256(content).digest(), one)
         except PictureError as error:
             warning = warning or error
-            continue
-        for one in found:
-            content = one.encode() if isinstance(one, str) else one
-            pictures.setdefault(hashlib.sha256(content).digest(), one)
     return list(pictures.values()), warning
 
 
@@ -203,15 +202,16 @@ def _pictures_of(output: Output) -> Sequence[bytes | str]:
     """Return the pictures of one output. Its data come before its object, which may have changed later."""
     if (data := render.render_live(output.item)) is not None:
         return [data]
+    error = None
     try:
         if pictures := page.pictures_in(output.bundle):
             return pictures
-    except PictureError:  # for example a map, which only the figure itself may load
-        if (data := render.render_displayed(output.item)) is None:
-            raise
-        return [data]
+    except PictureError as failure:  # for example a map, which only the figure itself may load
+        error = failure
     if (data := render.render_displayed(output.item)) is not None:
         return [data]
+    if error is not None:
+        raise error
     page.refuse_chart(output.bundle)
     if "application/pdf" in output.bundle:
         raise PictureError(
@@ -233,7 +233,7 @@ def _without_pictures(outputs: capture.DisplayedOutputs) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """The card of an image, with a note."""
+    """The card of an image, with a note. As an object of this package, it does not count as shown."""
 
     image: Image
     note: str
