@@ -6,10 +6,10 @@ interrupt ends the wait, and then the queued cells do not run.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -133,13 +133,9 @@ class CellWait:
 
     def _on_shell_channel(self, function: Callable[[], T]) -> T:
         """Call a function on the shell channel's thread, the only one that may use subshells."""
-        result: Future[T] = Future()
 
-        def call() -> None:
-            try:
-                result.set_result(function())
-            except Exception as error:  # noqa: BLE001 -- passed to the calling thread
-                result.set_exception(error)
+        async def call() -> T:
+            return function()
 
-        self._kernel.shell_channel_thread.io_loop.add_callback(call)
-        return result.result(timeout=5)
+        loop = self._kernel.shell_channel_thread.io_loop.asyncio_loop
+        return asyncio.run_coroutine_threadsafe(call(), loop).result(timeout=5)

@@ -14,13 +14,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Frontend:
-    """What the front end of a cell can show, and whether the user can answer a prompt there."""
+    """Whether widgets can be shown to the user of a cell, and whether the user can answer a prompt."""
 
     in_kernel: bool
     can_prompt: bool
-    """The user can answer a prompt."""
     shows_widgets: bool
-    """Widgets can be created, and the front end may show them."""
 
     @property
     def is_headless(self) -> bool:

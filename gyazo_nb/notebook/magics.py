@@ -14,7 +14,7 @@ import keyword
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -90,18 +90,15 @@ class GyazoMagics(GyazoTraits, Magics):
         self.variable = ""  # the variable that holds the session
         self.original_load_ext: Any = None
         self.own_load_ext: Any = None
-        self._sign_in_flow: SignInFlow | None = None
         self.shown = ShownPictures(shell)
         self.session.formatter = formatter_of(shell)
 
-    @property
+    @cached_property
     def sign_in(self) -> SignInFlow:
         """The sign-in flow, created by the first magic that signs in or out."""
-        if self._sign_in_flow is None:
-            from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
+        from .sign_in import SignInFlow  # noqa: PLC0415 -- %load_ext must stay fast
 
-            self._sign_in_flow = SignInFlow(self.shell, self.session, self.settings, self.variable)
-        return self._sign_in_flow
+        return SignInFlow(self.shell, self.session, self.settings, self.variable)
 
     @property
     def _uploads(self) -> UploadFlow:
@@ -285,8 +282,8 @@ class GyazoMagics(GyazoTraits, Magics):
         self.session.logout()
         self.shown.close()
         try:
-            if self._sign_in_flow is not None:
-                self._sign_in_flow.close()
+            if "sign_in" in vars(self):
+                self.sign_in.close()
         finally:
             self.session.close()
 

@@ -79,7 +79,8 @@ class Panel:
         self.was_interrupted = False
         self._last_result_at = -inf
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
-        self._publisher = getattr(get_ipython(), "display_pub", None)
+        shell: Any = get_ipython()
+        self._publisher = shell.display_pub
         self._subscriber = callback_server.Subscriber(
             login.recognises, self._on_redirect, on_timeout=self._show_link
         )
@@ -127,15 +128,10 @@ class Panel:
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
+        # No box where the hub receives the redirect: no page there shows an address to paste.
+        rows = [] if login.uses_hub else [self._row]
         self._view = widgets.VBox(
-            # No box where the hub receives the redirect: no page there shows an address to paste.
-            [
-                self._head,
-                *(() if self.uses_hub else [self._row]),
-                self._stay,
-                self._status,
-                self._retry_button,
-            ],
+            [self._head, *rows, self._stay, self._status, self._retry_button],
             # In a very narrow window, the output scrolls: otherwise each line would hold one letter.
             layout=widgets.Layout(
                 max_width="680px", min_width="240px", padding="4px 2px", overflow="visible"
@@ -163,11 +159,7 @@ class Panel:
                     "version_minor": 0,
                     "model_id": self._view.model_id,
                 },
-                **messages.panel_fallback(
-                    self._login.url,
-                    None if self.uses_hub else self._login.redirect_uri,
-                    self._prompt_command,
-                ),
+                **messages.panel_fallback(self._login.url, self._pasted_uri, self._prompt_command),
             },
             raw=True,
             display_id=self._display_id,
@@ -179,9 +171,8 @@ class Panel:
         return self._busy.locked()
 
     @property
-    def uses_hub(self) -> bool:
-        """Whether the hub receives the redirect, so that no paste is needed."""
-        return self._login.uses_hub
+    def _pasted_uri(self) -> str | None:
+        return None if self._login.uses_hub else self._login.redirect_uri
 
     @property
     def is_listening(self) -> bool:
@@ -208,7 +199,7 @@ class Panel:
 
         Where the hub receives the redirect, no port is used, and the panel has no box: it goes on.
         """
-        if not self.uses_hub:
+        if not self._login.uses_hub:
             self._subscription.stop()
             self._show_link()
 
@@ -341,7 +332,7 @@ class Panel:
     def _new_subscription(
         self,
     ) -> callback_server.CallbackSubscription | hub_redirect.RedirectSubscription:
-        if self.uses_hub:
+        if self._login.uses_hub:
             return hub_redirect.RedirectSubscription(
                 self._login, self._subscriber, self._on_hub_error
             )
@@ -363,7 +354,7 @@ class Panel:
             return
         self._head.value = messages.panel_steps(
             self._login.url,
-            None if self.uses_hub else self._login.redirect_uri,
+            self._pasted_uri,
             self._note,
             listening=self.is_listening,
             prompt_command=self._prompt_command,
@@ -387,22 +378,15 @@ class Panel:
         self._view.children = [self._head]
         # The row, too: a page that is reloaded requests every remaining model, and would wait forever
         # for the closed controls in the row.
-        for control in (
-            self._row,
-            self._box,
-            self._button,
-            self._stay,
-            self._retry_button,
-            self._status,
-        ):
-            _close_widget(control)
+        controls = (self._box, self._button, self._stay, self._retry_button, self._status)
+        for widget in (self._row, *controls):
+            _close_widget(widget)
 
     def _publish(self, bundle: messages.Bundle) -> None:
         """Replace the output of the panel."""
-        if self._publisher is not None:
-            self._publisher.publish(
-                data=bundle, transient={"display_id": self._display_id}, update=True
-            )
+        self._publisher.publish(
+            data=bundle, transient={"display_id": self._display_id}, update=True
+        )
 
 
 def _close_widget(widget: Any) -> None:

@@ -225,8 +225,9 @@ class SignInFlow:
         account = self._session.account
         current = f"{account.user.called} is signed in now." if account and account.user else ""
         prompt_command = _prompt_command(options, frontend)
+        login = self._begin(options, target)
         panel = Panel(
-            self._begin(options, target),
+            login,
             session_name=self._variable,
             note=target.note or current,
             stay_signed_in=options.save is not None if can_save else None,
@@ -241,7 +242,7 @@ class SignInFlow:
             panel.show()
             return
         wait = CellWait(self._shell, panel.comms, lambda: panel.is_busy)
-        if wait.unsupported_reason and not panel.uses_hub:
+        if wait.unsupported_reason and not login.uses_hub:
             panel.add_note(
                 f"{wait.unsupported_reason}. Until this cell ends, only the browser's redirect can finish "
                 f"the sign-in."
@@ -253,7 +254,6 @@ class SignInFlow:
             panel.stop_listening()
 
     def _end_open_panels(self, user: User) -> None:
-        """End the panels that are still open: another one has signed in."""
         for panel in self._panels:
             if panel.is_open:
                 panel.end(user)
