@@ -25,7 +25,7 @@ from gyazo_nb.errors import PictureError
 
 from .animation import ProgressBar
 from .limits import to_bytes
-from .other_formats import convert_or_refuse, is_convertible
+from .other_formats import UTF16_MARKS, convert_or_refuse, is_convertible
 from .png_encoder import JOIN_FRAMES
 from .render import Formatter, render
 from .svg import render_svg
@@ -37,8 +37,6 @@ SUPPORTED = (
 )
 _HEAD_BYTES = 4096  # enough to detect each format: a Photo CD is named after 2,048 bytes
 _TEXT_FILE_MESSAGE = "This file is open as text: open it with mode 'rb'."
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_WEB_SCHEMES = ("http://", "https://")
 
 # An SVG, possibly after declarations and comments. The atomic groups keep the time linear.
 _SVG = re.compile(
@@ -60,14 +58,7 @@ _FORMATS = (
     ("mp4", "video/mp4", rb".{4}ftyp"),
 )
 _CONTENT_TYPES = {name: content_type for name, content_type, _ in _FORMATS}
-_SUFFIXES = {f".{name}" for name in _CONTENT_TYPES} | {
-    ".jpeg",
-    ".heif",
-    ".svg",
-    ".bmp",
-    ".tif",
-    ".tiff",
-}
+_SUFFIXES = {f".{name}" for name in (*_CONTENT_TYPES, "jpeg", "heif", "svg", "bmp", "tif", "tiff")}
 
 
 def file_part(
@@ -75,8 +66,9 @@ def file_part(
 ) -> FilePart:
     """Make the file part of an upload from any item in `SUPPORTED`, except a web address.
 
-    `formatter` is that of the notebook, if there is one. `progress_bar` shows the frames of an animation. The name of a local file is not sent: Gyazo does
-    not need it, and it may be private. For an item that is not a picture this raises `PictureError`.
+    `formatter` is that of the notebook, if there is one. `progress_bar` shows the frames of an animation.
+    The name of a local file is not sent: Gyazo does not need it, and it may be private. For an item that is
+    not a picture this raises `PictureError`.
     """
     if isinstance(item, str):
         return _from_path(_parse_path(item))
@@ -101,7 +93,9 @@ def picture_url(item: Any) -> str | None:
     """
     if not isinstance(item, str):
         item = _url_of(item)
-    if not isinstance(item, str) or not item[:99].lstrip().lower().startswith(_WEB_SCHEMES):
+    if not isinstance(item, str) or not item[:99].lstrip().lower().startswith(
+        ("http://", "https://")
+    ):
         return None
     try:
         urlsplit(item.strip())
@@ -243,19 +237,24 @@ def _checked_part(content: bytes | Path | BinaryIO, head: bytes, what: str) -> F
         raise PictureError(f"{what} is empty: pass {SUPPORTED}.")
     name = detect_format(head)
     if name is None and (png := convert_or_refuse(content, head, what)):
-        return _part(png, "png")
-    return _part(content, name or "bin")
+        content, name = png, "png"
+    return FilePart(
+        name="imagedata",
+        filename=f"image.{name or 'bin'}",  # Gyazo requires a name and accepts any
+        content=content,
+        content_type=_CONTENT_TYPES[name] if name else "application/octet-stream",
+    )
 
 
 def _is_svg(data: bytes) -> bool:
-    if data.startswith(_UTF16_MARKS):
+    if data.startswith(UTF16_MARKS):
         data = data.decode("utf-16", "replace").encode("utf-8", "replace")
     return _SVG.match(data) is not None
 
 
 def _may_be_svg(head: bytes) -> bool:
     """Whether the whole data must be read to detect an SVG: comments before it can be long."""
-    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", *_UTF16_MARKS))
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", *UTF16_MARKS))
 
 
 def _not_a_picture(item: Any) -> PictureError:
@@ -279,13 +278,3 @@ def _has_pictures(item: Any) -> bool:
         item = item.values()
     first = next(iter(item), None) if isinstance(item, Collection) else None
     return hasattr(first, "mode") or hasattr(first, "__array__")
-
-
-def _part(content: bytes | Path | BinaryIO, extension: str) -> FilePart:
-    # Gyazo requires a file name and accepts any.
-    return FilePart(
-        name="imagedata",
-        filename=f"image.{extension}",
-        content=content,
-        content_type=_CONTENT_TYPES.get(extension, "application/octet-stream"),
-    )

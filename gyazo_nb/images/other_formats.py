@@ -2,7 +2,6 @@
 
 Guarantees: a format that PNG can replace without loss, such as TIFF and BMP, is converted with Pillow.
 For each other format, an error names the format and the way to a picture.
-Importing this module does not import Pillow.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ _TEXTS = (
 )  # fmt: skip
 # Characters of no text. Escape (1b) is a part of ISO-2022-JP.
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ACCEPTED = "Gyazo accepts PNG, JPEG and GIF"
 
 _FILE_OF_ERROR = re.compile(r" (?:<.*>|'.*')$")  # the file, which the sentence names already
@@ -142,7 +141,7 @@ def _known_to_pillow(head: bytes) -> tuple[str, str] | None:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith(_UTF16_MARKS):
+    if head.startswith(UTF16_MARKS):
         encoding = "utf-16"
     elif not _CONTROL.search(head):  # for example Shift JIS
         return True

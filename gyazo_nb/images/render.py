@@ -95,34 +95,16 @@ _REPR_METHODS = (
 # ── the figure of an object ──────────────────────────────────────────────────────────────────────
 
 
-def figure_of(item: Any) -> Any:
-    """Return the figure that an item belongs to, or None.
-
-    >>> figure_of(figure.axes) is figure
-    True
-    """
-    figures = figures_of(item)
-    if len(figures) > 1:
-        raise PictureError(
-            f"This {type(item).__name__} belongs to {len(figures)} figures: pass one of them, or pass "
-            f"all to upload_all."
-        )
-    return figures[0] if figures else None
-
-
 def figures_of(item: Any) -> list[Any]:
     """Return all figures that an item or its members belong to, each once.
 
     >>> figures_of([figure, figure.axes[0], 5]) == [figure]
     True
     """
-    found: dict[int, Any] = {}
-    _collect_figures(item, _MAX_DEPTH, found)
-    return list(found.values())
+    return list({id(figure): figure for figure in _figures(item, _MAX_DEPTH)}.values())
 
 
-def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
-    """Add the figures of an item to `found`, by their `id`: a figure may not be hashable."""
+def _figures(item: Any, depth: int) -> Iterator[Any]:
     if not depth or _is_from("matplotlib.animation", item) or _is_table(item):
         return
     if getattr(getattr(item, "dtype", None), "kind", "") == "O" and hasattr(item, "tolist"):
@@ -133,13 +115,13 @@ def _collect_figures(item: Any, depth: int, found: dict[int, Any]) -> None:
         item = list(item.values())
     if isinstance(item, Sequence) and not isinstance(item, _NOT_CONTAINERS):
         for member in item:
-            _collect_figures(member, depth - 1, found)
+            yield from _figures(member, depth - 1)
         return
     owner = _owner(item)
     if owner is not None and owner is not item:
-        _collect_figures(owner, depth - 1, found)
+        yield from _figures(owner, depth - 1)
     elif callable(getattr(item, "savefig", None)):
-        found[id(item)] = item
+        yield item
 
 
 def _owner(item: Any) -> Any:
@@ -167,9 +149,11 @@ def render(
     """
     if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
+    if _is_from("matplotlib.animation", item):
+        return render_animation(item, progress_bar)
+    if _is_table(item):
+        return render_table(item)
     for renderer in (
-        partial(_render_animation, progress_bar=progress_bar),
-        _render_table,
         partial(_render_figure, formatter=formatter),
         _encode_pil_image,
         partial(_render_by, formatter),
@@ -209,14 +193,6 @@ def render_displayed(item: Any) -> bytes | None:
     )
 
 
-def _render_animation(item: Any, progress_bar: ProgressBar) -> bytes | None:
-    return render_animation(item, progress_bar) if _is_from("matplotlib.animation", item) else None
-
-
-def _render_table(item: Any) -> bytes | None:
-    return render_table(item) if _is_table(item) else None
-
-
 def _is_table(item: Any) -> bool:
     """Whether an item is a DataFrame of any library, or a Styler of pandas."""
     is_named = any(kind.__name__ in _TABLES for kind in type(item).__mro__)
@@ -233,9 +209,15 @@ def _render_by(formatter: Formatter | None, item: Any) -> bytes | None:
 
 def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
     """Render the Matplotlib figure of an item as the notebook displays it."""
-    figure = figure_of(item)
-    if figure is None:
+    figures = figures_of(item)
+    if len(figures) > 1:
+        raise PictureError(
+            f"This {type(item).__name__} belongs to {len(figures)} figures: pass one of them, or pass "
+            f"all to upload_all."
+        )
+    if not figures:
         return None
+    figure = figures[0]
     if callable(getattr(figure, "get_fignums", None)):  # the module pyplot or pylab
         figure = figure.gcf() if figure.get_fignums() else None
     if figure is None:
@@ -245,7 +227,7 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
             return _render_other_figure(figure)
         width, height = figure.get_size_inches() * figure.dpi
         check_pixels(width, height, "figure")
-        if _is_empty(figure):
+        if _is_blank(figure):
             raise _empty_figure(formatter)
         if formatter and (data := from_mime_bundle(formatter(figure))) is not None:
             return data
@@ -272,18 +254,11 @@ def _empty_figure(formatter: Formatter | None) -> PictureError:
     )
 
 
-def _is_empty(figure: Any) -> bool:
-    """Whether a Matplotlib figure shows only empty Axes, as `plt.gca()` and `plt.subplots()` create them."""
-    if not callable(getattr(figure, "get_axes", None)):
-        return False
-    return all(_is_blank(artist) for artist in figure.get_children() if artist is not figure.patch)
-
-
 def _is_blank(artist: Any) -> bool:
-    """Whether an Artist of a figure shows no content."""
+    """Whether a figure, or an Artist in it, shows only empty Axes, as `plt.subplots()` creates them."""
     if callable(getattr(artist, "get_text", None)):
         return not artist.get_text() and getattr(artist, "arrow_patch", None) is None
-    if callable(getattr(artist, "add_subplot", None)):  # a subfigure
+    if callable(getattr(artist, "add_subplot", None)):  # a figure or a subfigure
         return all(_is_blank(child) for child in artist.get_children() if child is not artist.patch)
     if not hasattr(artist, "spines"):
         return False

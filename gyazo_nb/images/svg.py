@@ -20,6 +20,7 @@ from pathlib import Path
 from gyazo_nb.errors import PictureError
 
 from . import svg_renderer
+from .png_encoder import PNG_SIGNATURE
 from .svg_fonts import DEFAULT_FAMILIES
 from .svg_sanitizer import CleanSvg, sanitize
 
@@ -33,7 +34,6 @@ _VARIABLES = (
     "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 )  # fmt: skip
 _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def render_svg(svg: str | bytes) -> bytes:
@@ -107,7 +107,7 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
         raise PictureError(
             f"This SVG could not be rendered ({_reason(done)}): simplify it, or use a PNG."
         )
-    if not png.startswith(_PNG_SIGNATURE) or b"IEND" not in png[-12:]:
+    if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:
         raise PictureError("The renderer returned no picture of this SVG: use a PNG.")
     width, height = struct.unpack(">II", png[16:24])
     if abs(width - svg.width) >= 1 or abs(height - svg.height) >= 1:  # a renderer may round

@@ -3,7 +3,6 @@
 Guarantees: the rows and columns are those that the notebook shows, with the colors of a Styler. Fonts, borders
 and alignment are those of the library, which uses Matplotlib: no browser and no network are needed. What would
 be missing in the picture, such as a bar in a cell or a character without a glyph, is an error.
-Importing this module imports neither pandas nor dataframe_image.
 """
 
 from __future__ import annotations
