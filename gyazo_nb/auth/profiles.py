@@ -16,6 +16,7 @@ from pathlib import Path
 from gyazo_nb.errors import StoreError, StoreLateError
 
 from .token_store import (
+    SERVICE,
     FileStore,
     KeyringStore,
     Profile,
@@ -53,10 +54,8 @@ class Profiles:
             self._marker(name).touch(mode=0o600)
         try:
             where = self._keyring.save(name, profile)
-        except StoreLateError:
-            raise
-        except StoreError:
-            if not had_marker:
+        except StoreError as error:
+            if not had_marker and not isinstance(error, StoreLateError):
                 self._remove_marker(name)
             raise
         self._file.clear(name)
@@ -70,7 +69,7 @@ class Profiles:
             except StoreError as error:
                 raise StoreError(
                     f"The token is saved in {where}. The keyring may still have the earlier token: remove "
-                    f"{KeyringStore.SERVICE} / {name} from it yourself."
+                    f"{SERVICE} / {name} from it yourself."
                 ) from error
             finally:
                 self._remove_marker(name)

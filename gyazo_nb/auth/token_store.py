@@ -41,8 +41,7 @@ T = TypeVar("T")
 KEYRING_TIMEOUT = 5.0
 MAX_PROFILE_CHARACTERS = 65_536
 MAX_DRAFTS = 100  # a save whose draft another process removes begins again
-# The errors of `Profile.from_json` for a text that is not a profile.
-_INVALID_PROFILE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
+SERVICE = "gyazo_nb"  # of the entries in a keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +56,13 @@ class Profile:
         return json.dumps({"access_token": self.token.reveal(), "site": asdict(self.site)})
 
     @classmethod
-    def from_json(cls, text: str) -> Profile:
-        """Read the text of a store. Raises one of `_INVALID_PROFILE` for any other text."""
-        data = json.loads(text)
-        return cls(access_token(str(data["access_token"] or "")), Site(**data["site"]))
-
-
-def _profile_or_none(text: str) -> Profile | None:
-    """Read a profile, or return None: an error would contain the text, which may hold a token."""
-    try:
-        return Profile.from_json(text)
-    except _INVALID_PROFILE:
-        return None
+    def from_json(cls, text: str) -> Profile | None:
+        """Read the text of a store. None for any other text: an error would contain it."""
+        try:
+            data = json.loads(text)
+            return cls(access_token(str(data["access_token"] or "")), Site(**data["site"]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
+            return None
 
 
 def check_profile_name(name: str) -> str:
@@ -107,7 +101,7 @@ class FileStore:
             ) from None
         except UnicodeDecodeError:
             text = ""
-        if (profile := _profile_or_none(text)) is None:
+        if (profile := Profile.from_json(text)) is None:
             raise StoreError(f"{path} is damaged: remove the file, then sign in again.")
         return profile
 
@@ -130,12 +124,11 @@ class FileStore:
     def clear(self, name: str) -> bool:
         """Remove the file of a profile, and return whether there was one."""
         path = self._path(name)
+        removed = False
         try:
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 path.unlink()
                 removed = True
-            except FileNotFoundError:
-                removed = False
             self._remove_drafts(name)
         except OSError as error:
             raise StoreError(
@@ -162,47 +155,42 @@ class FileStore:
 class KeyringStore:
     """The system's keyring, through the package `keyring`."""
 
-    SERVICE = "gyazo_nb"
-
     @hides_frames
     def load(self, name: str) -> Profile | None:
         """Read a profile from the keyring."""
         check_profile_name(name)
 
-        # The text is read on the other thread. Here, a traceback would show it.
-        def read(keyring: Any) -> tuple[Profile | None] | None:
-            text = _get_password(keyring, self.SERVICE, name)
-            return (_profile_or_none(text),) if text else None
+        def read(keyring: Any) -> Profile | None:
+            if not (text := _get_password(keyring, name)):
+                return None
+            if (profile := Profile.from_json(text)) is None:
+                raise StoreError(
+                    f"The entry {SERVICE} / {name} in the keyring is damaged: remove the entry, then sign "
+                    f"in again."
+                )
+            return profile
 
-        found = self._call(
+        return self._call(
             read,
             "The saved token cannot be read: unlock the keyring and try again, or sign in again.",
         )
-        if found is None:
-            return None
-        if found[0] is None:
-            raise StoreError(
-                f"The entry {self.SERVICE} / {name} in the keyring is damaged: remove the entry, then sign "
-                f"in again."
-            )
-        return found[0]
 
     def save(self, name: str, profile: Profile) -> str:
         """Save a profile in the keyring. A keyring that stores plain text is refused."""
         check_profile_name(name)
         self._call(
-            lambda keyring: _set_password(keyring, self.SERVICE, name, profile),
+            lambda keyring: _set_password(keyring, name, profile),
             "You stay signed in until this kernel ends. --save file saves the token in a file that only "
             "you can read.",
         )
-        return f"the system's keyring, as {self.SERVICE} / {name}"
+        return f"the system's keyring, as {SERVICE} / {name}"
 
     def clear(self, name: str) -> bool:
         """Remove a profile from the keyring, and return whether there was one."""
         check_profile_name(name)
         return self._call(
-            lambda keyring: _delete_password(keyring, self.SERVICE, name),
-            f"The token may still be there: unlock the keyring and try again, or remove {self.SERVICE} / "
+            lambda keyring: _delete_password(keyring, name),
+            f"The token may still be there: unlock the keyring and try again, or remove {SERVICE} / "
             f"{name} from it yourself.",
         )
 
@@ -245,38 +233,38 @@ class KeyringStore:
 # ── keyrings ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _set_password(keyring: Any, service: str, name: str, profile: Profile) -> None:
+def _set_password(keyring: Any, name: str, profile: Profile) -> None:
     """Save in the first keyring of a chain that can, as the chain does, but not as plain text."""
     for member in _members(keyring):
         _check_keyring(member)
         # A chain goes on to the next keyring after this error only.
         with contextlib.suppress(NotImplementedError):
-            member.set_password(service, name, profile.to_json())
+            member.set_password(SERVICE, name, profile.to_json())
             return
     raise StoreError(_NO_KEYRING)
 
 
-def _get_password(keyring: Any, service: str, name: str) -> str | None:
+def _get_password(keyring: Any, name: str) -> str | None:
     """Return the entry of the first keyring of a chain that has it, unless that stores plain text."""
     members = _members(keyring)
     if all(_refusal(member) for member in members):
         _check_keyring(keyring)
     for member in members:
-        password: str | None = member.get_password(service, name)
+        password: str | None = member.get_password(SERVICE, name)
         if password is not None:
             _check_keyring(member)
             return password
     return None
 
 
-def _delete_password(keyring: Any, service: str, name: str) -> bool:
+def _delete_password(keyring: Any, name: str) -> bool:
     """Delete the entry in each keyring of a chain. Plain text is deleted, too."""
     removed = False
     for member in _members(keyring):
         if _refusal(member) == _NO_KEYRING:
             raise StoreError(_NO_KEYRING)
-        if member.get_password(service, name) is not None:
-            member.delete_password(service, name)
+        if member.get_password(SERVICE, name) is not None:
+            member.delete_password(SERVICE, name)
             removed = True
     return removed
 
@@ -318,22 +306,18 @@ _PLAIN_TEXT_CLASS = re.compile(r"plain_?text|insecure|unencrypted", re.IGNORECAS
 def _members(keyring: Any) -> list[Any]:
     """The keyrings of a chain in the order in which it uses them, or only this one."""
     chain = _chain_class(keyring)
-    if chain is None or _method(type(keyring), "set_password") != _method(chain, "set_password"):
+    unwrapped = inspect.unwrap  # the package wraps the methods in each subclass
+    if chain is None or unwrapped(type(keyring).set_password) != unwrapped(chain.set_password):
         return [keyring]
     return [part for member in keyring.backends for part in _members(member)]
 
 
-def _chain_class(keyring: Any) -> type | None:
+def _chain_class(keyring: Any) -> Any:
     """The class `ChainerBackend` of the package keyring, if this is one."""
     for kind in type(keyring).__mro__:
         if (kind.__module__, kind.__name__) == ("keyring.backends.chainer", "ChainerBackend"):
             return kind
     return None
-
-
-def _method(kind: type, name: str) -> Any:
-    """A method of a keyring, without the wrapper that the package adds in each subclass."""
-    return inspect.unwrap(getattr(kind, name))
 
 
 def _parts(keyring: Any) -> Iterator[Any]:
@@ -461,8 +445,6 @@ def _remove_draft(draft: Path) -> None:
         return
     try:
         descriptor = _open_private(draft, os.O_RDWR)
-    except FileNotFoundError:
-        return
     except OSError:  # a link, for example
         draft.unlink()
         return
