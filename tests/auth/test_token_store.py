@@ -464,21 +464,22 @@ import os, pathlib, signal, sys, time
 from gyazo_nb import Secret, Site
 from gyazo_nb.auth.token_store import FileStore, Profile
 
-folder, next_action = pathlib.Path(sys.argv[1]), sys.argv[2]
+folder = pathlib.Path(sys.argv[1])
 store = FileStore(folder)
 tokens = [Secret(letter * 3000) for letter in "abc"]
-drafts = 0
+drafts = {"load": 0, "save": 0, "clear": 0}
 store.save("a", Profile(tokens[0], Site()))
-for moment in range(150):
+for moment in range(75):
     pid = os.fork()
     if pid == 0:
         while True:
             for token in tokens:
                 store.save("a", Profile(token, Site()))
-    time.sleep(0.001 + moment * 0.00005)
+    time.sleep(0.001 + moment * 0.0001)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    drafts += len(os.listdir(folder)) > 1
+    next_action = list(drafts)[moment % 3]
+    drafts[next_action] += len(os.listdir(folder)) > 1
     if next_action == "load":
         assert store.load("a").token in tokens
         assert os.listdir(folder) == ["a.json"]
@@ -489,15 +490,17 @@ for moment in range(150):
         assert store.clear("a") is True
         assert os.listdir(folder) == []
         store.save("a", Profile(tokens[0], Site()))
-print(drafts)
+print(min(drafts.values()))
 """
 
 
-@pytest.mark.parametrize("next_action", ["load", "save", "clear"])
-def test_a_draft_of_a_killed_process_is_removed(folder, next_action):
-    """150 times `kill -9` during a save. The token is the earlier or the later one, and complete."""
+def test_a_draft_of_a_killed_process_is_removed(folder):
+    """75 times `kill -9` during a save, then a load, a save or a clear.
+
+    The token is the earlier or the later one, and complete.
+    """
     shown = subprocess.run(
-        [sys.executable, "-c", KILL_SCRIPT, str(folder), next_action],
+        [sys.executable, "-c", KILL_SCRIPT, str(folder)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -505,7 +508,7 @@ def test_a_draft_of_a_killed_process_is_removed(folder, next_action):
     )
 
     assert shown.returncode == 0, shown.stderr
-    assert int(shown.stdout) > 5  # the others were killed before or after a draft
+    assert int(shown.stdout) > 2  # the others were killed before or after a draft
 
 
 @pytest.mark.parametrize("suffix", ["00000000", "deadbeef", "0123abcd"])
@@ -582,7 +585,7 @@ errors = []
 def work(seed):
     store = FileStore(folder)
     try:
-        for i in range(40):
+        for i in range(15):
             store.save("a", Profile(tokens[(seed + i) % 3], Site()))
             found = store.load("a")
             assert found is None or found.token in tokens
