@@ -94,17 +94,13 @@ def references(text: str, form: Form) -> list[Reference]:
     definitions: dict[str, str] = {}
     for match in matches:
         if match["defined"]:
-            url = match["defined_angle"] or match["defined_bare"] or ""
-            definitions.setdefault(_normalized(match["defined"]), _plain(url))
+            definitions.setdefault(_normalized(match["defined"]), _definition(match).url)
     found: list[Reference] = []
     for match in matches:
         if match["alt"] is not None:
             found += _markdown_reference(match, definitions)
         elif match["defined"]:
-            name = "defined_bare" if match["defined_angle"] is None else "defined_angle"
-            start, end = match.span(name)
-            url = _plain(match[name])
-            found.append(Reference(start, end, url, "", "markdown", is_definition=True))
+            found.append(_definition(match))
         elif match["attributes"]:
             found += _html_reference(match)
     return found
@@ -166,6 +162,11 @@ def cards(page: str) -> str | None:
 def html_block(page: str) -> str:
     """HTML as one block of Markdown. It begins at its `<div>`. A blank line would end it, so it has none."""
     return f"<div>\n{_BLANK_LINE.sub(chr(10) + '&#10;', page.strip())}\n</div>"
+
+
+def _definition(match: re.Match[str]) -> Reference:
+    name = "defined_bare" if match["defined_angle"] is None else "defined_angle"
+    return Reference(*match.span(name), _plain(match[name]), "", "markdown", is_definition=True)
 
 
 def _markdown_reference(match: re.Match[str], definitions: dict[str, str]) -> Iterator[Reference]:

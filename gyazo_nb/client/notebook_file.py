@@ -46,7 +46,7 @@ _MAX_ALT = 300  # characters
 MARK = "<!-- Published by gyazo_nb -->"
 _BASE64_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _CHART_TYPES = ("application/vnd.plotly.v1+json", "application/vnd.vegalite.", "image/svg+xml")
-_RAW_TYPES = {"", "text/markdown", "text/html", "text/x-markdown"}
+_MARKDOWN_TYPES = {"", "text/markdown", "text/x-markdown"}  # of a raw cell
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|\Z)", re.MULTILINE)  # by a progress bar
@@ -151,21 +151,18 @@ class Draft:
 
     def _add_cell(self, cell: Mapping[str, Any]) -> None:
         kind, source = cell.get("cell_type"), _text(cell.get("source"))
-        if kind == "markdown":
-            self._add_text(markup.block(source), "markdown", cell.get("attachments"))
-        elif kind == "raw":
-            raw_type = _text(_mapping(cell.get("metadata")).get("raw_mimetype"))
-            if raw_type == "text/html":
-                self._add_text(markup.html_block(source), "html", cell.get("attachments"))
-            elif raw_type in _RAW_TYPES:
-                self._add_text(markup.block(source), "markdown", cell.get("attachments"))
-        elif kind == "code":
-            metadata = _mapping(cell.get("metadata"))
+        metadata = _mapping(cell.get("metadata"))
+        raw_type = _text(metadata.get("raw_mimetype"))
+        if kind == "code":
             if source.strip():
                 language = _text(metadata.get("magics_language")) or self._language
                 self._add_block(markup.fenced(source, language))
             for output in _list(cell.get("outputs")):
                 self._add_output(_mapping(output), metadata)
+        elif kind == "markdown" or (kind == "raw" and raw_type in _MARKDOWN_TYPES):
+            self._add_text(markup.block(source), "markdown", cell.get("attachments"))
+        elif kind == "raw" and raw_type == "text/html":
+            self._add_text(markup.html_block(source), "html", cell.get("attachments"))
 
     def _add_output(self, output: Mapping[str, Any], cell_metadata: Mapping[str, Any]) -> None:
         kind = _text(output.get("output_type"))
@@ -189,16 +186,17 @@ class Draft:
 
     def _add_data(self, data: Mapping[str, Any]) -> None:
         """Add an output that is not a picture, in the form that the notebook shows."""
-        if (cards := markup.cards(_text(data.get("text/html")))) is not None:
-            self._add_block(cards)
-        elif text := _text(data.get("text/html")):
-            self._add_text(markup.html_block(markup.without_scripts(text)), "html")
-        elif text := _text(data.get("text/markdown")):
+        if text := data.get("text/html"):
+            if (cards := markup.cards(text)) is not None:
+                self._add_block(cards)
+            else:
+                self._add_text(markup.html_block(markup.without_scripts(text)), "html")
+        elif text := data.get("text/markdown"):
             self._add_text(markup.block(text), "markdown")
-        elif text := _text(data.get("text/latex")):
+        elif text := data.get("text/latex"):
             self._add_block(markup.block(text))
         else:
-            self._add_plain(_text(data.get("text/plain")))
+            self._add_plain(data.get("text/plain", ""))
 
     def _add_plain(self, text: str) -> None:
         text = _OVERWRITTEN.sub("", _ANSI.sub("", text)).strip("\n")
@@ -328,7 +326,7 @@ def _resolved(path: Path | None) -> Path | None:
 def _pictures_in(data: Mapping[str, Any]) -> tuple[str, list[bytes]]:
     """The pictures that replace a whole output, with their type. Not those in the text of a page."""
     for mime_type in _BASE64_TYPES:
-        if text := _text(data.get(mime_type)):
+        if text := data.get(mime_type):
             return mime_type, [_decode(text, mime_type)]
     chart = next((name for name in data if name.startswith(_CHART_TYPES)), None)
     if chart is not None and (rendered := render.from_mime_bundle(data)):
@@ -336,7 +334,7 @@ def _pictures_in(data: Mapping[str, Any]) -> tuple[str, list[bytes]]:
     for mime_type, text in data.items():
         if mime_type.startswith("image/") and _text(text):
             return mime_type, [_decode(_text(text), mime_type)]
-    text = _text(data.get("text/html"))
+    text = data.get("text/html", "")
     # The page of Plotly's renderer `iframe` is a file, which `page` would read from any folder.
     is_complete = "iframe_figures/" not in text and not _has_data_url(text)
     if text and is_complete and (drawn := page.pictures_in({"text/html": text})):  # by a script

@@ -26,16 +26,13 @@ from .notebook_file import MARK, Draft, Notation, count
 
 SUFFIXES = {"markdown": ".md", "cosense": ".txt"}
 MAX_NOTEBOOK_BYTES = 512 * 2**20
-_NOTEBOOK_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """The result of `gyazo.publish`.
 
-    - `path` is the written file, `text` its content.
-    - `markdown` is the same content as Markdown; it differs from `text` only in another notation.
-    - `images` are the uploaded images, in the order of the notebook, each once.
+    - `path` is the written file, `text` its content, `markdown` the same content as Markdown.
     - `report` is the `Report` of the upload.
     - `notes` name the local pictures that were left as they are.
     """
@@ -63,7 +60,7 @@ class Published:
 
 
 class Publication:
-    """One call of `gyazo.publish`: reads the notebook, and writes the text after the uploads."""
+    """One call of `gyazo.publish`, see this module."""
 
     def __init__(
         self,
@@ -151,7 +148,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         )
     if not isinstance(notebook, Mapping) or not isinstance(notebook.get("cells"), list):
         raise ArgumentError(
-            f"{str(path)!r} is not a notebook of format {_NOTEBOOK_VERSION} (JSON with cells): open it in "
+            f"{str(path)!r} is not a notebook of format 4 (JSON with cells): open it in "
             f"JupyterLab, save it, and publish it again."
         )
     return notebook
