@@ -10,7 +10,7 @@ import argparse
 import inspect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +23,7 @@ from IPython.core.completer import (
 from IPython.core.getipython import get_ipython
 
 from gyazo_nb.client.gyazo import Gyazo
+from gyazo_nb.errors import StoreError
 
 from .line_parser import LineParser
 
@@ -38,9 +39,9 @@ def complete_line(context: CompletionContext) -> SimpleMatcherResult:
     `--mo` becomes `--mode`, and `--mode p` becomes `panel` or `prompt`.
     """
     match = _LINE.match(context.line_with_cursor[: context.cursor_position])
-    shell: Any = get_ipython()
-    if match is None or shell is None:
+    if match is None:
         return {"completions": []}
+    shell: Any = get_ipython()
     kind = "cell" if match[1] == "%%" else "line"
     parser = getattr(shell.magics_manager.magics[kind].get(match[2]), "line_parser", None)
     if not isinstance(parser, LineParser):
@@ -56,7 +57,6 @@ def complete_line(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def _words(shell: Any, parser: LineParser, option: str, typed: str) -> list[tuple[str, str]]:
-    """Return the words that can follow, and the kind of each."""
     action = parser.options.get(option)
     if action is not None and action.nargs != 0 and not typed.startswith("-"):
         return [(word, "magic") for word in _values(action)]
@@ -64,9 +64,12 @@ def _words(shell: Any, parser: LineParser, option: str, typed: str) -> list[tupl
     if parser.takes_items:
         if "." in typed and typed.partition(".")[0] in shell.user_ns:
             return []  # IPython completes attributes
-        hidden = set(shell.user_ns_hidden)
-        variables = _variables(shell.user_ns, hidden, is_private=typed.startswith("_"))
-        words += [(name, "instance") for name in variables]
+        is_private = typed.startswith("_")
+        words += [
+            (name, "instance")
+            for name in sorted(set(shell.user_ns) - set(shell.user_ns_hidden))
+            if name.startswith("_") == is_private and not isinstance(shell.user_ns[name], Gyazo)
+        ]
         words += [(name, "path") for name in _files(typed)]
     return words + [(name, "magic") for name in sorted(parser.options) if name.startswith("--")]
 
@@ -74,18 +77,10 @@ def _words(shell: Any, parser: LineParser, option: str, typed: str) -> list[tupl
 def _values(action: argparse.Action) -> Iterable[str]:
     if action.dest == "profile":
         from gyazo_nb.auth.profiles import Profiles  # noqa: PLC0415 -- %load_ext must stay fast
-        from gyazo_nb.errors import StoreError  # noqa: PLC0415 -- used with it
 
         with suppress(StoreError):
             return Profiles().names()
     return [str(choice) for choice in action.choices or (action.default,) if choice is not None]
-
-
-def _variables(names: Mapping[str, Any], hidden: set[str], *, is_private: bool) -> Iterator[str]:
-    for name in sorted(names):
-        is_session = isinstance(names[name], Gyazo)
-        if name.startswith("_") == is_private and name not in hidden and not is_session:
-            yield name
 
 
 def _files(typed: str) -> list[str]:
@@ -121,8 +116,7 @@ def complete_call(context: CompletionContext) -> SimpleMatcherResult:
     """Complete the calls of a session: first the blocking ones, then their async versions."""
     match = _CALL.search(context.line_with_cursor[: context.cursor_position])
     shell: Any = get_ipython()
-    session = None if match is None or shell is None else shell.user_ns.get(match[1])
-    if match is None or not isinstance(session, Gyazo):
+    if match is None or not isinstance(session := shell.user_ns.get(match[1]), Gyazo):
         return {"completions": []}
     names = {name for name in dir(session) if not name.startswith("_")}
     is_async = {name: name[0] == "a" and name[1:] in names for name in names}

@@ -279,7 +279,6 @@ class LineParser(argparse.ArgumentParser):
 
 
 def _quotes_hint(text: str) -> str:
-    """Say how to write an option whose text has several words."""
     name, _, words = text.partition(" ")
     quote = "'" if '"' in words else '"'
     return f"A text of several words needs quotes around it: write  {name} {quote}{words}{quote}  instead."

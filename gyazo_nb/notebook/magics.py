@@ -88,7 +88,6 @@ class GyazoMagics(GyazoTraits, Magics):
         super().__init__(shell=shell)
         self.session = Gyazo(settings=self.settings)
         self.variable = ""  # the variable that holds the session
-        self.original_load_ext: Any = None
         self.own_load_ext: Any = None
         self.shown = ShownPictures(shell)
         self.session.formatter = formatter_of(shell)
@@ -176,19 +175,17 @@ class GyazoMagics(GyazoTraits, Magics):
         Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
         """
         account = self.session.known
-        site = account.site if account is not None else None
+        site = account.site if account else None
         # A token of the environment that was never used to sign in is not forgotten.
         if account and not account.user and account.source == ACCESS_TOKEN_VARIABLE:
             account = None
         self.session.logout()
         saved, error = self.sign_in.credentials.forget(options.profile, account)
+        who = account.user.called if account and account.user else "this session"
         remaining = self.session.known
-        who = None
-        if account is not None:
-            who = account.user.called if account.user else "this session"
         message = messages.signed_out(
-            who,
-            remaining.source if remaining is not None else None,
+            who if account else None,
+            remaining.source if remaining else None,
             saved=saved,
             missing=options.profile if saved is None and error is None else None,
             others=self.sign_in.credentials.saved_profiles(),
@@ -320,7 +317,7 @@ def load(shell: InteractiveShell) -> None:
 def _restore_at_load_ext(shell: InteractiveShell, magics: GyazoMagics) -> None:
     """Put the session back at `%load_ext gyazo_nb`. IPython ignores an extension that is loaded."""
     line_magics = shell.magics_manager.magics["line"]
-    original = magics.original_load_ext = line_magics["load_ext"]
+    original = line_magics["load_ext"]
 
     @wraps(original)
     def load_ext(line: str = "") -> Any:
@@ -349,7 +346,7 @@ def unload(shell: InteractiveShell) -> None:
             manager.magics[kind].pop(name, None)
     line_magics = manager.magics["line"]
     if line_magics.get("load_ext") is magics.own_load_ext:
-        line_magics["load_ext"] = magics.original_load_ext
+        line_magics["load_ext"] = magics.own_load_ext.__wrapped__
     _remove_traits(shell, magics)
     completion.unregister(shell)
     if _add_body_for_help in shell.input_transformers_cleanup:

@@ -383,7 +383,6 @@ class Panel:
             _close_widget(widget)
 
     def _publish(self, bundle: messages.Bundle) -> None:
-        """Replace the output of the panel."""
         self._publisher.publish(
             data=bundle, transient={"display_id": self._display_id}, update=True
         )

@@ -369,7 +369,6 @@ def _is_set(variable: str) -> bool:
 
 @hides_frames
 def _application(sandbox: Server, *, is_panel: bool) -> App:
-    """The application that a sandbox knows from the start."""
     variables = sandbox.variables_of_panel() if is_panel else sandbox.variables
     names = ("GYAZO_CLIENT_ID", "GYAZO_CLIENT_SECRET", "GYAZO_REDIRECT_URI")
     return App(*(variables[name] for name in names))
