@@ -19,6 +19,7 @@ import importlib
 import io
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext, suppress
@@ -238,7 +239,7 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
 
 def _render_other_figure(figure: Any) -> bytes:
     """Render the figure of another library, which may take only a path, and no options."""
-    with importlib.import_module("tempfile").TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figure.png"
         figure.savefig(str(path))
         return path.read_bytes()
@@ -302,10 +303,8 @@ def _render_plotly(item: Any) -> bytes | None:
         return None
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
-        renderers = str(importlib.import_module("plotly.io").renderers.default)
-        if not _PICTURE_RENDERERS.isdisjoint(
-            renderers.split("+")
-        ):  # with the user's size and scale
+        renderers = str(importlib.import_module("plotly.io").renderers.default).split("+")
+        if not _PICTURE_RENDERERS.isdisjoint(renderers):  # with the user's size and scale
             return from_mime_bundle(item._repr_mimebundle_())
         return to_bytes(item.to_image(format="png"))
 

@@ -71,8 +71,7 @@ def _limit_resources(seconds: int) -> None:
 
 
 def _fail(error: BaseException, code: int) -> int:
-    reason = " ".join(str(error).split())[:500]
-    sys.stderr.write(f"\n{type(error).__name__}: {reason}")
+    sys.stderr.write(f"\n{type(error).__name__}: {' '.join(str(error).split())}")
     return code
 
 

@@ -31,7 +31,6 @@ from gyazo_nb.errors import PictureError
 from .svg_fonts import with_generic_families, with_generic_family
 
 MAX_BYTES = 64 * 2**20
-_MAX_OUTPUT = 2 * MAX_BYTES
 _MAX_SIDE = 30_000  # pixels; cairo supports 32,767
 _MAX_PIXELS = 50_000_000  # 200 MB of memory
 _MAX_ELEMENTS = 500_000  # including those of pictures inside
@@ -115,28 +114,18 @@ def sanitize(svg: str | bytes, default_fonts: str = "") -> CleanSvg:
 
 @dataclass(slots=True)
 class _Budget:
-    """The limits that an SVG shares with the pictures inside."""
+    """What an SVG and the pictures inside may still use."""
 
     elements: int = _MAX_ELEMENTS
     input: int = MAX_BYTES
-    output: int = _MAX_OUTPUT
+    output: int = 2 * MAX_BYTES  # entities and default attributes may make it longer than the input
 
-    def spend_element(self) -> None:
-        self.elements -= 1
+    def check(self) -> None:
         if self.elements < 0:
             raise PictureError(
                 f"This SVG has more than {_MAX_ELEMENTS:,} elements: simplify it, or use a PNG."
             )
-
-    def spend_input(self, amount: int) -> None:
-        self.input -= amount
-        if self.input < 0:
-            raise _too_large()
-
-    def spend_output(self, amount: int) -> None:
-        """Entities and default attributes may make the output longer than the input."""
-        self.output -= amount
-        if self.output < 0:
+        if self.input < 0 or self.output < 0:
             raise _too_large()
 
 
@@ -162,7 +151,8 @@ class _Sanitizer:
 
     def run(self, svg: str | bytes) -> CleanSvg:
         data, encoding = _decode(svg)
-        self._budget.spend_input(len(data))
+        self._budget.input -= len(data)
+        self._budget.check()
         self._ampersands = data.count(b"&")
         parser = expat.ParserCreate(encoding, namespace_separator=" ")
         parser.buffer_text = True
@@ -186,7 +176,8 @@ class _Sanitizer:
     # ── the handlers of the parser ───────────────────────────────────────────────────────────────
 
     def _start(self, name: str, attributes: list[str]) -> None:
-        self._budget.spend_element()
+        self._budget.elements -= 1
+        self._budget.check()
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise PictureError(
@@ -406,7 +397,8 @@ class _Sanitizer:
         raise _reference_error(f"{_kind(value)} (in CSS)", "embed it as a data: URL")
 
     def _write(self, text: str) -> None:
-        self._budget.spend_output(len(text))
+        self._budget.output -= len(text)
+        self._budget.check()
         self._output.append(text)
 
 
