@@ -12,6 +12,7 @@ Guarantees:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -36,6 +37,10 @@ DEFAULT_MAX_DOWNLOAD_MB = 500
 Override = Callable[[str], str | None]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_ADDRESSES = ("auth_url", "api_url", "upload_url")
+# Schemes of files, scripts and other protocols, and a frequent mistake.
+_OTHER_SCHEMES = re.compile("|about|blob|data|file|ftps?|htp|javascript|mailto|sftp|ssh|wss?")
 
 # A redirect URI of Doorkeeper, the OAuth server of Gyazo: its own page shows the code.
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -64,7 +69,7 @@ class Site:
     def __post_init__(self) -> None:
         if self.token_in not in {"header", "parameter"}:
             raise ConfigError(f"{setting_names('token_in')} must be 'header' or 'parameter'.")
-        for name in ("auth_url", "api_url", "upload_url"):
+        for name in _ADDRESSES:
             object.__setattr__(self, name, _checked_url(name, getattr(self, name)))
 
 
@@ -129,11 +134,8 @@ class Settings:
 
     def site(self) -> Site:
         """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
-        names = ("auth_url", "api_url", "upload_url", "token_in")
-        given: dict[str, Any] = {}
-        for name in names:
-            if text := self.text(name):
-                given[name] = text
+        names = (*_ADDRESSES, "token_in")
+        given: dict[str, Any] = {name: text for name in names if (text := self.text(name))}
         return Site(**given)
 
     def missing_addresses(self) -> str:
@@ -141,7 +143,7 @@ class Settings:
 
         With a part of them, a token of that server would be sent to Gyazo.
         """
-        texts = {name: self.text(name) for name in ("auth_url", "api_url", "upload_url")}
+        texts = {name: self.text(name) for name in _ADDRESSES}
         own = [name for name, text in texts.items() if text and not _is_gyazo(text)]
         missing = [name for name, text in texts.items() if not text]
         if not own or not missing:
@@ -163,7 +165,7 @@ class Settings:
 
     def token(self) -> Secret | None:
         """The token in `GYAZO_ACCESS_TOKEN`, or None."""
-        text = _secret_variable(ACCESS_TOKEN_VARIABLE)
+        text = secret_variable(ACCESS_TOKEN_VARIABLE)
         if not text:
             return None
         if (token := _token_or_none(text)) is None:
@@ -211,7 +213,7 @@ class Settings:
                     f"is a text file that you can read."
                 )
             return secret
-        return _secret_variable(self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET")
+        return secret_variable(self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET")
 
 
 def access_token(text: str | Secret) -> Secret:
@@ -234,7 +236,7 @@ def _token_or_none(text: Secret) -> Secret | None:
 
 
 @hides_frames
-def _secret_variable(name: str) -> Secret:
+def secret_variable(name: str) -> Secret:
     """Read a secret from the environment; an empty one if the variable is not set."""
     return Secret(os.environ.get(name, "").strip())
 
@@ -290,14 +292,11 @@ def is_loopback(url: str) -> bool:
 
 def _split(setting: str, url: str) -> SplitResult:
     """Split a URL, or raise `ConfigError` if the text cannot be one."""
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.") from None
-    if port == 0 or re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
-        raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.")
-    return parts
+        if parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
+            return parts
+    raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.")
 
 
 def _checked_url(setting: str, url: str) -> str:
@@ -319,34 +318,13 @@ def _checked_url(setting: str, url: str) -> str:
     return url.rstrip("/")
 
 
-# Schemes of files, scripts and other protocols, and a frequent mistake.
-_OTHER_SCHEMES = frozenset(
-    {
-        "",
-        "about",
-        "blob",
-        "data",
-        "file",
-        "ftp",
-        "ftps",
-        "htp",
-        "javascript",
-        "mailto",
-        "sftp",
-        "ssh",
-        "ws",
-        "wss",
-    }
-)
-
-
 def _check_redirect_uri(uri: str) -> None:
     """Raise `ConfigError` for a redirect URI at which a browser cannot show its address."""
     parts = _split("redirect_uri", uri)
     if uri == OUT_OF_BAND:
         return
     # The scheme of an application, like gyazocapture://oauth/callback, is allowed too (RFC 8252 §7.1).
-    if not parts.hostname or parts.fragment or parts.scheme in _OTHER_SCHEMES:
+    if not parts.hostname or parts.fragment or _OTHER_SCHEMES.fullmatch(parts.scheme):
         raise ConfigError(
             f"{setting_names('redirect_uri')} must be the callback URL as registered, which begins with "
             f"http:// or https://, like http://127.0.0.1:8765/callback; it is {_shortened(uri)}."

@@ -16,13 +16,14 @@ Guarantees:
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.operation import Operation, Reply, Request, server_message
@@ -39,10 +40,13 @@ from gyazo_nb.errors import (
     UnreadableReplyError,
 )
 from gyazo_nb.secret import Secret, hides_frames
-from gyazo_nb.settings import App, Settings, Site, is_loopback
+from gyazo_nb.settings import App, Settings, Site, is_loopback, secret_variable
 
 from . import oauth
 from .oauth import Authorization, Token
+
+if TYPE_CHECKING:
+    from .login import SignInConnection
 
 T = TypeVar("T")
 
@@ -82,7 +86,7 @@ def find_service(settings: Settings) -> HubService | None:
     if not url or settings.has_application():
         return None
     _check_url(url)
-    token = _server_token()
+    token = secret_variable(SERVER_TOKEN_VARIABLE)
     if not token:
         raise ConfigError(
             f"{SERVICE_VARIABLE} is set, but {SERVER_TOKEN_VARIABLE} is not: run this in a server of the hub, "
@@ -91,24 +95,13 @@ def find_service(settings: Settings) -> HubService | None:
     return HubService(url, token)
 
 
-@hides_frames
-def _server_token() -> Secret:
-    return Secret(os.environ.get(SERVER_TOKEN_VARIABLE, "").strip())
-
-
 def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
-        is_url = bool(parts.hostname) and parts.port != 0 and " " not in url
+        is_address = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_url = False
-    if (
-        not is_url
-        or parts.scheme not in {"https", "http"}
-        or "@" in url
-        or "?" in url
-        or "#" in url
-    ):
+        is_address = False
+    if not is_address or not re.fullmatch(r"https?://[^ @?#]+", url, re.IGNORECASE):
         raise ConfigError(
             f"{SERVICE_VARIABLE} is not the address of a service, like "
             f"https://hub.example.org/services/gyazo: tell your administrator."
@@ -125,7 +118,10 @@ def _check_url(url: str) -> None:
 
 def application(service: HubService) -> Operation[HubApplication]:
     """Ask for the application of the hub."""
-    return _operation(service, "GET", "application", partial(_read_application, service))
+    request = _request(service, "GET", "application", {})
+    return Operation(
+        request, partial(_read_application, service), partial(_error, service, request)
+    )
 
 
 def redirect(
@@ -140,8 +136,9 @@ def redirect(
         "seen": seen,
         "seconds": f"{seconds:.1f}",
     }
-    read = partial(_read_redirect, authorization.redirect_uri)
-    return _operation(service, "POST", "code", read, form)
+    request = _request(service, "POST", "code", form)
+    read = partial(_read_redirect, service, authorization.redirect_uri)
+    return Operation(request, read, partial(_error, service, request))
 
 
 def exchange(service: HubService, authorization: Authorization, code: Secret) -> Operation[Token]:
@@ -156,45 +153,26 @@ def exchange(service: HubService, authorization: Authorization, code: Secret) ->
     )
 
 
-def _operation(
-    service: HubService,
-    method: str,
-    path: str,
-    read: Callable[[Reply], T],
-    form: dict[str, str | Secret] | None = None,
-) -> Operation[T]:
-    request = _request(service, method, path, form or {})
-
-    def parse(reply: Reply) -> T:
-        try:
-            return read(reply)
-        except (ValueError, KeyError, TypeError):
-            pass
-        raise _no_service(service, UnreadableReplyError, reply.status)
-
-    return Operation(request, parse, partial(_error, service, request))
-
-
 def _request(service: HubService, method: str, path: str, form: dict[str, str | Secret]) -> Request:
     url = f"{service.url}/api/{path}"
     return Request(method, url, form=form, token=service.token, retry="never")
 
 
 def _read_application(service: HubService, reply: Reply) -> HubApplication:
-    data = reply.json()
-    auth_url = Site(auth_url=data["auth_url"]).auth_url
-    return HubApplication(service, App(data["client_id"], "", data["redirect_uri"]), auth_url)
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        data = reply.json()
+        auth_url = Site(auth_url=data["auth_url"]).auth_url
+        return HubApplication(service, App(data["client_id"], "", data["redirect_uri"]), auth_url)
+    raise _no_service(service, UnreadableReplyError, reply.status)
 
 
 @hides_frames
-def _read_redirect(redirect_uri: str, reply: Reply) -> Secret | None:
+def _read_redirect(service: HubService, redirect_uri: str, reply: Reply) -> Secret | None:
     if reply.status == HTTPStatus.NO_CONTENT:
         return None
-    try:
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         return Secret(f"{redirect_uri}?{reply.json()['query']}")
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise ValueError("the reply has no query")
+    raise _no_service(service, UnreadableReplyError, reply.status)
 
 
 @hides_frames
@@ -262,9 +240,7 @@ def _token_error(service: HubService, request: Request, reply: Reply) -> Respons
         return InvalidClientError(
             "Gyazo does not know this hub's application: tell your administrator (client id and secret are "
             "the hub's, not yours).",
-            status=error.status,
-            message=error.message,
-            error=error.error,
+            **vars(error),
         )
     is_from_gyazo = "x-gyazo-status" in reply.headers
     if is_from_gyazo or (isinstance(error, TokenRequestError) and error.error):
@@ -285,14 +261,7 @@ def _no_service(service: HubService, kind: type[ResponseError], status: int) -> 
     )
 
 
-class Sender(Protocol):
-    """The part of a connection that sends the requests to the service."""
-
-    def send_once(self, operation: Operation[T]) -> T:
-        """Send without a retry, and return the result."""
-
-
-def send(connection: Sender, service: HubService, operation: Operation[T]) -> T:
+def send(connection: SignInConnection, service: HubService, operation: Operation[T]) -> T:
     """Send a request to the service. An error without a reply names the service."""
     try:
         return connection.send_once(operation)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gyazo_nb.errors import ConnectionFailedError, ExpiredError, GyazoError, ResponseError
 from gyazo_nb.secret import Secret
@@ -21,23 +21,12 @@ from .callback_server import Subscriber
 from .hub import query_hash
 from .oauth import LIFETIME
 
+if TYPE_CHECKING:
+    from .login import Login
+
 RETRY_INTERVAL = 1.0  # seconds: a service that was restarted waits a few seconds for its kernels
 # The hub no longer knows this server, or the server may not use the service, or newer sign-ins wait.
 _FINAL_STATUSES = frozenset({401, 403, 429})
-
-
-class WaitingLogin(Protocol):
-    """The part of a `Login` that the wait uses."""
-
-    @property
-    def redirect_uri(self) -> str:
-        """The address to which the browser returns."""
-
-    seen_redirect: str
-    """The hash of the redirect that was received last, which is not received again."""
-
-    async def request_redirect(self) -> Secret | None:
-        """Ask the service for the redirect, as `redirect` does."""
 
 
 class RedirectSubscription:
@@ -49,15 +38,12 @@ class RedirectSubscription:
 
     def __init__(
         self,
-        login: WaitingLogin,
+        login: Login,
         subscriber: Subscriber,
         on_error: Callable[[GyazoError], object],
-        *,
-        lifetime: float = LIFETIME,
     ) -> None:
         self.redirect_uri = login.redirect_uri
         self._login, self._subscriber, self._on_error = login, subscriber, on_error
-        self._lifetime = lifetime
         self._lock = threading.Lock()
         self._wait: _Wait | None = None
 
@@ -83,7 +69,7 @@ class RedirectSubscription:
             wait.start()
 
     async def _run(self, wait: _Wait) -> None:
-        deadline = time.monotonic() + self._lifetime
+        deadline = time.monotonic() + LIFETIME
         while time.monotonic() < deadline:
             try:
                 address = await self._login.request_redirect()
@@ -150,7 +136,7 @@ class _Wait:
                 await self._run(self)
 
 
-def wait_for_redirect(login: WaitingLogin, matches: Callable[[Secret], bool]) -> Secret:
+def wait_for_redirect(login: Login) -> Secret:
     """Wait in this thread until the browser has come back, and return its address. Raises a `GyazoError`."""
     results: SimpleQueue[Secret | GyazoError] = SimpleQueue()
 
@@ -165,7 +151,7 @@ def wait_for_redirect(login: WaitingLogin, matches: Callable[[Secret], bool]) ->
             )
         )
 
-    subscriber = Subscriber(matches, on_redirect, on_timeout)
+    subscriber = Subscriber(login.recognises, on_redirect, on_timeout)
     subscription = RedirectSubscription(login, subscriber, results.put)
     subscription.start()
     try:

@@ -82,7 +82,8 @@ class Login:
         hub_application: hub.HubApplication | None = None,
     ) -> None:
         self._hub = hub_application
-        self.seen_redirect = ""  # see `hub_redirect.WaitingLogin`
+        # The hash of the redirect that was received last, which is not received again.
+        self.seen_redirect = ""
         self._connection, self._app, self._site, self._switch = connection, app, site, switch
         self._lock = threading.Lock()
         self._done = False
@@ -134,7 +135,7 @@ class Login:
                 # A late import: it loads http.server.
                 from .hub_redirect import wait_for_redirect  # noqa: PLC0415
 
-                hidden = wait_for_redirect(self, self.recognises)
+                hidden = wait_for_redirect(self)
             if hidden or not self.can_retry:
                 self._code = self._read_code(hidden, app)
                 self._token = None
@@ -253,20 +254,16 @@ def request_user(connection: SignInConnection, site: Site, token: Secret) -> Use
         return UNNAMED
 
 
-def _always_allowed() -> None:
-    """The check of a session that no notebook uses: a cell can always await a sign-in."""
-
-
 @dataclass
 class OpenLogins:
     """The sign-ins of one session that are not finished, and the cells that await one.
 
-    `check_can_await` raises where a cell that awaits would block the panel.
+    `check_can_await` raises where a cell that awaits would block the panel of a notebook.
     """
 
     logins: WeakSet[Login] = field(default_factory=WeakSet)
     awaiting_cells: int = 0
-    check_can_await: Callable[[], None] = _always_allowed
+    check_can_await: Callable[[], None] = lambda: None
 
     @property
     def has_open(self) -> bool:

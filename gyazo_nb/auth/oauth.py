@@ -33,9 +33,8 @@ from gyazo_nb.settings import APPLICATIONS_URL, App, Site, setting_names
 
 from . import paste
 
-LIFETIME = (
-    600.0  # seconds: a code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time
-)
+# Seconds. A code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time.
+LIFETIME = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +146,9 @@ def read_token(request: Request, reply: Reply) -> Token:
     """Read the token. Some servers reply 200 and put an error into the body."""
     body = reply.json()
     if isinstance(body, dict) and "error" in body and not body.get("access_token"):
-        found = token_error(request, reply)
-        if found is not None:
-            raise found
+        error = token_error(request, reply)
+        if error is not None:
+            raise error
     return Token.from_json(body)
 
 
@@ -160,22 +159,19 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
     """
     error = _error_code(reply)
     message = server_message(request, reply)
+    details: Any = {"status": reply.status, "message": message, "error": error}
     if error == "invalid_grant":
         return InvalidGrantError(
             "Gyazo does not accept this code: it is not a code from Gyazo, is older than ten minutes, was "
             "used before, or the redirect URI is not the registered one. Open the link again to get a new "
             "code.",
-            status=reply.status,
-            message=message,
-            error=error,
+            **details,
         )
     if error == "invalid_client":
         return InvalidClientError(
             f"Gyazo does not know this application: check {setting_names('client_id')} and "
             f"{setting_names('client_secret')}, then try again.",
-            status=reply.status,
-            message=message,
-            error=error,
+            **details,
         )
     if reply.status // 100 not in {2, 4} or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return None
@@ -186,10 +182,7 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
         reason = f"{reply.status}{': ' + message if message else ''}"
         advice = f"check {setting_names('auth_url')}: the address has no Gyazo token endpoint"
     return TokenRequestError(
-        f"{describe(request)} refused the sign-in ({reason}): {advice}.",
-        status=reply.status,
-        message=message,
-        error=error,
+        f"{describe(request)} refused the sign-in ({reason}): {advice}.", **details
     )
 
 

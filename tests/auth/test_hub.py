@@ -233,7 +233,7 @@ class Events:
         self.happened = threading.Event()
         self.results = []
         subscriber = Subscriber(login.recognises, self.add, lambda: self.add("timeout"))
-        self.subscription = RedirectSubscription(login, subscriber, self.add, lifetime=60)
+        self.subscription = RedirectSubscription(login, subscriber, self.add)
 
     def add(self, result):
         self.results.append(result)
@@ -273,9 +273,9 @@ def test_redirect_is_delivered_once_also_after_a_new_start(session, open_link):
     assert len(events.results) == 1
 
 
-def test_subscription_ends_after_its_lifetime(session):
+def test_subscription_ends_after_its_lifetime(session, monkeypatch):
+    monkeypatch.setattr(hub_redirect, "LIFETIME", 0)
     events = Events(session.login())
-    events.subscription._lifetime = 0
     events.subscription.start()
 
     assert events.happened.wait(10)
@@ -363,6 +363,15 @@ def test_other_reply_than_an_application_says_what_to_do(status, body, kind, sen
         operation.read(Reply(status, {}, body))
 
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b"[" * 100_000])
+def test_other_reply_than_a_redirect_says_what_to_do(body):
+    authorization = oauth.begin(Site(), App("id", "", URI), needs_secret=False)
+    operation = hub.redirect(SERVICE, authorization, seen="", seconds=1)
+
+    with pytest.raises(UnreadableReplyError, match="There is no Gyazo service at"):
+        operation.read(Reply(200, {}, body))
 
 
 @pytest.mark.parametrize(
