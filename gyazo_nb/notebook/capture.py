@@ -101,26 +101,6 @@ class DisplayedOutputs(Listener):
             del self._outputs[key]
 
 
-class _OneThread(DisplayedOutputs):
-    """Ignores calls from other threads: from a callback, or from a subshell of ipykernel 7."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread = threading.get_ident()
-
-    def on_display(self, output: Output, display_id: object) -> None:
-        if threading.get_ident() == self._thread:
-            super().on_display(output, display_id)
-
-    def on_write(self, widget: Any) -> None:
-        if threading.get_ident() == self._thread:
-            super().on_write(widget)
-
-    def on_clear(self, widget: Any, *, wait: bool) -> None:
-        if threading.get_ident() == self._thread:
-            super().on_clear(widget, wait=wait)
-
-
 def show_pending_figures(shell: InteractiveShell) -> None:
     """Show the figures now that Matplotlib's inline backend shows when the cell ends."""
     backend: Any = sys.modules.get("matplotlib_inline.backend_inline")
@@ -131,15 +111,13 @@ def show_pending_figures(shell: InteractiveShell) -> None:
 def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, ExecutionResult]:
     """Run a cell in the user's namespace, and return its outputs and its result.
 
-    Matplotlib's inline figures are displayed when the cell ends, by IPython's `post_execute`. That has
-    happened when this function returns.
+    Matplotlib's inline figures, which IPython displays at the end of a cell, are among the outputs.
     """
-    outputs = _OneThread()
+    outputs = DisplayedOutputs()
     hook: Any = shell.displayhook
 
     def quiet() -> bool:
-        # A `;` at the end of the cell hides its value. IPython looks for it in the history, where it
-        # finds the outer cell, which ends with a bracket.
+        # A `;` at the end of the cell hides its value. IPython would look for it in the outer cell.
         return bool(hook.semicolon_at_end_of_expression(shell.transform_cell(cell)))
 
     with ExitStack() as stack:
@@ -147,7 +125,7 @@ def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, Execution
         # Running a cell overwrites the result of the outer cell.
         stack.callback(setattr, hook, "exec_result", hook.exec_result)
         patch_method(stack, hook, "quiet", quiet)
-        Watch(stack, shell, outputs)
+        Watch(stack, shell, outputs, thread=threading.get_ident())
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return outputs, result
 
@@ -173,12 +151,8 @@ async def _cancellable(coroutine: Coroutine[Any, Any, T]) -> T:
     is_main_thread = threading.current_thread() is threading.main_thread()
     if task is None or former_handler is None or not is_main_thread:
         return await coroutine
-    cancel = task.cancel
-
-    def on_signal(*_: object) -> None:
-        loop.call_soon_threadsafe(cancel)  # this also wakes up the loop
-
-    signal.signal(signal.SIGINT, on_signal)
+    # Not `cancel` alone: the loop must wake up.
+    signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(task.cancel))
     try:
         return await coroutine
     finally:
@@ -203,22 +177,35 @@ class Watch:
 
     The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
     being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
-    if the widget is not displayed. The hooks of ipykernel would record less: before ipykernel 7 they do
-    not see `execute_result`.
+    if the widget is not displayed. With `thread`, outputs of other threads are ignored: of a callback, or
+    of a subshell of ipykernel 7. The hooks of ipykernel would record less: before ipykernel 7 they do not
+    see `execute_result`.
     """
 
-    def __init__(self, stack: ExitStack, shell: InteractiveShell, listener: Listener) -> None:
-        self._shell, self._listener = shell, listener
+    def __init__(
+        self,
+        stack: ExitStack,
+        shell: InteractiveShell,
+        listener: Listener,
+        *,
+        thread: int | None = None,
+    ) -> None:
+        self._shell, self._own_listener, self._thread = shell, listener, thread
         self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
         self._formatted: tuple[int, weakref.ref[Any]] | None = None  # the last bundle, its object
         self._waiting = stack.enter_context(ExitStack())  # patches until the next printed text
         # Other code may have patched a method, too, and still call this one.
-        stack.callback(setattr, self, "_listener", Listener())
+        stack.callback(setattr, self, "_own_listener", Listener())
         publisher, hook = shell.display_pub, shell.displayhook
         self._format = patch_method(stack, shell.display_formatter, "format", self._on_format)
         self._publish = patch_method(stack, publisher, "publish", self._on_publish)
         self._clear = patch_method(stack, publisher, "clear_output", self._on_clear)
         self._write = patch_method(stack, hook, "write_format_data", self._on_result)
+
+    @property
+    def _listener(self) -> Listener:
+        is_watched = self._thread in {None, threading.get_ident()}
+        return self._own_listener if is_watched else Listener()
 
     def _on_format(self, item: Any, *args: Any, **kwargs: Any) -> Any:
         self._being_formatted.append(item)
