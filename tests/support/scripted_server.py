@@ -8,6 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from gyazo_nb import Gyazo
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with 5, a client may wait a second for its connection
+
+    def handle_error(self, *_):
+        """Print no traceback for a client that refuses the certificate."""
+
+
 @contextmanager
 def scripted_server(reply, tls=None):
     """Run a server. `reply(method, path)` returns status, headers and body. `tls` makes it use https.
@@ -36,14 +44,12 @@ def scripted_server(reply, tls=None):
 
     for method in ("GET", "POST", "DELETE", "PATCH", "CONNECT"):
         setattr(Handler, f"do_{method}", Handler.handle_request)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # a client that refuses the certificate
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.002], daemon=True).start()
     try:
         yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", received
     finally:
