@@ -47,22 +47,25 @@ def test_addresses_with_control_codes_are_ignored(evil):
     check(str(caught.value))
 
 
-@pytest.mark.parametrize("evil", EVIL)
-def test_control_codes_of_a_reply_are_in_no_error(call, evil):
-    """Of the message, of a header, of the reason and of the address of a redirect."""
-    for status in (302, 400, 401, 402, 403, 404, 422, 429, 500):
-        for body in (
-            {"message": f"no{evil}more"},
-            {"error": f"no{evil}more", "error_description": f"never{evil}again"},
-            f"no{evil}more".encode(),
-            [f"no{evil}more"],
-        ):
-            with scripted_session(lambda *_, s=status, b=body: (s, {}, b)) as (gyazo, _):
-                for method, *arguments in (("me",), ("search", "x"), ("upload", PNG)):
-                    with pytest.raises(GyazoError) as caught:
-                        call(gyazo, method, *arguments)
-                    check(str(caught.value), repr(caught.value))
-                    check(getattr(caught.value, "message", ""))  # after 401: not signed in
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 422, 429, 500])
+def test_control_codes_of_a_reply_are_in_no_error(call, status):
+    """The words around them are shown."""
+    evil = "no" + "x".join(EVIL) + "more"
+    for body in (
+        {"message": evil},
+        {"error": "other", "error_description": evil},
+        evil.encode(),
+        [evil],
+    ):
+        with scripted_session(lambda *_, b=body: (status, {}, b)) as (gyazo, _):
+            for method, *arguments in (("me",), ("search", "x"), ("upload", PNG)):
+                with pytest.raises(GyazoError) as caught:
+                    call(gyazo, method, *arguments)
+                check(str(caught.value), repr(caught.value))
+                message = getattr(caught.value, "message", "")  # after 401: not signed in
+                check(message)
+                assert message == "" or re.fullmatch("no.*x.*more", message)
+                assert message or body == [evil] or (status == 401 and method != "me")
 
 
 @pytest.mark.parametrize("evil", [b"\x1b[31m", b"\x9b31m", "\u202e".encode(), b"\x7f"])
@@ -159,7 +162,7 @@ def many_images(count):
 
 
 def test_gallery_of_100_000_images_shows_the_first_hundred_and_the_count():
-    shown = Page(many_images(100_000), 1, 100, total=100_000)._repr_html_()
+    shown = Page(many_images(500) * 200, 1, 100, total=100_000)._repr_html_()
 
     assert shown.count("<img") == 100
     assert "100000 images of 100000; the first 100 are shown" in shown

@@ -6,8 +6,15 @@ import pytest
 import trustme
 from support.helpers import PNG
 
-from gyazo_nb import Gyazo
+from gyazo_nb import Gyazo, Retry
 from gyazo_nb.http.proxies import VARIABLES
+
+
+@pytest.fixture
+def gyazo(server, urls):
+    """A session with a token, and short delays between attempts."""
+    with Gyazo(server.sandbox.new_token(), **urls, retries=Retry(first=0.001)) as gyazo:
+        yield gyazo
 
 
 @pytest.fixture(params=["header", "parameter"])

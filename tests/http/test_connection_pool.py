@@ -19,7 +19,7 @@ from support.scripted_server import scripted_session
 from gyazo_nb import ConnectionFailedError, Gyazo, GyazoError
 from gyazo_nb.sandbox import Fault
 
-REQUESTS = 2000
+REQUESTS = 1000
 THREADS = 16
 LOOPS = 3
 
@@ -82,7 +82,7 @@ class Workers:
         return thread
 
 
-def test_16_threads_and_3_loops_share_a_session_for_2000_requests(leaked_sockets, server, urls):
+def test_16_threads_and_3_loops_share_a_session_for_1000_requests(leaked_sockets, server, urls):
     """Each call gets its own reply, and no socket stays open."""
     add = server.sandbox.add_image
     titles = {add(PNG + n.to_bytes(2), title=f"{n}").image_id: f"{n}" for n in range(200)}

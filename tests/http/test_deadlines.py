@@ -15,7 +15,7 @@ from support.raw_server import http_proxy, raw_server, read_head, socks_proxy
 from gyazo_nb import ConnectionFailedError, Gyazo, Image, PictureError, Retry, Timeouts
 from gyazo_nb.http import connection_pool
 
-DEADLINE = 0.3
+DEADLINE = 0.2
 TIMEOUTS = Timeouts(connect=30, read=30, write=30, answer=DEADLINE)
 LATE = f"within {DEADLINE:g} seconds"
 PAUSE = 0.02
@@ -168,7 +168,7 @@ def test_upload_to_a_server_that_reads_slowly_fails_at_the_deadline(
 def test_deadline_is_extended_for_a_slow_line(monkeypatch):
     """A body that arrives in time for its size is read to its end, after the deadline."""
     monkeypatch.setattr(connection_pool, "MIN_BYTES_PER_SECOND", 1000)
-    data = PNG + bytes(2000)
+    data = PNG + bytes(1200)
 
     def send_slowly(client):
         read_head(client)

@@ -67,25 +67,19 @@ def test_every_fault_raises_an_error_that_names_the_request(
 
 def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silent_server):
     """With `timeout` as one number."""
-    gyazo = Gyazo("a-token", api_url=silent_server, timeout=0.1)
-    began = time.monotonic()
-
-    with pytest.raises(ConnectionFailedError, match="did not reply within 0.1 seconds"):
+    gyazo = Gyazo("a-token", api_url=silent_server, timeout=0.1, retries=0)
+    with gyazo, pytest.raises(ConnectionFailedError, match="did not reply within 0.1 seconds"):
         call(gyazo, "me")
-
-    assert time.monotonic() - began < 30
-    gyazo.close()
 
 
 def test_single_timeout_can_be_set(call, silent_server):
     """With `timeout` as `Timeouts`."""
-    gyazo = Gyazo("a-token", api_url=silent_server, timeout=Timeouts(read=0.2), retries=0)
-    with gyazo, pytest.raises(ConnectionFailedError, match="did not reply within 0.2 sec"):
+    gyazo = Gyazo("a-token", api_url=silent_server, timeout=Timeouts(read=0.1), retries=0)
+    with gyazo, pytest.raises(ConnectionFailedError, match="did not reply within 0.1 sec"):
         call(gyazo, "me")
 
 
-@pytest.mark.parametrize("encoding", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-def test_reply_that_never_ends_raises_an_error_after_the_timeout(call, encoding):
+def test_connection_is_closed_at_the_deadline(call):
     """Each byte arrives within the read timeout, but the whole reply takes too long."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -94,26 +88,22 @@ def test_reply_that_never_ends_raises_an_error_after_the_timeout(call, encoding)
             with client:
                 client.recv(10_000)
                 try:
-                    client.sendall(f"HTTP/1.1 200 OK\r\n{encoding}\r\n\r\n".encode())
+                    client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                     while True:
-                        client.sendall(b" " if "Length" in encoding else b"1\r\n \r\n")
-                        time.sleep(0.05)
+                        client.sendall(b"1\r\n \r\n")
+                        time.sleep(0.02)
                 except OSError:
                     return
 
         thread = threading.Thread(target=send_byte_by_byte)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        timeouts = Timeouts(read=30, answer=0.3)
+        timeouts = Timeouts(read=30, answer=0.2)
         with Gyazo("a-token", api_url=url, timeout=timeouts, retries=0) as gyazo:
-            began = time.monotonic()
-
-            with pytest.raises(ConnectionFailedError, match="finish its reply within 0.3 seconds"):
+            with pytest.raises(ConnectionFailedError, match="finish its reply within 0.2 seconds"):
                 call(gyazo, "me")
-
-            assert time.monotonic() - began < 30
-        thread.join(10)
-        assert not thread.is_alive()  # the client closed the connection
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_reply_that_is_too_large_raises_an_error(call, monkeypatch):

@@ -303,7 +303,7 @@ def test_large_upload_passes_a_proxy_reached_over_tls(
     with http_proxy(ports, tls=server_tls) as (proxy, _):
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
         with Gyazo("a-token", api_url=GYAZO, upload_url=GYAZO, retries=0) as gyazo:
-            data = PNG + os.urandom(800_000)
+            data = PNG + os.urandom(200_000)
             with pytest.raises(Exception, match="unexpected body"):
                 call(gyazo, "upload", data)
 
@@ -510,7 +510,7 @@ def test_https_for_a_proxy_that_speaks_http_is_named(call, monkeypatch, reply):
 
     with (
         raw_server(behave) as proxy,
-        Gyazo("a-token", api_url=GYAZO, retries=0, timeout=Timeouts(connect=0.3)) as gyazo,
+        Gyazo("a-token", api_url=GYAZO, retries=0, timeout=Timeouts(connect=0.15)) as gyazo,
     ):
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
         with pytest.raises(ConnectionFailedError, match="HTTPS_PROXY"):

@@ -37,12 +37,11 @@ def session(headers, body, status=200):
 @functools.cache
 def zeros(megabytes, nested=1):
     """Zeros, compressed several times."""
+    if nested > 1:
+        return gzip.compress(zeros(megabytes, nested - 1))
     packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
     block = bytes(MB)
-    body = b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
-    for _ in range(nested - 1):
-        body = gzip.compress(body)
-    return body
+    return b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", " x-gzip ", "deflate", "identity", ""])
@@ -186,7 +185,7 @@ BODIES = {
     "lists without an end": b"[" * 8_000_000,
     "nested objects": b'{"user":' * 50_000 + b"1" + b"}" * 50_000,
     "a number of a million digits": b"9" * 1_000_000,
-    "a list of numbers": b"[" + b"0," * 3_000_000 + b"0]",
+    "a list of numbers": b"[" + b"0," * 1_000_000 + b"0]",
     "an infinite number": b"1e999999999",
 }
 
@@ -300,14 +299,14 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, "MB
     ("headers", "body"),
     [
         ({"Content-Encoding": "gzip, gzip, gzip"}, lambda: zeros(200, nested=3)),
-        ({"Content-Encoding": "gzip"}, lambda: zeros(500)),
+        ({"Content-Encoding": "gzip"}, lambda: zeros(200)),
         ({"Content-Encoding": "gzip"}, lambda: packed("a million images")),
         (
             {"Content-Encoding": "gzip"},
             lambda: gzip.compress(b"[" + b"[]," * 2_500_000 + b"[]]", 1),
         ),
     ],
-    ids=["three times gzip", "500 MB in gzip", "a million images", "8 MB of lists"],
+    ids=["three times gzip", "200 MB in gzip", "a million images", "8 MB of lists"],
 )
 def test_memory_for_a_reply_is_bounded(headers, body):
     """No call needs more than some multiples of the limit, and none raises MemoryError."""
@@ -334,7 +333,7 @@ def test_memory_for_a_reply_is_bounded(headers, body):
 
 def test_download_that_needs_more_memory_than_there_is_raises_one_sentence():
     """As in a small container: the limit of a download is larger than its memory."""
-    data = zeros(300)
+    data = zeros(200)
     with scripted_server(
         lambda _, path: (
             (200, {}, PNG) if path == "/small" else (200, {"Content-Encoding": "gzip"}, data)

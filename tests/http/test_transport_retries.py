@@ -31,13 +31,6 @@ SERVER_ERRORS = [
 ]
 
 
-@pytest.fixture
-def session(server, urls):
-    """A session with short delays between attempts."""
-    with Gyazo(server.sandbox.new_token(), **urls, retries=Retry(first=0.01)) as session:
-        yield session
-
-
 def queue_faults(server, *faults):
     """Forget the received requests, and apply the faults to the next ones."""
     server.sandbox.requests.clear()
@@ -68,51 +61,51 @@ SAFE_CALLS = [
     ids=["500,502,503", "request cut", "reply cut"],
 )
 def test_safe_call_succeeds_after_two_or_three_failures(
-    call, session, server, name, arguments, options, faults
+    call, gyazo, server, name, arguments, options, faults
 ):
-    image = session.upload(PNG, title="T")
+    image = gyazo.upload(PNG, title="T")
     queue_faults(server, *faults)
     values = {"{id}": image.image_id, "{page}": image.permalink_url}
 
-    call(session, name, *(values.get(argument, argument) for argument in arguments), **options)
+    call(gyazo, name, *(values.get(argument, argument) for argument in arguments), **options)
 
     details = name == "upload"  # of the image that existed before
     assert request_count(server) == len(faults) + 1 + details
     assert len(server.sandbox.images) == (name != "delete")
 
 
-def test_retried_upload_creates_one_image(call, session, server):
+def test_retried_upload_creates_one_image(call, gyazo, server):
     """The first attempt created it, and its reply was lost: Gyazo returns the image again."""
     queue_faults(server, Fault(cut="reply"), Fault(cut="reply"))
 
-    image = call(session, "upload", PNG)
+    image = call(gyazo, "upload", PNG)
 
     assert [stored.image_id for stored in server.sandbox.images] == [image.image_id]
 
 
-def test_not_found_after_a_lost_reply_means_deleted(call, session, server):
+def test_not_found_after_a_lost_reply_means_deleted(call, gyazo, server):
     """Without a lost reply, "not found" is an error."""
-    image = session.upload(PNG)
+    image = gyazo.upload(PNG)
     queue_faults(server, Fault(cut="reply"))
 
-    assert call(session, "delete", image).image_id == image.image_id
+    assert call(gyazo, "delete", image).image_id == image.image_id
     with pytest.raises(NotFoundError):
-        call(session, "delete", image)
+        call(gyazo, "delete", image)
     queue_faults(server, Fault(status=429, headers={"Retry-After": "0"}))
     with pytest.raises(NotFoundError):
-        call(session, "delete", image)
+        call(gyazo, "delete", image)
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(cut="request"), Fault(cut="reply")])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_unsafe_request_that_may_have_been_processed_is_sent_once(
-    call, session, server, fault, method
+    call, gyazo, server, fault, method
 ):
     """A second POST or PATCH to an undocumented path could change data twice."""
     queue_faults(server, fault)
 
     with pytest.raises((ServerError, ConnectionFailedError)):
-        call(session, "request", method, "/api/unknown")
+        call(gyazo, "request", method, "/api/unknown")
 
     assert request_count(server) == 1
 
@@ -130,16 +123,15 @@ def test_every_request_is_retried_after_429(call, gyazo, server, call_arguments)
     assert request_count(server) == 2
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_429_waits_for_the_given_delay(call, gyazo, server, form):
-    retry_after = {"seconds": "1", "date": formatdate(time.time() + 1.5, usegmt=True)}[form]
-    queue_faults(server, Fault(status=429, headers={"Retry-After": retry_after}))
+def test_retry_after_429_waits_for_the_given_delay(call, gyazo, server):
+    """A fraction of a second violates the RFC, but its meaning is clear."""
+    queue_faults(server, Fault(status=429, headers={"Retry-After": "0.2"}))
     began = time.monotonic()
 
-    call(gyazo, "me")
+    assert call(gyazo, "me").name == "Sandy Box"
 
     assert request_count(server) == 2
-    assert 0.4 <= time.monotonic() - began < 30
+    assert time.monotonic() - began >= 0.2
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -157,19 +149,19 @@ def test_long_retry_after_raises_an_error_immediately(call, gyazo, server, form)
     assert request_count(server) == 1
 
 
-def test_number_of_attempts_is_limited(call, session, server):
+def test_number_of_attempts_is_limited(call, gyazo, server):
     """The last of four attempts raises its error."""
     queue_faults(server, Fault(status=500, times=9))
 
     with pytest.raises(ServerError, match="Try again in a minute"):
-        call(session, "me")
+        call(gyazo, "me")
 
     assert request_count(server) == 4
 
 
 def test_total_time_is_limited(call, server, urls):
     """Also if many more attempts are allowed."""
-    retry = Retry(times=1000, first=0.2, total=1)
+    retry = Retry(times=1000, first=0.02, total=0.2)
     with Gyazo(server.sandbox.new_token(), **urls, retries=retry) as gyazo:
         queue_faults(server, Fault(status=500, times=999))
         began = time.monotonic()
@@ -181,12 +173,12 @@ def test_total_time_is_limited(call, server, urls):
 
 
 @pytest.mark.parametrize("fault", [Fault(status=400), Fault(status=200, body="<html>A proxy")])
-def test_error_that_a_retry_cannot_change_is_raised_after_one_attempt(call, session, server, fault):
+def test_error_that_a_retry_cannot_change_is_raised_after_one_attempt(call, gyazo, server, fault):
     """A wrong value, or the page of a proxy."""
     queue_faults(server, fault)
 
     with pytest.raises(Exception, match=r"400|web page.*proxy") as caught:
-        call(session, "upload", PNG)
+        call(gyazo, "upload", PNG)
 
     assert request_count(server) == 1
     if fault.status == 200:
@@ -198,25 +190,26 @@ def test_server_that_starts_late_is_reached(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     sandbox, servers = Sandbox(), []
-    timer = threading.Timer(0.3, lambda: servers.append(serve(sandbox, port=port)))
+    timer = threading.Timer(0.1, lambda: servers.append(serve(sandbox, port=port)))
     timer.start()
-    retry = Retry(times=8, first=0.2)
+    retry = Retry(times=10, first=0.05)
     with Gyazo(sandbox.new_token(), api_url=f"http://127.0.0.1:{port}", retries=retry) as gyazo:
         assert call(gyazo, "me").name == "Sandy Box"
     timer.join()
     servers[0].close()
 
 
-def test_server_that_never_starts_raises_an_error_after_a_few_seconds(call):
+def test_server_that_never_starts_raises_an_error_after_all_attempts(call):
     """Also for a POST, since a refused connection was not processed."""
     began = time.monotonic()
     with socket.socket() as bound:  # bound but not listening: no other program can use the port
         bound.bind(("127.0.0.1", 0))
-        gyazo = Gyazo("a-token", api_url=f"http://127.0.0.1:{bound.getsockname()[1]}")
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        gyazo = Gyazo("a-token", api_url=url, retries=Retry(first=0.04))
         with gyazo, pytest.raises(ConnectionFailedError, match="could not be reached"):
             call(gyazo, "request", "POST", "/api/x")
 
-    assert 0.9 < time.monotonic() - began < 60
+    assert time.monotonic() - began >= (0.04 + 0.08 + 0.16) / 2
 
 
 def test_requests_of_a_sign_in_are_not_retried(signed_out, app, user, server):
@@ -237,7 +230,7 @@ def test_requests_of_a_sign_in_are_not_retried(signed_out, app, user, server):
 def test_interrupt_during_a_delay_works_immediately(gyazo, server):
     """For blocking calls."""
     queue_faults(server, Fault(status=429, headers={"Retry-After": "30"}))
-    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     began = time.monotonic()
 
@@ -253,7 +246,7 @@ def test_cancellation_during_a_delay_works_immediately(gyazo, server, caplog):
     queue_faults(server, Fault(status=429, headers={"Retry-After": "30"}))
 
     async def main():
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(0.3):
             await gyazo.ame()
 
     began = time.monotonic()
@@ -264,10 +257,3 @@ def test_cancellation_during_a_delay_works_immediately(gyazo, server, caplog):
     (record,) = [r for r in caplog.records if r.name == "gyazo_nb.http.transport"]
     assert record.levelname == "WARNING"
     assert "/api/users/me: 429, retry in 30.0 seconds" in record.getMessage()
-
-
-def test_retry_after_with_a_fraction_is_accepted(call, gyazo, server):
-    """`Retry-After: 0.2` violates the RFC, but its meaning is clear."""
-    server.sandbox.faults.append(Fault(status=429, headers={"Retry-After": "0.2"}))
-
-    assert call(gyazo, "me").name == "Sandy Box"
