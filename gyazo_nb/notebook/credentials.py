@@ -45,15 +45,6 @@ class TokenSignIn:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Credential:
-    """An existing token with its site, its source, and the name of its profile if it is saved."""
-
-    profile: Profile
-    source: str
-    name: str | None = None
-
-
 class CredentialResolver:
     """Signs in with an existing token, saves tokens, and removes saved ones."""
 
@@ -78,21 +69,17 @@ class CredentialResolver:
         warnings: list[str] = []
         first_error: GyazoError | None = None
         current = self._session.known
-        for credential in self._candidates(options, warnings):
-            profile = credential.profile
-            if options.switch and current is not None and current.token == profile.token:
+        for account, name in self._candidates(options, warnings):
+            if options.switch and current is not None and current.token == account.token:
                 continue  # --switch asks for another account
             try:
                 user = self._session.use_token(
-                    profile.token,
-                    site=profile.site,
-                    switch=options.switch,
-                    source=credential.source,
+                    account.token, site=account.site, switch=options.switch, source=account.source
                 )
             except (UnauthorizedError, ConnectionFailedError) as error:
                 first_error = first_error or error
                 warnings.append(
-                    f"Gyazo does not accept the token from {credential.source}: it was deleted or "
+                    f"Gyazo does not accept the token from {account.source}: it was deleted or "
                     f"revoked, or is not complete."
                     if isinstance(error, UnauthorizedError)
                     else str(error)
@@ -103,14 +90,16 @@ class CredentialResolver:
             except (StoreError, ConfigError) as error:  # shown also in a headless run
                 note = ""
                 warnings.append(str(error))
-            self.profile = self.profile or credential.name
-            return TokenSignIn(user, credential.source, note, tuple(warnings))
+            self.profile = self.profile or name
+            return TokenSignIn(user, account.source, note, tuple(warnings))
         if required and warnings:
             raise first_error or NotLoggedInError(" ".join(warnings))
         return TokenSignIn(warnings=tuple(warnings))
 
-    def _candidates(self, options: LoginOptions, warnings: list[str]) -> Iterator[_Credential]:
-        """The existing tokens, in the order in which they are tried. Each is read when its turn comes."""
+    def _candidates(
+        self, options: LoginOptions, warnings: list[str]
+    ) -> Iterator[tuple[Account, str | None]]:
+        """The existing tokens, and the profiles of the saved ones. Each is read when its turn comes."""
         name = options.profile
         if name is not None:
             yield from self._load(name, options, warnings)
@@ -118,11 +107,13 @@ class CredentialResolver:
         if name is None or options.save is not None:
             token = self._settings.token()
             if token is not None:
-                yield _Credential(Profile(token, self._settings.site()), ACCESS_TOKEN_VARIABLE)
+                yield Account(token, self._settings.site(), None, ACCESS_TOKEN_VARIABLE), None
         if name is None and options.mode == "auto":
             yield from self._load(DEFAULT_PROFILE, options, warnings)
 
-    def _load(self, name: str, options: LoginOptions, warnings: list[str]) -> Iterator[_Credential]:
+    def _load(
+        self, name: str, options: LoginOptions, warnings: list[str]
+    ) -> Iterator[tuple[Account, str]]:
         """The saved token of a profile, if it can be used. Otherwise add the reason to the warnings."""
         try:
             found = Profiles().load(name)
@@ -143,7 +134,8 @@ class CredentialResolver:
                 f"{site.api_url}, so it was not used: correct the settings, or sign in again."
             )
             return
-        yield _Credential(profile, source if name == DEFAULT_PROFILE else f"{source}, {name}", name)
+        source = source if name == DEFAULT_PROFILE else f"{source}, {name}"
+        yield Account(profile.token, profile.site, None, source), name
 
     def save(self, options: LoginOptions) -> str:
         """Save the current token as the options say, and return a sentence about it.
