@@ -27,7 +27,7 @@ from .animation import ProgressBar
 from .limits import to_bytes
 from .other_formats import UTF16_MARKS, convert_or_refuse, is_convertible
 from .png_encoder import JOIN_FRAMES
-from .render import Formatter, render
+from .render import Formatter, address_of, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
 
@@ -91,28 +91,14 @@ def picture_url(item: Any) -> str | None:
     >>> picture_url("https://example.com/a.png")
     'https://example.com/a.png'
     """
-    if not isinstance(item, str):
-        item = _url_of(item)
-    if not isinstance(item, str) or not item[:99].lstrip().lower().startswith(
-        ("http://", "https://")
-    ):
+    url = item if isinstance(item, str) else address_of(item)
+    if url is None or not url[:99].lstrip().lower().startswith(("http://", "https://")):
         return None
     try:
-        urlsplit(item.strip())
+        urlsplit(url.strip())
     except ValueError:  # for example an unclosed bracket around the host
         raise PictureError("This is not a valid web address. Copy it again.") from None
-    return item.strip()
-
-
-def _url_of(item: Any) -> Any:
-    """Return the address of an IPython Image, or of the Image of ipywidgets, that has no data."""
-    if getattr(item, "format", None) == "url":
-        value = getattr(item, "value", None)
-        if isinstance(value, bytes | memoryview):
-            return bytes(value).decode("utf-8", "replace")
-        return None
-    url, data = getattr(item, "url", None), getattr(item, "data", b"")
-    return url if data is None and hasattr(item, "_repr_mimebundle_") else None
+    return url.strip()
 
 
 def data_url(part: FilePart) -> str:

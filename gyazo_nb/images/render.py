@@ -365,18 +365,27 @@ def _is_from(library: str, item: Any) -> bool:
     return any(f"{kind.__module__}.".startswith(f"{library}.") for kind in type(item).__mro__)
 
 
+def address_of(item: Any) -> str | None:
+    """Return the address of an IPython `Image`, or of the `Image` of ipywidgets, that has no data."""
+    if _is_from("ipywidgets", item):
+        value = getattr(item, "value", None)
+        if getattr(item, "format", None) == "url" and isinstance(value, bytes | memoryview):
+            return bytes(value).decode("utf-8", "replace")
+        return None
+    if not hasattr(item, "_repr_mimebundle_") or getattr(item, "data", b"") is not None:
+        return None
+    url = getattr(item, "url", None)
+    return url if isinstance(url, str) else None
+
+
 def _image_data(item: Any) -> bytes | None:
     """Return the data of an IPython `Image` or of the `Image` of ipywidgets."""
-    value = getattr(item, "value", None) if _is_from("ipywidgets", item) else None
-    if isinstance(value, bytes | memoryview):
-        if getattr(item, "format", None) == "url":
-            return _data_of_url(bytes(value).decode("utf-8", "replace"))
-        return bytes(value)
-    if not hasattr(item, "_repr_mimebundle_"):
-        return None
-    data, url = getattr(item, "data", None), getattr(item, "url", None)
-    if data is None and isinstance(url, str):
+    if (url := address_of(item)) is not None:
         return _data_of_url(url)
+    if _is_from("ipywidgets", item):
+        value = getattr(item, "value", None)
+        return bytes(value) if isinstance(value, bytes | memoryview) else None
+    data = getattr(item, "data", None) if hasattr(item, "_repr_mimebundle_") else None
     return data if isinstance(data, bytes) else None
 
 

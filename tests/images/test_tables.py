@@ -36,7 +36,10 @@ def pixels(item):
         ),
         TABLE.style.format({"value": "{:.1f}"}).set_caption("A caption"),
         pd.DataFrame(np.eye(9, dtype="uint8") * 255),
-        pd.DataFrame({"ax": [1], "fig": [2], "lines": [3], "mode": [4], "save": [5]}),
+        pd.DataFrame(
+            [range(8)] * 2,
+            columns=["ax", "fig", "lines", "mode", "save", "format", "url", "data"],
+        ),
     ],
     ids=["table", "index", "levels", "style", "pixels", "names of attributes"],
 )
