@@ -11,7 +11,6 @@ import os
 from traitlets import Enum, Unicode
 from traitlets.config import Configurable
 
-from gyazo_nb.errors import did_you_mean
 from gyazo_nb.settings import Settings
 
 
@@ -70,8 +69,15 @@ class GyazoTraits(Configurable):
 
 def unknown_variables() -> dict[str, str]:
     """Each set variable `GYAZO_…` that is not a setting, and a question if it looks like a misspelled one."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- only after a mistake
+
     traits = GyazoTraits.class_own_traits(config=True)
-    names = sorted([*traits, "access_token", "client_secret", "hub_service"])
-    known = [f"GYAZO_{name.upper()}" for name in names]
-    unknown = sorted(name for name in os.environ if name.startswith("GYAZO_") and name not in known)
-    return {name: did_you_mean(name, known) for name in unknown}
+    known = [name.upper() for name in (*traits, "access_token", "client_secret", "hub_service")]
+    found: dict[str, str] = {}
+    for variable in sorted(os.environ):
+        name = variable.removeprefix("GYAZO_")
+        if name != variable and name not in known:
+            near = [one for one in known if one.endswith(f"_{name}")]  # GYAZO_TOKEN
+            near = near or get_close_matches(name, known, n=1, cutoff=0.65)
+            found[variable] = f"did you mean GYAZO_{near[0]}?" if near else ""
+    return found

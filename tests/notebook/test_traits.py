@@ -5,6 +5,7 @@ from IPython.utils.capture import capture_output
 from traitlets import TraitError
 
 from gyazo_nb import ConfigError
+from gyazo_nb.notebook.traits import unknown_variables
 
 
 def test_config_shows_no_secret(shell, monkeypatch):
@@ -50,3 +51,22 @@ def test_access_policy_is_checked_when_it_is_set(shell, monkeypatch, caplog):
 
     assert "'access_policy' trait" in caplog.text
     assert shell.magics_manager.registry["GyazoMagics"].settings.access_policy() == "only_me"
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("GYAZO_CLIENTID", "GYAZO_CLIENT_ID"),
+        ("GYAZO_CLIENT_SECERT", "GYAZO_CLIENT_SECRET"),
+        ("GYAZO_REDIRECT_URL", "GYAZO_REDIRECT_URI"),
+        ("GYAZO_TOKEN", "GYAZO_ACCESS_TOKEN"),
+        ("GYAZO_SECRET", "GYAZO_CLIENT_SECRET"),
+        ("GYAZO_CALLBACK_URL", ""),
+        ("GYAZO_KEY", ""),
+    ],
+)
+def test_similar_setting_of_an_unknown_variable_is_found(monkeypatch, variable, meant):
+    """The common prefix does not count. A variable of another program gets no question."""
+    monkeypatch.setenv(variable, "s3cr3t")
+
+    assert unknown_variables()[variable] == (f"did you mean {meant}?" if meant else "")
