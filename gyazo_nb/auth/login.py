@@ -86,7 +86,8 @@ class Login:
         self.seen_redirect = ""
         self._connection, self._app, self._site, self._switch = connection, app, site, switch
         self._lock = threading.Lock()
-        self._done = False
+        self.is_open = True
+        """Whether the attempt can still succeed."""
         self._code: Secret | None = None
         self._token: Secret | None = None
         self._begin()
@@ -109,11 +110,11 @@ class Login:
     @property
     def can_retry(self) -> bool:
         """Whether `finish()` without a paste would send the previous code again."""
-        return not self._done and (self._code is not None or self._token is not None)
+        return self.is_open and (self._code is not None or self._token is not None)
 
     def recognises(self, address: Secret) -> bool:
         """Whether a redirect to this address belongs to this attempt."""
-        return not self._done and paste.is_redirect_of(address, self._authorization.state)
+        return self.is_open and paste.is_redirect_of(address, self._authorization.state)
 
     def finish(self, pasted: str | Secret = "") -> User:
         """Sign in with the text that the browser showed, and return the user.
@@ -142,7 +143,7 @@ class Login:
             if self._token is None:
                 self._token = self._exchange(app)
             user = self._request_user(self._token)
-            if self._done:
+            if not self.is_open:
                 raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
             account = Account(self._token, self._authorization.site, user, "%gyazo_login")
             try:
@@ -151,7 +152,7 @@ class Login:
                 self._begin()  # the state has been used, although the account stays the same
                 raise
             self._begin()
-            self._done = True
+            self.is_open = False
             return user
 
     async def request_redirect(self) -> Secret | None:
@@ -166,16 +167,11 @@ class Login:
 
     def cancel(self) -> None:
         """End the attempt, also during an exchange: it can no longer sign in."""
-        self._done = True
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the attempt can still succeed."""
-        return not self._done
+        self.is_open = False
 
     def __repr__(self) -> str:
         return (
-            "<Login: finished>" if self._done else "<Login: open .url, then .finish(the address)>"
+            "<Login: open .url, then .finish(the address)>" if self.is_open else "<Login: finished>"
         )
 
     @property
@@ -201,7 +197,7 @@ class Login:
 
     def _check_still_valid(self, pasted: Secret) -> App:
         """Return the application, or raise `ExpiredError` (and make a new link where that helps)."""
-        if self._done:
+        if not self.is_open:
             raise ExpiredError("This sign-in is finished: run %gyazo_login to begin another.")
         app = self._current_app()
         if self._token is not None and not pasted:
@@ -210,11 +206,8 @@ class Login:
             self._begin()
             raise ExpiredError(f"The link was more than ten minutes old: {self._new_link}.")
         begun = self._authorization
-        if (begun.site, begun.client_id, begun.redirect_uri) != (
-            self._current_site(),
-            app.client_id,
-            app.redirect_uri,
-        ):
+        settings = begun.site, begun.client_id, begun.redirect_uri
+        if settings != (self._current_site(), app.client_id, app.redirect_uri):
             self._begin()
             raise ExpiredError(f"The settings have changed: {self._new_link}.")
         return app

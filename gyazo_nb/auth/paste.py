@@ -41,9 +41,8 @@ from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site
 
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
-MIN_CODE_CHARACTERS = (
-    20  # of a text that is only a code: 128 bits, in the 94 visible characters of ASCII
-)
+# Of a text that is only a code: 128 bits, in the 94 visible characters of ASCII.
+MIN_CODE_CHARACTERS = 20
 
 _GYAZO = Site().auth_url
 
@@ -175,13 +174,31 @@ def read(
     >>> read(Secret("code=abc"), redirect_uri="http://localhost/", state=Secret("s")).code.reveal()
     'abc'
 
-    Accepts the bare code, the whole address, `code=…` and `?code=…`. Quotes, angle brackets, white space,
-    invisible characters, line breaks and a fragment are allowed. A text that equals one of `not_codes`,
-    or contains one of `secrets` (the client secret, a token), is refused. Raises `PasteError` with the
-    next step. `auth_url` is the site whose page shows the code if the redirect URI is a URN.
+    A text that equals one of `not_codes`, or contains one of `secrets` (the client secret, a token), is
+    refused. Raises `PasteError` with the next step. `auth_url` is the site whose page shows the code if
+    the redirect URI is a URN.
     """
-    places = _places(redirect_uri, auth_url)
-    return _read_text(pasted.reveal(), places, state, not_codes, secrets)
+    text = pasted.reveal()
+    if len(text) > MAX_PASTE_CHARACTERS or _CONTROL.search(text):
+        raise PasteError(_NO_CODE)
+    text = _without_decoration(text)
+    if not text:
+        raise PasteError(
+            "The pasted text is empty: paste the whole address that your browser shows."
+        )
+    _check_not_secret(text, not_codes, secrets)
+    _check_not_secret(_joined(text), not_codes, secrets)
+    try:
+        text = _decoded(text, state)
+        places = _places(redirect_uri, auth_url)
+        if _contains_address(_joined(text), places):
+            found = _read_address(text, places, state)
+        else:
+            found = Pasted(_only_code(text), state_checked=False)
+    except ValueError:  # from urlsplit or unquote
+        raise PasteError(_NO_CODE) from None
+    _check_not_secret(found.code.reveal(), not_codes, secrets)
+    return found
 
 
 @hides_frames
@@ -206,34 +223,6 @@ def _places(redirect_uri: str, auth_url: str) -> tuple[_Place, ...]:
     # Gyazo drops the state here, because no client receives this redirect.
     pages = [_Place(f"{site}/oauth/authorize/native", False) for site in (*sites, auth_url)]
     return (*pages, redirect)
-
-
-def _read_text(
-    text: str,
-    places: tuple[_Place, ...],
-    state: Secret,
-    not_codes: tuple[Secret, ...],
-    secrets: tuple[Secret, ...],
-) -> Pasted:
-    if len(text) > MAX_PASTE_CHARACTERS or _CONTROL.search(text):
-        raise PasteError(_NO_CODE)
-    text = _without_decoration(text)
-    if not text:
-        raise PasteError(
-            "The pasted text is empty: paste the whole address that your browser shows."
-        )
-    _check_not_secret(text, not_codes, secrets)
-    _check_not_secret(_joined(text), not_codes, secrets)
-    try:
-        text = _decoded(text, state)
-        if _contains_address(_joined(text), places):
-            found = _read_address(text, places, state)
-        else:
-            found = Pasted(_only_code(text), state_checked=False)
-    except ValueError:  # from urlsplit or unquote
-        raise PasteError(_NO_CODE) from None
-    _check_not_secret(found.code.reveal(), not_codes, secrets)
-    return found
 
 
 # --- Decoration ---------------------------------------------------------------------------------------
@@ -262,10 +251,7 @@ def _spaced(text: str) -> str:
 def _check_not_secret(
     text: str, not_codes: tuple[Secret, ...], secrets: tuple[Secret, ...]
 ) -> None:
-    is_other = Secret(text) in not_codes if text else False
-    for secret in secrets:
-        is_other = is_other or (bool(secret) and secret.reveal() in text)
-    if is_other:
+    if Secret(text) in not_codes or any(s and s.reveal() in text for s in secrets):
         raise PasteError(
             "This is your client id, client secret or access token, not the code. It was not sent. "
             "Paste the address that your browser shows after you allow the access."
@@ -333,7 +319,11 @@ def _bare_code(text: str) -> Secret:
 def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Pasted:
     """Read a text that contains an address, or only its query."""
     joined = _joined(text)
-    _check_not_authorize_link(joined)
+    if _AUTHORIZE_LINK.search(joined) and not re.search(r"[?&#](?:code|error)=", joined):
+        raise PasteError(
+            "This is the link itself, not its result: open it, allow the access, then copy the "
+            "address that your browser shows at the end."
+        )
     if _ISSUER.sub("", joined).count("://") > 1:
         raise PasteError(_MORE_THAN_ONE_ADDRESS)
     address = _find_address(text, places)
@@ -352,14 +342,6 @@ def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Paste
             "paste the whole address that your browser shows at the end."
         )
     return Pasted(code, state_checked=state_checked)
-
-
-def _check_not_authorize_link(joined: str) -> None:
-    if _AUTHORIZE_LINK.search(joined) and not re.search(r"[?&#](?:code|error)=", joined):
-        raise PasteError(
-            "This is the link itself, not its result: open it, allow the access, then copy the "
-            "address that your browser shows at the end."
-        )
 
 
 def _find_address(text: str, places: tuple[_Place, ...]) -> _Address:
@@ -421,16 +403,15 @@ def _other_place(places: tuple[_Place, ...]) -> PasteError:
 def _normalized(url: str) -> tuple[str, bool, str, str, int | None, str]:
     """Scheme, whether there is a host, user, host, port and path, in the normal form of RFC 3986 §6.2."""
     parts = urlsplit(url)
-    user, _, host_and_port = parts.netloc.rpartition("@")
+    user, at, host_and_port = parts.netloc.rpartition("@")
     host = _PORT_AND_HOST.fullmatch(host_and_port)
     if not host:
         raise ValueError("not a host and a port")
     port = {"http": 80, "https": 443}.get(parts.scheme) if parts.port is None else parts.port
-    has_user = "@" in parts.netloc
     return (
         parts.scheme,
         url[len(parts.scheme) + 1 :].startswith("//"),
-        f"{user}@" if has_user else "",
+        user + at,
         _normalized_host(host[1]),
         port,
         _normalized_path(parts.path or ("/" if parts.netloc else "")),

@@ -417,8 +417,8 @@ def test_a_cancelled_attempt_does_not_sign_in(signed_out, app, user, server):
     """Also if it is cancelled during a request, as %unload_ext does."""
     login = signed_out.login(app)
     address = user.authorize(login.url)
-    server.sandbox.faults.append(Fault(status=None, delay=0.5, path="/api/users/me"))
-    threading.Timer(0.2, login.cancel).start()
+    server.sandbox.faults.append(Fault(status=None, delay=0.3, path="/api/users/me"))
+    threading.Timer(0.05, login.cancel).start()
 
     with pytest.raises(ExpiredError, match="closed"):
         login.finish(address)
