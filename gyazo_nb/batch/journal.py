@@ -47,8 +47,7 @@ class Journal:
         except (RuntimeError, ValueError):  # "~name/x" where that user does not exist
             self._path = Path(path)
         self._account = account
-        self._images: dict[str, Image] = {}
-        self._lines: dict[str, bytes] = {}
+        self._known: dict[str, Image | bytes] = {}  # an image, or the line of an earlier batch
         self._digest_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
@@ -58,7 +57,7 @@ class Journal:
         try:
             self._open()
         except BaseException as error:
-            self.close()
+            self.__exit__()
             if not isinstance(error, OSError | ValueError):
                 raise
             raise JournalError(
@@ -68,10 +67,6 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Write the last line to the disk, and close the file."""
         with self._lock:
             file, self._file = self._file, None
             if file is not None:
@@ -87,7 +82,7 @@ class Journal:
         """
         try:
             before = _file_state(part)
-            digest = digest_of(part)
+            digest = _digest_of(part)
         except OSError as error:
             raise PictureError(
                 f"{str(part.content)!r} can no longer be read ({error.strerror}): check the file."
@@ -122,12 +117,11 @@ class Journal:
         self._read(self._file)
 
     def _find(self, digest: str) -> Image | None:
-        with self._lock:
-            image, line = self._images.get(digest), self._lines.get(digest)
-        if image is not None or line is None:
-            return image
+        found = self._known.get(digest)
+        if not isinstance(found, bytes):
+            return found
         try:
-            image = Image.from_json(json.loads(line)["image"])
+            image = Image.from_json(json.loads(found)["image"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return None  # a damaged line: the picture is sent again, and Gyazo returns its image
         with self._lock:
@@ -154,7 +148,7 @@ class Journal:
                     f"batch was stopped, so that no upload stays unrecorded. Free some space, then run it "
                     f"again."
                 ) from None
-            self._images[digest] = image
+            self._known[digest] = image
 
     def _read(self, file: BinaryIO) -> None:
         head = file.readline(len(_PREFIX))
@@ -170,7 +164,7 @@ class Journal:
         for line in file:
             size += len(line)
             if (digest := self._digest_in(line)) is not None:
-                self._lines[digest] = line
+                self._known[digest] = line
         if line.endswith(b"\n"):
             return
         # End the incomplete last line. Empty a file that holds less than the prefix of a line: at the next
@@ -221,18 +215,14 @@ def _file_state(part: FilePart) -> object:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def digest_of(part: FilePart) -> str:
+def _digest_of(part: FilePart) -> str:
     """The SHA-256 of the bytes to be sent, in hexadecimal. A file is read in chunks."""
     content = part.content
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
     if isinstance(content, Path):
         with content.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    start = content.tell()
-    digest = hashlib.sha256(content.read()).hexdigest()
-    content.seek(start)
-    return digest
+    assert isinstance(content, bytes)  # noqa: S101 -- an open file was read by `Uploader.prepare`
+    return hashlib.sha256(content).hexdigest()
 
 
 def _image_as_json(image: Image) -> dict[str, Any]:
