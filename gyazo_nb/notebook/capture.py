@@ -305,15 +305,9 @@ def patch_method(stack: ExitStack, owner: Any, name: str, function: Callable[...
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, also if an event loop is already running, as in every notebook.
-
-    >>> run_coroutine(gyazo.ame()).name
-    """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
+    """Run a coroutine to its end in the event loop that is already running, as in every notebook."""
     import nest_asyncio2  # noqa: PLC0415 -- needed only if a loop is running
 
+    loop = asyncio.get_running_loop()
     nest_asyncio2.apply(loop)
     return loop.run_until_complete(coroutine)

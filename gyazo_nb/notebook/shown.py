@@ -4,8 +4,8 @@ Guarantees:
 
 - The record contains only outputs that IPython has shown, in the form in which it showed them: pictures, and
   pages and charts that may contain a picture.
-- It has at most `MAX_MEGABYTES` of at most `MAX_CELLS` cells: the newest ones. All pictures of a cell are kept,
-  or none. If `%gyazo` needs a cell whose pictures were dropped, an error says so.
+- It has at most `MAX_MEGABYTES`, as estimated, of at most `MAX_CELLS` cells: the newest ones. All pictures of a
+  cell are kept, or none. If `%gyazo` needs a cell whose pictures were dropped, an error says so.
 - Outputs that were cleared or replaced do not count. The cards of this package do not count either.
 - `%reset` drops the record. `close` drops it, too, and removes every hook.
 """
@@ -43,7 +43,7 @@ _CHARTS = (
 # A page without these contains no picture that `images.page` finds.
 _PAGES = ("text/html", "text/markdown")
 _MARKERS = ("data:image/", "data:video/", "<svg", "Plotly.newPlot", "vegaEmbed", "iframe_figures/")
-# Objects whose output may have a script, a widget or an address instead of a picture.
+# Objects that are kept, because their output may have a script, a widget or an address instead of a picture.
 _CHART_LIBRARIES = {"plotly", "altair", "holoviews"}
 _PICTURE_CLASSES = {"IPython.core.display.Image", "ipywidgets.widgets.widget_media.Image"}
 _RESET = re.compile(r"^\s*%?reset\b", re.MULTILINE)
