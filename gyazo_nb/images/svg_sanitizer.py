@@ -20,7 +20,7 @@ import codecs
 import math
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -156,7 +156,6 @@ class _Sanitizer:
         self._ampersands = data.count(b"&")
         parser = expat.ParserCreate(encoding, namespace_separator=" ")
         parser.buffer_text = True
-        parser.ordered_attributes = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
@@ -175,7 +174,7 @@ class _Sanitizer:
 
     # ── the handlers of the parser ───────────────────────────────────────────────────────────────
 
-    def _start(self, name: str, attributes: list[str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._budget.elements -= 1
         self._budget.check()
         self._depth += 1
@@ -187,9 +186,7 @@ class _Sanitizer:
         if self._skip_from:
             return
         namespace, _, tag = name.rpartition(" ")
-        pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
-        is_root = self._depth == 1
-        if is_root:
+        if self._depth == 1:
             self._namespace = namespace  # a notebook also shows an SVG without a namespace
             if tag != "svg" or namespace not in {"", _SVG_NAMESPACE}:
                 raise PictureError("This XML is not an SVG: use an SVG or a PNG.")
@@ -198,12 +195,15 @@ class _Sanitizer:
             raise PictureError(
                 f"A <style> of this SVG contains the element <{tag[:30]}>: remove it, or use a PNG."
             )
-        if namespace != self._namespace or tag in _INVISIBLE or tag.startswith("animate"):
+        # What only one program can show has an extension.
+        has_extension = tag == "foreignObject" and attributes.get("requiredExtensions", "").strip()
+        is_invisible = tag in _INVISIBLE or tag.startswith("animate")
+        if namespace != self._namespace or is_invisible or has_extension:
             self._skip_from = self._depth
         elif tag == "foreignObject":
-            self._start_foreign_object(pairs)
+            self._html_from = self._depth  # left out if it is empty
         else:
-            self._write_start(tag, self._root_attributes(pairs) if is_root else pairs)
+            self._write_start(tag, attributes)
 
     def _end(self, name: str) -> None:
         depth, self._depth = self._depth, self._depth - 1
@@ -267,11 +267,12 @@ class _Sanitizer:
 
     # ── elements and attributes ──────────────────────────────────────────────────────────────────
 
-    def _write_start(self, tag: str, attributes: Sequence[tuple[str, str]]) -> None:
+    def _write_start(self, tag: str, attributes: dict[str, str]) -> None:
         parts = [f"<{tag}"]
         if self._depth == 1:
             parts.append(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
-        for full_name, value in attributes:
+            attributes = self._root_attributes(attributes)
+        for full_name, value in attributes.items():
             name, clean = self._attribute(tag, full_name, value)
             if name:
                 parts.append(f' {name}="{clean.translate(_ESCAPED_IN_ATTRIBUTE)}"')
@@ -286,31 +287,23 @@ class _Sanitizer:
         if namespace == _HTML_NAMESPACE or self._html_from:
             raise _html_error()
 
-    def _start_foreign_object(self, attributes: Sequence[tuple[str, str]]) -> None:
-        """Leave out an empty one, or one for an extension, which only one program can show."""
-        if any(name == "requiredExtensions" and value.strip() for name, value in attributes):
-            self._skip_from = self._depth
-        else:
-            self._html_from = self._depth
-
-    def _root_attributes(self, attributes: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _root_attributes(self, attributes: dict[str, str]) -> dict[str, str]:
         """Replace the size by pixels: every renderer then makes a picture of this size."""
-        values = dict(attributes)
-        box = _view_box(values.get("viewBox", ""))
+        box = _view_box(attributes.get("viewBox", ""))
         whole = box or _DEFAULT_SIZE
-        width = _pixels(values.get("width"), whole[0], "width")
-        height = _pixels(values.get("height"), whole[1], "height")
+        width = _pixels(attributes.get("width"), whole[0], "width")
+        height = _pixels(attributes.get("height"), whole[1], "height")
         if max(width, height) > _MAX_SIDE or width * height > _MAX_PIXELS:
             raise PictureError(
                 f"This SVG is {width:,.6g} x {height:,.6g} pixels. The limit is {_MAX_SIDE:,} pixels per "
                 f"side and {_MAX_PIXELS:,} in total: make its width and height smaller."
             )
         self._size = (width, height)
-        dropped = {"width", "height"} if box else {"width", "height", "viewBox"}
-        others = [pair for pair in attributes if pair[0] not in dropped]
-        if self._default_fonts and "font-family" not in values:
-            others.append(("font-family", self._default_fonts))
-        return [*others, ("width", repr(width)), ("height", repr(height))]
+        if not box:
+            attributes.pop("viewBox", None)
+        if self._default_fonts:
+            attributes.setdefault("font-family", self._default_fonts)
+        return attributes | {"width": repr(width), "height": repr(height)}
 
     def _attribute(self, tag: str, full_name: str, value: str) -> tuple[str, str]:
         """Return the name (empty to leave it out) and the value that the renderer gets."""
