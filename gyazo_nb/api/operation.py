@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -187,17 +187,14 @@ class Operation(Generic[T]):
     error_for: Callable[[Reply], ResponseError | None] = lambda _: None
     success_on_retry: Callable[[Reply], T | None] = lambda _: None
 
-    def read(self, reply: Reply, *, after_uncertain_attempt: bool = False) -> T:
-        """Return the result of the reply, or raise its `ResponseError`.
-
-        `after_uncertain_attempt`: see `Reply`.
-        """
+    def read(self, reply: Reply) -> T:
+        """Return the result of the reply, or raise its `ResponseError`."""
         if not reply.is_success:
-            if after_uncertain_attempt and (done := self.success_on_retry(reply)) is not None:
+            if reply.after_uncertain_attempt and (done := self.success_on_retry(reply)) is not None:
                 return done
             raise self.error_for(reply) or error_for_reply(self.request, reply)
         try:
-            return self.parse(replace(reply, after_uncertain_attempt=after_uncertain_attempt))
+            return self.parse(reply)
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             pass
         # Raised outside of the handler: the frames of the caught exception contain the body.

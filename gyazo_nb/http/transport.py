@@ -21,6 +21,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
@@ -101,7 +102,6 @@ class Transport:
 
     def _exchange(self, request: Request) -> Reply | NoReply:
         """Make one attempt, and return its outcome."""
-        interrupt: BaseException
         deadline, max_bytes = Deadline(self._timeouts.answer), self._max_bytes(request)
         try:
             current_request.set(request)
@@ -119,7 +119,6 @@ class Transport:
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
             return failures.to_no_reply(request, error, self._timeouts, deadline)
         except KeyboardInterrupt:
-            interrupt = KeyboardInterrupt()
             self._clients.discard_sync_client()
         else:
             return self._reply(response, content)
@@ -127,7 +126,7 @@ class Transport:
             # Not by a token: an interrupt before `try` would lose the token, and keep the request.
             current_request.set(None)
             current_deadline.set(None)
-        raise interrupt  # outside of `except`, so that it keeps no reference to frames of httpx
+        raise KeyboardInterrupt  # outside of `except`, so that it refers to no frames of httpx
 
     async def _aexchange(self, request: Request) -> Reply | NoReply:
         """Same as `_exchange`, async."""
@@ -158,14 +157,13 @@ class Transport:
         raise interrupt
 
     def _reply_of(self, request: Request, built: httpx.Request, stack: ExitStack) -> httpx.Response:
-        """Send a request, and the requests that its redirects name. The stack closes the reply."""
+        """Send a request, and the requests that its redirects name. The stack closes the replies."""
         client = self._clients.sync_client()
         for _ in range(MAX_REDIRECTS + 1):
             response = client.send(built, stream=True)
             stack.callback(response.close)
             if (following := _redirected(request, response)) is None:
                 return response
-            response.close()
             built = following
         raise httpx.TooManyRedirects("", request=built)
 
@@ -179,7 +177,6 @@ class Transport:
             stack.push_async_callback(response.aclose)
             if (following := _redirected(request, response)) is None:
                 return response
-            await response.aclose()
             built = following
         raise httpx.TooManyRedirects("", request=built)
 
@@ -206,9 +203,8 @@ class _Attempts(Generic[T]):
     def __init__(self, operation: Operation[T], retry: Retry) -> None:
         self._operation, self._retry = operation, retry
         self._began, self._number = time.monotonic(), 0
-        self._is_uncertain = (
-            False  # whether the server may have processed an attempt before this one
-        )
+        # Whether the server may have processed an earlier attempt.
+        self._is_uncertain = False
 
     def delay_after(self, outcome: Reply | NoReply) -> float | None:
         """Return the seconds to wait before the next attempt, and log them; None if there is none."""
@@ -233,7 +229,7 @@ class _Attempts(Generic[T]):
     def result(self, outcome: Reply | NoReply) -> T:
         if isinstance(outcome, NoReply):
             raise outcome.error
-        return self._operation.read(outcome, after_uncertain_attempt=self._is_uncertain)
+        return self._operation.read(replace(outcome, after_uncertain_attempt=self._is_uncertain))
 
 
 class ReplyBody:
