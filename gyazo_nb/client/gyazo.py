@@ -13,7 +13,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb import html
@@ -642,7 +642,9 @@ class Gyazo:
             return f"<Gyazo: {error}>"
         if account is None:
             return "<Gyazo: not signed in, run %gyazo_login>"
-        status = f"signed in as {account.user.called}" if account.user else _unverified(account)
+        status = f"with the token from {account.source}"  # a repr sends no request for the user
+        if account.user is not None:
+            status = f"signed in as {account.user.called}"
         return f"<Gyazo: {status} at {urlsplit(account.site.api_url).netloc}>"
 
     def _repr_html_(self) -> str:
@@ -655,14 +657,14 @@ class Gyazo:
         server = urlsplit(account.site.api_url).netloc
         if account.user is None:
             return html.message(
-                f"Gyazo {_unverified(account)}, at {server}. To check the token and see its user, run "
-                f"gyazo.me()."
+                f"Gyazo with the token from {account.source}, at {server}. To check the token and see its "
+                f"user, run gyazo.me()."
             )
         return html.message(
             f"Signed in to Gyazo as {account.user.called} at {server}, by {account.source}."
         )
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **self._arguments), (), {"_is_unpickled": True}
 
     def __copy__(self) -> Self:
@@ -670,8 +672,3 @@ class Gyazo:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
-
-
-def _unverified(account: Account) -> str:
-    """Describe an account whose user is unknown: a repr sends no request."""
-    return f"with the token from {account.source}"
