@@ -105,12 +105,9 @@ class CurrentAccount:
             self._revoked_token, self._ignores_environment = Secret(""), False
 
     def _of_environment(self) -> Account | None:
-        token = self._settings.token()
-        return (
-            None
-            if token is None
-            else Account(token, self._settings.site(), None, ACCESS_TOKEN_VARIABLE)
-        )
+        if (token := self._settings.token()) is None:
+            return None
+        return Account(token, self._settings.site(), None, ACCESS_TOKEN_VARIABLE)
 
 
 def check_same_site(site: Site, current: Account) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -73,17 +74,14 @@ class RedirectSubscription:
         while time.monotonic() < deadline:
             try:
                 address = await self._login.request_redirect()
-            except ConnectionFailedError:
+            except (ConnectionFailedError, ResponseError) as error:
+                if isinstance(error, ResponseError) and error.status in _FINAL_STATUSES:
+                    if self._end(wait):
+                        self._on_error(error)
+                    return
+                # During a restart, the hub's proxy may know no service, and reply 404.
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue
-            except ResponseError as error:
-                # During a restart, the hub's proxy may know no service, and reply 404.
-                if error.status not in _FINAL_STATUSES:
-                    await asyncio.sleep(RETRY_INTERVAL)
-                    continue
-                if self._end(wait):
-                    self._on_error(error)
-                return
             if address is not None and wait is self._wait:
                 self._login.seen_redirect = query_hash(address)
                 if self._subscriber.matches(address):
@@ -103,55 +101,40 @@ class RedirectSubscription:
 class _Wait:
     """A coroutine in a thread with its own event loop, which can be cancelled from any thread."""
 
-    def __init__(self, run: Callable[[_Wait], Any]) -> None:
-        self._run = run
+    def __init__(self, run: Callable[[_Wait], Coroutine[Any, Any, None]]) -> None:
         # Not a runner: a notebook may have patched asyncio.
         self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._is_cancelled = False
+        # In an empty context, as a thread has: the cell that starts the wait may have ended.
+        self._task = self._loop.create_task(run(self), context=Context())
 
     def start(self) -> None:
         threading.Thread(target=self._thread, name="gyazo_nb hub", daemon=True).start()
 
     def cancel(self) -> None:
-        self._is_cancelled = True
         with contextlib.suppress(RuntimeError):  # the coroutine has ended, so the loop is closed
-            self._loop.call_soon_threadsafe(self._cancel_task)
-
-    def _cancel_task(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+            self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _thread(self) -> None:
         try:
-            self._loop.run_until_complete(self._main())
+            with contextlib.suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
         finally:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
-
-    async def _main(self) -> None:
-        self._task = asyncio.current_task()
-        if not self._is_cancelled:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._run(self)
 
 
 def wait_for_redirect(login: Login) -> Secret:
     """Wait in this thread until the browser has come back, and return its address. Raises a `GyazoError`."""
     results: SimpleQueue[Secret | GyazoError] = SimpleQueue()
+    late = ExpiredError(
+        "The link was more than ten minutes old: run %gyazo_login to begin another."
+    )
 
     def on_redirect(address: Secret) -> bool:
         results.put(address)
         return True
 
-    def on_timeout() -> None:
-        results.put(
-            ExpiredError(
-                "The link was more than ten minutes old: run %gyazo_login to begin another."
-            )
-        )
-
-    subscriber = Subscriber(login.recognises, on_redirect, on_timeout)
+    subscriber = Subscriber(login.recognises, on_redirect, lambda: results.put(late))
     subscription = RedirectSubscription(login, subscriber, results.put)
     subscription.start()
     try:
