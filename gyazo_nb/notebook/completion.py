@@ -29,6 +29,8 @@ from .line_parser import LineParser
 
 _LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?(%{1,2})(gyazo\w*)\s(.*)$", re.DOTALL)
 _CALL = re.compile(r"(?<![\w.)\]])([^\W\d]\w*)\.([^\W_]\w*)?$")
+# All words but the last one, which may be an open quote with blanks.
+_COMPLETE_WORDS = re.compile(r"""(?:(?:"[^"]*"|'[^']*'|[^\s"'])*\s)*""")
 _NEEDS_QUOTES = re.compile(r"[\s'\"#;(){}\[\]$]")
 
 
@@ -46,8 +48,8 @@ def complete_line(context: CompletionContext) -> SimpleMatcherResult:
     parser = getattr(shell.magics_manager.magics[kind].get(match[2]), "line_parser", None)
     if not isinstance(parser, LineParser):
         return {"completions": []}
-    typed = _last_word(match[3])
-    before = match[3][: len(match[3]) - len(typed)].split()
+    typed = _COMPLETE_WORDS.sub("", match[3], count=1)
+    before = match[3].removesuffix(typed).split()
     option, is_value, value = typed.partition("=")
     if is_value and option in parser.options:  # --mode=p
         typed = value
@@ -96,19 +98,6 @@ def _files(typed: str) -> list[str]:
                 own = '"' if not quote and _NEEDS_QUOTES.search(path) else ""
                 found.append(f"{quote}{own}{path}{'/' if entry.is_dir() else own}")
     return sorted(found)
-
-
-def _last_word(line: str) -> str:
-    """Return the word at the cursor, which may be an open quote with blanks."""
-    start, quote = 0, ""
-    for index, character in enumerate(line):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character.isspace():
-            start = index + 1
-    return line[start:]
 
 
 @context_matcher()

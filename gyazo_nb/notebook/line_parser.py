@@ -11,7 +11,7 @@ import argparse
 import inspect
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from itertools import takewhile
@@ -291,10 +291,12 @@ def _form(name: str, action: argparse.Action) -> str:
     return f"{name} {action.metavar or action.dest.upper()}"
 
 
-def parses_line(name: str = "", *, may_contain_secrets: bool = False) -> Callable[[Any], Any]:
+def parses_line(
+    name: str = "", *, options: Sequence[Any] = (), may_contain_secrets: bool = False
+) -> Callable[[Any], Any]:
     """Decorate a magic that takes the values of its line. `--help` prints the help, which is its docstring.
 
-    The options are those of IPython's `argument`, written below this decorator.
+    Its options are `options`, and those of IPython's `argument` that are written below this decorator.
     """
 
     def decorate(magic: Any) -> Any:
@@ -303,16 +305,16 @@ def parses_line(name: str = "", *, may_contain_secrets: bool = False) -> Callabl
             magic.__doc__ or "",
             may_contain_secrets=may_contain_secrets,
         )
-        for option in reversed(getattr(magic, "decorators", ())):
+        for option in (*options, *reversed(getattr(magic, "decorators", ()))):
             option.add_to_parser(parser, None)
 
         @wraps(magic)
         def run(self: Any, line: str, *args: Any, **kwargs: Any) -> None:
-            options = parser.parse(line)
-            if options is None:
+            values = parser.parse(line)
+            if values is None:
                 print(parser.format_help(), end="")  # noqa: T201 -- the output of --help
             else:
-                magic(self, options, *args, **kwargs)
+                magic(self, values, *args, **kwargs)
 
         run.__doc__ = parser.format_help()
         run.line_parser = parser  # type: ignore[attr-defined]  # IPython expects its own class at .parser

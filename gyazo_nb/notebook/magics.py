@@ -46,38 +46,34 @@ DEFAULT_WAIT_TIMEOUT = 300.0  # seconds, for --wait without a number
 DEFAULT_INTO = "gyazo_images"
 
 
-def _upload_options(function: Any) -> Any:
-    """Add the options that `%gyazo` and `%%gyazo` share."""
-    options = (
-        argument(
-            "--title",
-            type=str,
-            metavar="TEXT",
-            help="The title of each picture; {expression} and $name are expanded.",
-        ),
-        argument(
-            "--desc",
-            type=str,
-            metavar="TEXT",
-            help="A description, expanded as the title; #word becomes a tag.",
-        ),
-        argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
-        argument(
-            "--collection",
-            dest="collection_id",
-            metavar="ID",
-            help="A collection that you own or have joined.",
-        ),
-        argument(
-            "--into",
-            default=DEFAULT_INTO,
-            metavar="NAME",
-            help=f"The variable for the list of images. Default: {DEFAULT_INTO}.",
-        ),
-    )
-    for option in reversed(options):  # decorators apply from the bottom to the top
-        function = option(function)
-    return function
+# The options that `%gyazo` and `%%gyazo` share.
+_UPLOAD_OPTIONS = (
+    argument(
+        "--title",
+        type=str,
+        metavar="TEXT",
+        help="The title of each picture; {expression} and $name are expanded.",
+    ),
+    argument(
+        "--desc",
+        type=str,
+        metavar="TEXT",
+        help="A description, expanded as the title; #word becomes a tag.",
+    ),
+    argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
+    argument(
+        "--collection",
+        dest="collection_id",
+        metavar="ID",
+        help="A collection that you own or have joined.",
+    ),
+    argument(
+        "--into",
+        default=DEFAULT_INTO,
+        metavar="NAME",
+        help=f"The variable for the list of images. Default: {DEFAULT_INTO}.",
+    ),
+)
 
 
 @magics_class
@@ -219,8 +215,7 @@ class GyazoMagics(GyazoTraits, Magics):
 
     @no_var_expand
     @needs_local_scope
-    @parses_line()
-    @_upload_options
+    @parses_line(options=_UPLOAD_OPTIONS)
     @argument(
         "--cell",
         type=int,
@@ -253,8 +248,7 @@ class GyazoMagics(GyazoTraits, Magics):
         self._uploads.run_line(options, local_ns or {})
 
     @no_var_expand
-    @parses_line("%%gyazo")
-    @_upload_options
+    @parses_line("%%gyazo", options=_UPLOAD_OPTIONS)
     @argument(
         "--on-error", action="store_true", help="If the cell fails, upload what it showed before."
     )
