@@ -273,6 +273,24 @@ def test_redirect_is_delivered_once_also_after_a_new_start(session, open_link):
     assert len(events.results) == 1
 
 
+def test_subscription_goes_on_after_a_reply_without_a_redirect(session, monkeypatch):
+    """As of a proxy during a restart."""
+    monkeypatch.setattr(hub_redirect, "RETRY_INTERVAL", 0.01)
+    application = {"client_id": "id", "redirect_uri": URI, "auth_url": "https://api.gyazo.com"}
+    redirects = [b"<html>"]
+    replies = {"/api/application": lambda: application, "/api/code": lambda: redirects.pop(0)}
+    with scripted_server(lambda _, path: (200, {}, replies[path]())) as (url, _):
+        monkeypatch.setenv("GYAZO_HUB_SERVICE", url)
+        login = session.login()
+        redirects.append({"query": f"code=a-code&state={state_of(login)}"})
+        events = Events(login)
+        events.subscription.start()
+        assert events.happened.wait(10)
+        events.subscription.stop()
+
+    assert events.results[0].reveal().startswith(f"{URI}?code=a-code&")
+
+
 def test_subscription_ends_after_its_lifetime(session, monkeypatch):
     monkeypatch.setattr(hub_redirect, "LIFETIME", 0)
     events = Events(session.login())
