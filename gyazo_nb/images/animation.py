@@ -36,14 +36,13 @@ _TOLERANCE = 0.01  # milliseconds, for rounding errors
 
 @dataclass(slots=True)
 class Animation:
-    """Complete frames (RGBA), and how long each is shown, in milliseconds.
+    """Complete frames (RGBA), each with the milliseconds that it is shown.
 
     `plays` is the number of times that the animation runs, or 0 for an endless one. With
     `has_default_image`, the first frame is shown only where animated PNGs are not supported.
     """
 
-    frames: list[Any] = field(default_factory=list)
-    durations: list[float] = field(default_factory=list)
+    frames: list[tuple[Any, float]] = field(default_factory=list)
     plays: int = 0
     has_default_image: bool = False
 
@@ -54,8 +53,7 @@ class Animation:
                 f"The frames of this animation have the mode {frame.mode}, which no moving picture keeps: "
                 f"save it as a file, and upload the file."
             )
-        self.frames.append(frame.convert("RGBA"))
-        self.durations.append(duration)
+        self.frames.append((frame.convert("RGBA"), duration))
 
     def encode(self, options: Mapping[str, Any], *, prefer_gif: bool) -> bytes:
         """Encode the frames. `options` are those of Pillow for each PNG, such as a color profile."""
@@ -73,12 +71,12 @@ class Animation:
     def _gif(self) -> bytes | None:
         """Encode as GIF, or return None if a frame has too many colors or half transparent pixels."""
         frames = []
-        for frame in self.frames:
+        for frame, _ in self.frames:
             converted = _to_gif_frame(frame)
             if converted is None:
                 return None
             frames.append(converted)
-        options: dict[str, Any] = {"duration": self.durations, "optimize": False}
+        options: dict[str, Any] = {"duration": [time for _, time in self.frames], "optimize": False}
         if self.plays != 1:
             options["loop"] = max(self.plays - 1, 0)
         if any("transparency" in frame.info for frame in frames):
@@ -91,10 +89,10 @@ class Animation:
 
     def _apng(self, options: Mapping[str, Any]) -> bytes:
         """Encode each frame as a PNG, and join them. Pillow would join equal frames to one."""
-        opaque = all(frame.getextrema()[3][0] == _OPAQUE for frame in self.frames)
+        opaque = all(frame.getextrema()[3][0] == _OPAQUE for frame, _ in self.frames)
         parts = [PNG_SIGNATURE]
         numbers = count()  # of the chunks of the animation
-        for index, (frame, duration) in enumerate(zip(self.frames, self.durations, strict=True)):
+        for index, (frame, duration) in enumerate(self.frames):
             png = io.BytesIO()
             (frame.convert("RGB") if opaque else frame).save(png, "PNG", **options)
             chunks = list(png_chunks(png.getvalue()))
@@ -121,9 +119,7 @@ class Animation:
                 return False
             if len(self.frames) > 1 and plays_of(image) != self.plays:
                 return False
-            for index, (frame, duration) in enumerate(
-                zip(self.frames, self.durations, strict=True)
-            ):
+            for index, (frame, duration) in enumerate(self.frames):
                 image.seek(index)
                 image.load()
                 if _visible(image.convert("RGBA")).tobytes() != _visible(frame).tobytes():

@@ -91,7 +91,6 @@ _TEXTS = (
 # Characters of no text. Escape (1b) is a part of ISO-2022-JP.
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ACCEPTED = "Gyazo accepts PNG, JPEG and GIF"
 
 _FILE_OF_ERROR = re.compile(r" (?:<.*>|'.*')$")  # the file, which the sentence names already
 _VAGUE_FORMATS = {"TGA"}  # Pillow takes almost any data for them
@@ -120,7 +119,7 @@ def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) 
         for name, pattern, way in _TEXTS:
             if re.match(pattern, start, re.IGNORECASE):
                 raise PictureError(f"{what} is text, not a picture ({name}): {way}.")
-        raise PictureError(f"{what} is text, not a picture: {_ACCEPTED}.")
+        raise PictureError(f"{what} is text, not a picture: Gyazo accepts PNG, JPEG and GIF.")
     if known := _known_to_pillow(head):
         name, way = known
         raise PictureError(f"{what} is of the format {name}, which Gyazo does not accept: {way}.")

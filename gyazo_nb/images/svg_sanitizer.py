@@ -310,11 +310,8 @@ class _Sanitizer:
         namespace, _, name = full_name.rpartition(" ")
         lower = name.lower()
         if lower in _REFERENCE_ATTRIBUTES:
-            if tag == "a":  # the address of a hyperlink
-                return "", ""
-            value = self._checked_reference(tag, name, value)
-            if not value:
-                return "", ""
+            if tag == "a" or not (value := self._checked_reference(tag, name, value)):
+                return "", ""  # also the address of a hyperlink
         elif lower == "base" or lower.startswith(("on", "data-", "aria-")):
             return "", ""  # base, event handlers, notes
         elif namespace in _ATTRIBUTE_PREFIXES and name not in _NAME_ATTRIBUTES:
