@@ -156,11 +156,9 @@ def test_table_is_recognized_without_pandas():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_table_is_rendered_before_pandas_has_loaded_its_styler():
-    code = (
-        "import sys, pandas, warnings\nwarnings.simplefilter('ignore')\n"
-        "from gyazo_nb.images.render import render\n"
-        "assert 'pandas.io.formats.style' not in sys.modules\n"
-        "assert render(pandas.DataFrame({'a': [1]})).startswith(b'\\x89PNG')"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_table_is_rendered_before_pandas_has_loaded_its_styler(monkeypatch):
+    expected = pixels(TABLE)
+    monkeypatch.delitem(sys.modules, "pandas.io.formats.style")
+    monkeypatch.delattr(pd.io.formats, "style")
+
+    assert (pixels(TABLE) == expected).all()
