@@ -46,7 +46,7 @@ class WorkerPool(Generic[T]):
         self.in_flight = 0
         self._on_result = on_result
         self._size = size
-        self._threads: list[threading.Thread] = []
+        self._threads = 0
         self._jobs: queue.SimpleQueue[tuple[int, Job[T]] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result[T] | None] = queue.SimpleQueue()
 
@@ -54,10 +54,9 @@ class WorkerPool(Generic[T]):
         """Run the job of an item in a worker thread."""
         self.in_flight += 1
         self._jobs.put((index, job))
-        if len(self._threads) < min(self._size, self.in_flight):
-            thread = threading.Thread(target=self._work, name="gyazo-upload", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if self._threads < min(self._size, self.in_flight):
+            self._threads += 1
+            threading.Thread(target=self._work, name="gyazo-upload", daemon=True).start()
 
     def next_result(self, timeout: float | None = None) -> Result[T] | None:
         """Wait for the next result and return it; None after `timeout` seconds, or after `wake`."""
@@ -75,7 +74,7 @@ class WorkerPool(Generic[T]):
 
     def close(self) -> None:
         """Let each thread end after its current job."""
-        for _ in self._threads:
+        for _ in range(self._threads):
             self._jobs.put(None)
 
     def _work(self) -> None:

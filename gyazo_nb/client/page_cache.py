@@ -74,18 +74,16 @@ class PageCache:
 
     def count(self, limit: int = UNKNOWN) -> int:
         """Count the images: as Gyazo reports, else page by page, up to at least `limit`."""
-        for number in count(1):
-            if self.total is not None or self._seen >= limit:
-                break
-            self.page(number)
+        numbers = count(1)
+        while self.total is None and self._seen < limit:
+            self.page(next(numbers))
         return self._seen if self.total is None else self.total
 
     async def acount(self, limit: int = UNKNOWN) -> int:
         """Same as `count`, async."""
-        for number in count(1):
-            if self.total is not None or self._seen >= limit:
-                break
-            await self.apage(number)
+        numbers = count(1)
+        while self.total is None and self._seen < limit:
+            await self.apage(next(numbers))
         return self._seen if self.total is None else self.total
 
     def _request(self, number: int) -> Operation[Page]:
