@@ -172,14 +172,6 @@ class _Redirect:
     subscriber: Subscriber
     address: Secret
 
-    def finish(self) -> str:
-        """Finish the sign-in, and return the page to show."""
-        try:
-            is_finished = self.subscriber.on_redirect(self.address)
-        except Exception:  # noqa: BLE001 -- a traceback would show the code
-            is_finished = False
-        return SIGNED_IN_PAGE if is_finished else FAILED_PAGE
-
 
 @dataclass(slots=True, eq=False)
 class _Connection:
@@ -415,8 +407,11 @@ class CallbackServer:
 
 def _finish(connection: socket.socket, request: _Request, redirect: _Redirect) -> None:
     """Finish the sign-in of a redirect, and reply. Runs on a thread for each redirect."""
+    is_finished = False
     try:
-        request.respond(HTTPStatus.OK, redirect.finish())
+        with contextlib.suppress(Exception):  # a traceback would show the code
+            is_finished = redirect.subscriber.on_redirect(redirect.address)
+        request.respond(HTTPStatus.OK, SIGNED_IN_PAGE if is_finished else FAILED_PAGE)
         with contextlib.suppress(OSError):
             connection.settimeout(REQUEST_TIMEOUT)
             connection.sendall(request.reply)

@@ -78,8 +78,8 @@ def check_profile_name(name: str) -> str:
 class FileStore:
     """One file for each profile, in the user's configuration folder."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or config_folder()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     @hides_frames
     def load(self, name: str) -> Profile | None:
@@ -153,12 +153,11 @@ class FileStore:
 
 
 class KeyringStore:
-    """The system's keyring, through the package `keyring`."""
+    """The system's keyring, through the package `keyring`. `Profiles` checks the names."""
 
     @hides_frames
     def load(self, name: str) -> Profile | None:
         """Read a profile from the keyring."""
-        check_profile_name(name)
 
         def read(keyring: Any) -> Profile | None:
             if not (text := _get_password(keyring, name)):
@@ -177,7 +176,6 @@ class KeyringStore:
 
     def save(self, name: str, profile: Profile) -> str:
         """Save a profile in the keyring. A keyring that stores plain text is refused."""
-        check_profile_name(name)
         self._call(
             lambda keyring: _set_password(keyring, name, profile),
             "You stay signed in until this kernel ends. --save file saves the token in a file that only "
@@ -187,7 +185,6 @@ class KeyringStore:
 
     def clear(self, name: str) -> bool:
         """Remove a profile from the keyring, and return whether there was one."""
-        check_profile_name(name)
         return self._call(
             lambda keyring: _delete_password(keyring, name),
             f"The token may still be there: unlock the keyring and try again, or remove {SERVICE} / "

@@ -87,10 +87,11 @@ def test_saving_replaces_the_profile_of_that_name(store):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a b", "-x", "x" * 65, "ü", "a\0"])
-def test_a_name_that_is_not_a_safe_file_name_is_refused(store, name):
+@pytest.mark.parametrize("kind", ["file", "keyring"])
+def test_a_name_that_is_not_a_safe_file_name_is_refused(folder, kind, name):
     """The name of a profile becomes a file name."""
     with pytest.raises(ConfigError):
-        store.save(name, PROFILE)
+        Profiles(folder).save(kind, name, PROFILE)
 
 
 def test_a_file_is_private(folder):
@@ -451,7 +452,7 @@ def test_the_keyring_of_this_machine_returns_or_raises_a_store_error():
 def test_the_folder_is_in_the_configuration_of_the_user(monkeypatch, tmp_path):
     """In XDG_CONFIG_HOME, if it is set."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    FileStore().save("a", PROFILE)
+    Profiles().save("file", "a", PROFILE)
 
     assert (tmp_path / "gyazo_nb" / "a.json").exists()
 
@@ -574,11 +575,11 @@ sys.stdin.read()
 
 
 CONCURRENT_SCRIPT = """
-import pathlib, sys, threading
+import os, pathlib, sys, threading
 from gyazo_nb import Secret, Site
 from gyazo_nb.auth.token_store import FileStore, Profile
 
-folder, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+folder = pathlib.Path(sys.argv[1])
 tokens = [Secret(letter * 3000) for letter in "abc"]
 errors = []
 
@@ -594,25 +595,29 @@ def work(seed):
     except BaseException as error:
         errors.append(error)
 
-threads = [threading.Thread(target=work, args=(number + i,)) for i in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(errors)
+for number in range(4):
+    if os.fork() == 0:
+        threads = [threading.Thread(target=work, args=(number + i,)) for i in range(4)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(errors, flush=True)
+        os._exit(0)
+for _ in range(4):
+    os.wait()
 """
 
 
 def test_processes_that_use_one_profile_at_the_same_time_do_not_disturb_each_other(folder):
     """Four processes with four threads each save, load and clear. No save loses its draft."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CONCURRENT_SCRIPT, str(folder), str(number)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
+    shown = subprocess.run(
+        [sys.executable, "-c", CONCURRENT_SCRIPT, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
 
-    assert [process.communicate(timeout=120)[0] for process in processes] == ["[]\n"] * 4
+    assert shown.stdout == "[]\n" * 4
     assert {path.name for path in folder.iterdir()} <= {"a.json"}
 
 
@@ -650,7 +655,7 @@ def test_the_configuration_folder_of_a_new_home_is_private(tmp_path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     before = os.umask(0)
     try:
-        FileStore().save("a", PROFILE)
+        Profiles().save("file", "a", PROFILE)
     finally:
         os.umask(before)
 
