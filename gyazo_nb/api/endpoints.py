@@ -39,8 +39,8 @@ def me(site: Site, token: Secret) -> Operation[User]:
 # https://gyazo.com/api/docs/image#list
 def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> Operation[Page]:
     """One page of the account's images, newest first."""
-    check_range("page", page, 1, None)
-    check_range("per_page", per_page, 1, 100)
+    check_count("page", page)
+    check_count("per_page", per_page, 100)
     params = {"page": str(page), "per_page": str(per_page)}
     request = _request(site, token, "GET", "images", params=params)
     return Operation(request, partial(_page, page, per_page))
@@ -91,8 +91,8 @@ def search(
     check_text("query", query, required=True)
     if not query.strip() or len(query) > MAX_QUERY_LENGTH:
         raise ArgumentError(f"A query has 1 to {MAX_QUERY_LENGTH} characters, not {len(query)}.")
-    check_range("page", page, 1, None)
-    check_range("per", per, 1, 100)
+    check_count("page", page)
+    check_count("per", per, 100)
     params = {"query": query, "page": str(page), "per": str(per)}
     request = _request(site, token, "GET", "search", params=params)
     return Operation(request, partial(_page, page, per), partial(_search_not_in_plan, request))
@@ -357,12 +357,12 @@ def timestamp_param(moment: Any) -> str:
     raise ArgumentError("created_at must be a datetime or Unix seconds.")
 
 
-def check_range(name: str, value: Any, low: int, high: int | None) -> None:
-    """Raise `ArgumentError` unless `value` is a whole number in the range that the API accepts."""
+def check_count(name: str, value: Any, highest: int | None = None) -> None:
+    """Raise `ArgumentError` unless `value` is a whole number from 1 to the highest that the API accepts."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or value < low or (high and value > high):
-        limits = f"{low} to {high}" if high else low
-        raise ArgumentError(f"{name} must be a whole number from {limits}.")
+    if not is_whole or value < 1 or (highest and value > highest):
+        limit = f" to {highest}" if highest else ""
+        raise ArgumentError(f"{name} must be a whole number from 1{limit}.")
 
 
 def check_text(name: str, value: Any, *, required: bool = False) -> None:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # Pillow is not a dependency
 
 _MAX_WARNINGS = 3  # in one text
 _MAX_LINKS = 500  # to copy from one gallery
+_MAX_LINES = 20  # of a plain text
 _WHO_CAN_SEE = {"anyone": "everybody with the link", "only_me": "only you"}
 
 
@@ -89,10 +90,7 @@ class Image:
 
     @classmethod
     def from_json(cls, data: Any, source: FileSource | None = None) -> Self:
-        """Read an image from a reply of list, detail, search, upload or update.
-
-        `source` downloads the picture.
-        """
+        """Read an image from any reply. `source` downloads the picture."""
         if not isinstance(data, dict):
             raise TypeError("the value is not an image object")
         rest = dict(data)
@@ -386,13 +384,13 @@ def gallery(
     )
 
 
-def text_lines(images: Sequence[Image], limit: int = 20, total: int = 0) -> list[str]:
+def text_lines(images: Sequence[Image], total: int = 0) -> list[str]:
     """The link, the caption and the visibility of each image, for a plain text.
 
     `total` is the number of images if these are only the first of them.
     """
     lines = []
-    for image in images[:limit]:
+    for image in images[:_MAX_LINES]:
         who = f" ({image.who_can_see})" if image.who_can_see else ""
         caption = one_line(html.shortened(image.caption))
         lines.append(f"{image.permalink_url}  {caption}{who}" if image.permalink_url else caption)

@@ -218,7 +218,17 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
 
 def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     """Return the error of a reply whose status is not 2xx."""
-    kind, advice = _error_of_status(reply.status, with_token=request.token is not None)
+    kind, advice = _ERRORS.get(
+        reply.status, (InvalidRequestError, "Gyazo rejected the request. Check its values")
+    )
+    if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
+        # A redirect is not followed: the token would go to any address that the reply names.
+        kind, advice = UnreadableReplyError, "a redirect, which is not followed. Check the URL"
+    elif reply.status // 100 == 5:  # noqa: PLR2004 -- 5xx
+        kind, advice = ServerError, "the server has a problem. Try again in a minute"
+    elif reply.status == HTTPStatus.UNAUTHORIZED and request.token is None:
+        # This does not mean that a token was revoked.
+        kind, advice = ForbiddenError, "this is not public. Check the address in a browser"
     return make_error(kind, request, reply, advice)
 
 
@@ -234,20 +244,6 @@ def make_error(
             sentence, status=reply.status, message=message, retry_after=reply.retry_after
         )
     return kind(sentence, status=reply.status, message=message)
-
-
-def _error_of_status(status: int, *, with_token: bool) -> tuple[type[ResponseError], str]:
-    if status // 100 == 3:  # noqa: PLR2004 -- 3xx
-        # A redirect is not followed: the token would go to any address that the reply names.
-        return UnreadableReplyError, "a redirect, which is not followed. Check the URL"
-    if status // 100 == 5:  # noqa: PLR2004 -- 5xx
-        return ServerError, "the server has a problem. Try again in a minute"
-    if status == HTTPStatus.UNAUTHORIZED and not with_token:
-        # The request had no token, so this does not mean that a token was revoked.
-        return ForbiddenError, "this is not public. Check the address in a browser"
-    return _ERRORS.get(
-        status, (InvalidRequestError, "Gyazo rejected the request. Check its values")
-    )
 
 
 def unreadable_reply_error(request: Request, reply: Reply) -> UnreadableReplyError:

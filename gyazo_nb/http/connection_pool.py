@@ -47,22 +47,20 @@ class ClientPool:
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
-        self._close_client: finalize[[], ClientPool] | None = None
+        self._clients: list[httpx.Client] = []  # for blocking calls: one at most
         self._discarded: list[httpx.Client] = []
         self._leases: _Leases = {}
         # For a session that is dropped without `close`.
+        finalize(self, _close_clients, self._clients)
         finalize(self, _close_leases, self._leases).atexit = False
         _pools.add(self)
 
     def sync_client(self) -> httpx.Client:
         """Return the client for blocking calls."""
         with self._lock:
-            if self._client is None:
-                self._client = httpx.Client(transport=SyncNetwork(), **self._options())
-                # Also for a session that is dropped without `close`.
-                self._close_client = finalize(self, self._client.close)
-            return self._client
+            if not self._clients:
+                self._clients.append(httpx.Client(transport=SyncNetwork(), **self._options()))
+            return self._clients[0]
 
     async def async_client(self) -> httpx.AsyncClient:
         """Return the client of the running event loop."""
@@ -87,10 +85,8 @@ class ClientPool:
         lock; then the next call would wait forever. Calls in other threads continue with the old client.
         """
         with self._lock:
-            if self._close_client is not None and self._client is not None:
-                self._close_client.detach()  # otherwise the exit of Python could wait for that lock
-                self._discarded.append(self._client)
-            self._close_client = self._client = None
+            self._discarded += self._clients
+            self._clients.clear()  # otherwise the exit of Python could wait for that lock
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones.
@@ -98,13 +94,13 @@ class ClientPool:
         An event loop closes its own connections: immediately if it is running, otherwise at its end.
         """
         with self._lock:
-            close_client, self._close_client, self._client = self._close_client, None, None
-            discarded, self._discarded = self._discarded, []
+            clients, discarded = self._clients.copy(), self._discarded.copy()
+            self._clients.clear()
+            self._discarded.clear()
             running = [loop for loop in tuple(self._leases) if loop.is_running()]
             leases = {loop: self._leases.pop(loop) for loop in running}
         _close_leases(leases)
-        if close_client is not None:
-            close_client()
+        _close_clients(clients)
         for client in discarded:  # in a thread, because this may wait forever
             threading.Thread(target=client.close, name="gyazo_nb close", daemon=True).start()
 
@@ -119,20 +115,22 @@ class ClientPool:
     def reset_after_fork(self) -> None:
         """Forget all clients in a forked process: with a shared socket, it could read replies of the parent."""
         self._lock = threading.Lock()
-        if self._close_client is not None:
-            self._close_client.detach()
-        self._close_client = self._client = None
-        self._discarded, self._leases = [], {}
+        self._clients.clear()
+        self._discarded.clear()
+        self._leases.clear()
 
     def _options(self) -> dict[str, Any]:
         limits = self._timeouts
         return {
-            "timeout": httpx.Timeout(
-                connect=limits.connect, read=limits.read, write=limits.write, pool=None
-            ),
+            "timeout": (limits.connect, limits.read, limits.write, None),  # None: of the pool
             "trust_env": False,  # the networks read the environment, at each request
             "cookies": _NoCookies(),
         }
+
+
+def _close_clients(clients: list[httpx.Client]) -> None:
+    for client in clients:
+        client.close()
 
 
 class _NoCookies(CookieJar):

@@ -26,10 +26,6 @@ MAX_JSON_BYTES = 2**23  # of a reply in JSON; a page of 100 images has a few hun
 class ReplyTooLargeError(Exception):
     """A JSON reply is larger than any that Gyazo sends, or a file is larger than the setting allows."""
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"more than {max_bytes} bytes")
-        self.max_bytes = max_bytes
-
 
 class ReplyEncodingError(Exception):
     """The reply has a content encoding that was not requested, or is damaged."""
@@ -92,9 +88,8 @@ def _timeout(
 
 def _unusable_reply(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ReplyTooLargeError):
-        what = f"sent a reply of more than {error.max_bytes // 2**20} MB"
         advice = "check the URL in the settings" if request.accept == JSON else _RAISE_LIMIT
-        return "permanent", what, advice
+        return "permanent", f"sent a reply of {error}", advice
     if isinstance(error, ReplyEncodingError):
         return "permanent", "sent a reply that cannot be decompressed", _CHECK_URL
     if isinstance(error, httpx.TooManyRedirects | httpx.UnsupportedProtocol):
@@ -112,8 +107,7 @@ def _unusable_reply(request: Request, error: Exception) -> _Explanation:
 
 def _connect_error(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ProxySettingError):
-        what = f"was not sent: {error.variable} {error.reason}"
-        return "permanent", what, "correct the variable, or unset it"
+        return "permanent", f"was not sent: {error}", "correct the variable, or unset it"
     cause = root_cause(error)
     if isinstance(cause, ssl.SSLError):
         return _tls_error(request, cause)

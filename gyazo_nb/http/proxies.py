@@ -37,11 +37,7 @@ VARIABLES = (
 
 
 class ProxySettingError(Exception):
-    """A proxy variable that cannot be used. `variable` is its name, `reason` what is wrong."""
-
-    def __init__(self, variable: str, reason: str) -> None:
-        super().__init__(f"{variable} {reason}")
-        self.variable, self.reason = variable, reason
+    """A proxy variable that cannot be used: its name, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,7 @@ def _setting(value: str, variable: str) -> ProxySetting:
         scheme = "socks5"
     if scheme not in _SCHEMES:
         raise ProxySettingError(
-            variable, "names a kind of proxy that is not supported (use http, https or socks5)"
+            f"{variable} names a kind of proxy that is not supported (use http, https or socks5)"
         )
     # A password may contain any character, also @: the last one ends it.
     userinfo, has_user, address = (rest if separator else value).rpartition("@")
@@ -126,16 +122,14 @@ def _setting(value: str, variable: str) -> ProxySetting:
     except (httpx.InvalidURL, ValueError):
         found = None
     if found is None or port == 0 or (port or 0) >= 2**16:
-        raise ProxySettingError(variable, "is not the address of a proxy")
+        raise ProxySettingError(f"{variable} is not the address of a proxy")
     return setting
 
 
 def _variable(name: str) -> str:
     """The name under which a proxy is set, as the user wrote it."""
-    for spelling in (f"{name}_proxy", f"{name.upper()}_PROXY"):
-        if os.environ.get(spelling):
-            return spelling
-    return "the system's proxy settings"
+    spellings = f"{name}_proxy", f"{name.upper()}_PROXY"
+    return next(filter(os.environ.get, spellings), "the system's proxy settings")
 
 
 # ── local and public addresses ──────────────────────────────────────────────────────────────────────

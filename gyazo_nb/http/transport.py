@@ -246,16 +246,23 @@ class ReplyBody:
         # 32: zlib recognizes gzip and zlib by their first bytes.
         self._decoder = None if encoding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
         self._is_empty = True
-        self._max_bytes = self._bytes_left = max_bytes
+        self._bytes_left, self._max_megabytes = max_bytes, max_bytes // 2**20
         self._content = io.BytesIO()
 
     def add(self, chunk: bytes) -> int:
         """Add the next chunk as it came from the network, and return its size after decompression."""
-        if self._decoder is not None:
-            chunk = self._decompress(chunk, self._decoder)
+        if self._decoder is not None and chunk:
+            self._is_empty = False
+            try:
+                # One byte more than allowed tells "too large" from "just fits".
+                chunk = self._decoder.decompress(chunk, self._bytes_left + 1)
+            except zlib.error:
+                raise failures.ReplyEncodingError from None
+            if self._decoder.unused_data:  # bytes after the end
+                raise failures.ReplyEncodingError
         self._bytes_left -= len(chunk)
         if self._bytes_left < 0:
-            raise failures.ReplyTooLargeError(self._max_bytes)
+            raise failures.ReplyTooLargeError(f"more than {self._max_megabytes} MB")
         return self._content.write(chunk)
 
     def content(self) -> bytes:
@@ -263,17 +270,6 @@ class ReplyBody:
         if self._decoder is not None and not self._is_empty and not self._decoder.eof:
             raise failures.ReplyEncodingError
         return self._content.getvalue()  # without a copy
-
-    def _decompress(self, chunk: bytes, decoder: zlib._Decompress) -> bytes:
-        self._is_empty = self._is_empty and not chunk
-        try:
-            # One byte more than allowed tells "too large" from "just fits".
-            content = decoder.decompress(chunk, self._bytes_left + 1)
-        except zlib.error:
-            raise failures.ReplyEncodingError from None
-        if decoder.unused_data:  # bytes after the end
-            raise failures.ReplyEncodingError
-        return content
 
 
 # ── from our Request to httpx's ────────────────────────────────────────────────────────────────────

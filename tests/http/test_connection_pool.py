@@ -238,7 +238,7 @@ server = serve(Sandbox())
 gyazo = Gyazo(server.sandbox.new_token(), api_url=server.url)
 gyazo.me()
 clients = gyazo._connection.transport._clients
-(transport,) = clients._client._transport._routes._transports.values()
+(transport,) = clients._clients[0]._transport._routes._transports.values()
 transport._pool._optional_thread_lock._lock.acquire()
 clients.discard_sync_client()
 gyazo.me()
