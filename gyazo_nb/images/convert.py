@@ -91,6 +91,8 @@ def picture_url(item: Any) -> str | None:
     >>> picture_url("https://example.com/a.png")
     'https://example.com/a.png'
     """
+    if isinstance(item, bytes | os.PathLike):
+        return None
     url = item if isinstance(item, str) else address_of(item)
     if url is None or not url[:99].lstrip().lower().startswith(("http://", "https://")):
         return None

@@ -1,15 +1,12 @@
 """Renders figures, charts, SVG and other displayable objects as picture data.
 
-An object is recognized by its methods and attributes, or by the library that defines its class: the
-Matplotlib figure that it belongs to (`figures_of`), a PIL image, an array, a Plotly or Altair chart, and
-finally the picture that IPython would display for it.
+An object is recognized by its methods and attributes, or by the library that defines its class. Where a
+notebook has a formatter for its class, the picture is the one that the notebook shows: with its format, size
+and options.
 
-Where a notebook has a formatter for a class of objects, such as Matplotlib's figures, the picture is the one
-that the notebook shows: with its format, size and options.
-
-Guarantees: recognizing an object imports no picture library. An exporter (kaleido, vl-convert) is imported
-only to render an object that needs it; if it is missing, the error says how to install it.
-An error inside another library becomes one `PictureError`.
+Guarantees: recognizing an object imports no picture library. If an exporter (kaleido, vl-convert) is missing,
+the error says how to install it. An error inside another library becomes one `PictureError`. Data of a chart
+that name an address or a file are refused, because they may come from elsewhere.
 """
 
 from __future__ import annotations

@@ -37,7 +37,13 @@ def render_table(item: Any) -> bytes:
     _check(item, table, sizes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        library = _library(type(item).__name__)
+        try:
+            library = importlib.import_module("dataframe_image")
+        except ImportError:
+            raise PictureError(
+                f"This {type(item).__name__} is not a picture, and dataframe_image, which renders tables, "
+                f"is not installed: run  %pip install dataframe_image  and upload it again."
+            ) from None
         out = io.BytesIO()
         try:
             matplotlib = importlib.import_module("matplotlib")
@@ -54,16 +60,6 @@ def render_table(item: Any) -> bytes:
             "example  plt.rcParams['font.family'] = 'Noto Sans CJK JP'."
         )
     return out.getvalue()
-
-
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module("dataframe_image")
-    except ImportError:
-        raise PictureError(
-            f"This {name} is not a picture, and dataframe_image, which renders tables, is not installed: "
-            f"run  %pip install dataframe_image  and upload it again."
-        ) from None
 
 
 def _shown_sizes(pandas: Any, table: Any) -> dict[str, int]:

@@ -60,60 +60,44 @@ class ScikitLearnDisplay:
 
 
 # Each function returns a figure, and an item that belongs to it.
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: (f := new_figure(), f),
-        lambda: (f := new_figure(), f.axes[0]),
-        lambda: (f := new_figure(), np.array(f.axes)),
-        lambda: (f := new_figure(), f.axes),
-        lambda: (f := new_figure(), f.axes[0].lines),
-        lambda: (f := new_figure(), f.axes[0].plot([1, 2])),
-        lambda: (a := TABLE.a.plot(), a)[::-1] and (plt.gcf(), a),
-        lambda: (a := TABLE.hist(), (a[0, 0].figure, a))[1],
-        lambda: (a := sns.lineplot(TABLE, x="a", y="b"), (a.figure, a))[1],
-        lambda: (g := sns.relplot(TABLE, x="a", y="b", col="c"), (g.figure, g))[1],
-        lambda: (g := sns.jointplot(TABLE, x="a", y="b"), (g.figure, g))[1],
-        lambda: (f := Figure(), a := f.subfigures(1, 2)[1].subplots(), a.plot([1]), (f, a))[-1],
-        lambda: (f := plt.figure(), f.add_subplot().plot([1, 3]), (f, plt))[2],
-        lambda: (f := new_figure(), f.axes[1].pie([1, 2])),
-        lambda: (f := new_figure(), f.colorbar(f.axes[1].imshow(np.eye(3)))),
-        lambda: (
-            f := new_figure(),
-            f.axes[1].streamplot([0, 1, 2], [0, 1, 2], np.eye(3), np.eye(3)),
-        ),
-        lambda: (f := new_figure(), f.axes[1].boxplot([1, 2])),
-        lambda: (f := new_figure(), f.axes[1].violinplot([1, 2])),
-        lambda: (f := new_figure(), f.axes[1].errorbar([1, 2], [3, 4], [1, 1], fmt="none")),
-        lambda: (f := new_figure(), f.axes[1].hist2d([1, 2], [3, 4])),
-        lambda: (f := Figure(), f.text(0, 0, "a"), (f, f.subplot_mosaic("ab")))[-1],
-        lambda: (f := new_figure(), ScikitLearnDisplay(f)),
-    ],
-    ids=[
-        "figure",
-        "axes",
-        "array of axes",
-        "list of axes",
-        "lines",
-        "plot()",
-        "pandas",
-        "hist()",
-        "seaborn axes",
-        "seaborn grid",
-        "seaborn joint",
-        "subfigure",
-        "pyplot",
-        "pie()",
-        "color bar",
-        "streamplot()",
-        "boxplot()",
-        "violinplot()",
-        "errorbar()",
-        "hist2d()",
-        "mosaic",
-        "scikit-learn display",
-    ],
-)
+PARTS = {
+    "figure": lambda: (f := new_figure(), f),
+    "axes": lambda: (f := new_figure(), f.axes[0]),
+    "array of axes": lambda: (f := new_figure(), np.array(f.axes)),
+    "list of axes": lambda: (f := new_figure(), f.axes),
+    "lines": lambda: (f := new_figure(), f.axes[0].lines),
+    "plot()": lambda: (f := new_figure(), f.axes[0].plot([1, 2])),
+    "pandas": lambda: (a := TABLE.a.plot(), a)[::-1] and (plt.gcf(), a),
+    "hist()": lambda: (a := TABLE.hist(), (a[0, 0].figure, a))[1],
+    "seaborn axes": lambda: (a := sns.lineplot(TABLE, x="a", y="b"), (a.figure, a))[1],
+    "seaborn grid": lambda: (g := sns.relplot(TABLE, x="a", y="b", col="c"), (g.figure, g))[1],
+    "seaborn joint": lambda: (g := sns.jointplot(TABLE, x="a", y="b"), (g.figure, g))[1],
+    "subfigure": lambda: (
+        f := Figure(),
+        a := f.subfigures(1, 2)[1].subplots(),
+        a.plot([1]),
+        (f, a),
+    )[-1],
+    "pyplot": lambda: (f := plt.figure(), f.add_subplot().plot([1, 3]), (f, plt))[2],
+    "pie()": lambda: (f := new_figure(), f.axes[1].pie([1, 2])),
+    "color bar": lambda: (f := new_figure(), f.colorbar(f.axes[1].imshow(np.eye(3)))),
+    "streamplot()": lambda: (
+        f := new_figure(),
+        f.axes[1].streamplot([0, 1, 2], [0, 1, 2], np.eye(3), np.eye(3)),
+    ),
+    "boxplot()": lambda: (f := new_figure(), f.axes[1].boxplot([1, 2])),
+    "violinplot()": lambda: (f := new_figure(), f.axes[1].violinplot([1, 2])),
+    "errorbar()": lambda: (
+        f := new_figure(),
+        f.axes[1].errorbar([1, 2], [3, 4], [1, 1], fmt="none"),
+    ),
+    "hist2d()": lambda: (f := new_figure(), f.axes[1].hist2d([1, 2], [3, 4])),
+    "mosaic": lambda: (f := Figure(), f.text(0, 0, "a"), (f, f.subplot_mosaic("ab")))[-1],
+    "scikit-learn display": lambda: (f := new_figure(), ScikitLearnDisplay(f)),
+}
+
+
+@pytest.mark.parametrize("make", PARTS.values(), ids=PARTS)
 def test_any_part_of_a_figure_uploads_the_whole_figure(upload, make):
     figure, item = make()
 

@@ -240,27 +240,18 @@ def test_entity_is_expanded_before_the_check(trap):
 NESTED = document('<image width="30" height="20" href="TARGET"/>')
 
 
-@pytest.mark.parametrize(
-    "embed",
-    [
-        lambda text: base64_url(text, "image/svg+xml"),
-        lambda text: base64_url(text, "image/png"),
-        lambda text: base64_url(gzip.compress(text.encode()), "image/svg+xml"),
-        lambda text: f"data:image/svg+xml,{quote(text)}",
-        lambda text: f"DATA:image/svg+xml;charset=utf-8,{quote(text)}",
-        lambda text: base64_url(text.encode("utf-16"), "image/svg+xml"),
-        lambda text: base64_url("<!-- a -->" + text, "text/plain"),
-    ],
-    ids=[
-        "base64",
-        "wrong type",
-        "svgz",
-        "percent",
-        "upper case",
-        "utf-16",
-        "comment",
-    ],
-)
+EMBEDDED = {
+    "base64": lambda text: base64_url(text, "image/svg+xml"),
+    "wrong type": lambda text: base64_url(text, "image/png"),
+    "svgz": lambda text: base64_url(gzip.compress(text.encode()), "image/svg+xml"),
+    "percent": lambda text: f"data:image/svg+xml,{quote(text)}",
+    "upper case": lambda text: f"DATA:image/svg+xml;charset=utf-8,{quote(text)}",
+    "utf-16": lambda text: base64_url(text.encode("utf-16"), "image/svg+xml"),
+    "comment": lambda text: base64_url("<!-- a -->" + text, "text/plain"),
+}
+
+
+@pytest.mark.parametrize("embed", EMBEDDED.values(), ids=EMBEDDED)
 def test_svg_inside_a_data_url_is_checked(trap, embed):
     """In every encoding. A checked one is rendered."""
     for reference in (str(trap.file), trap.url):
@@ -270,27 +261,18 @@ def test_svg_inside_a_data_url_is_checked(trap, embed):
     assert (pixels(render_svg(NESTED.replace("TARGET", embed(GREEN)))) == (0, 255, 0, 255)).all()
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"%PDF-1.4", "neither PNG"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", "neither PNG"),
-        (b"", "neither PNG"),
-        (gzip.compress(b"a" * 99), "neither PNG"),
-        (gzip.compress(GREEN.encode())[:5] + b"abcdef", "damaged"),
-        (b"<html/>", "not an SVG"),
-        (gzip.compress(b"<" * (svg_sanitizer.MAX_BYTES + 1), 1), "larger than 64 MB"),
-    ],
-    ids=[
-        "PDF",
-        "EPS",
-        "empty",
-        "packed text",
-        "damaged",
-        "HTML",
-        "large",
-    ],  # the same in each process
-)
+OTHER_DATA = {
+    "PDF": (b"%PDF-1.4", "neither PNG"),
+    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0", "neither PNG"),
+    "empty": (b"", "neither PNG"),
+    "packed text": (gzip.compress(b"a" * 99), "neither PNG"),
+    "damaged": (gzip.compress(GREEN.encode())[:5] + b"abcdef", "damaged"),
+    "HTML": (b"<html/>", "not an SVG"),
+    "large": (gzip.compress(b"<" * (svg_sanitizer.MAX_BYTES + 1), 1), "larger than 64 MB"),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), OTHER_DATA.values(), ids=OTHER_DATA)
 def test_data_url_of_another_format_is_refused(data, words):
     """The renderers would leave it out, or start another program."""
     with pytest.raises(PictureError, match=words):
