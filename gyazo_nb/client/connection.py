@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -295,7 +295,7 @@ class Connection:
         return convert.file_part(picture, self.formatter)
 
     def easy_upload(
-        self, part: FilePart, client_id: str | None, fields: Mapping[str, Any]
+        self, part: FilePart, client_id: str | None, **fields: Any
     ) -> Operation[EasyUpload]:
         """Upload a picture without the token."""
         client_id = client_id or self.settings.app().client_id

@@ -492,9 +492,9 @@ class Gyazo:
         `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
         connection = self._connection
-        fields = {"title": title, "desc": desc, "referer_url": referer_url}
         part = connection.file_part(picture)
-        return connection.send(connection.easy_upload(part, client_id, fields))
+        fields = {"title": title, "desc": desc, "referer_url": referer_url}
+        return connection.send(connection.easy_upload(part, client_id, **fields))
 
     @same_parameters(easy_upload)
     async def aeasy_upload(
@@ -503,7 +503,7 @@ class Gyazo:
         """Same as `easy_upload`, async."""
         connection = self._connection
         part = await connection.afile_part(picture)
-        return await connection.asend(connection.easy_upload(part, client_id, fields))
+        return await connection.asend(connection.easy_upload(part, client_id, **fields))
 
     def request(
         self,
