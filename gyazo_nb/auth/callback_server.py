@@ -201,10 +201,9 @@ class CallbackServer:
         self._hosts = {f"{name}:{self._port}" for name in names}
         if self._port == HTTP_PORT:  # browsers omit it
             self._hosts.update(names)
-        # Guards the two attributes below. No other lock is taken while it is held.
+        # Guards the deadlines. No other lock is taken while it is held. A server without a deadline is closed.
         self._lock = threading.Lock()
         self._deadlines = {subscriber: time.monotonic() + lifetime}
-        self._is_closed = False
         # Only the thread uses these.
         self._connections: dict[socket.socket, _Connection] = {}  # the oldest first
         self._redirect_threads: list[threading.Thread] = []
@@ -224,19 +223,18 @@ class CallbackServer:
     def add(self, subscriber: Subscriber, lifetime: float) -> bool:
         """Add a subscription, or set its end. Return False if the server is closed."""
         with self._lock:
-            if not self._is_closed:
-                self._deadlines[subscriber] = time.monotonic() + lifetime
-                self._wake()
-            return not self._is_closed
+            if not self._deadlines:
+                return False
+            self._deadlines[subscriber] = time.monotonic() + lifetime
+            self._wake()
+            return True
 
     def remove(self, subscriber: Subscriber) -> bool:
         """Remove a subscription, and return whether the server is closed then."""
         with self._lock:
-            self._deadlines.pop(subscriber, None)
-            if not self._deadlines and not self._is_closed:
-                self._is_closed = True
+            if self._deadlines.pop(subscriber, None) is not None and not self._deadlines:
                 self._wake()
-            return self._is_closed
+            return not self._deadlines
 
     def has(self, subscriber: Subscriber) -> bool:
         """Whether this subscription has neither ended nor been removed."""
@@ -248,8 +246,7 @@ class CallbackServer:
 
     def forget(self) -> None:
         """End all subscriptions in a forked child process, which does not have the server's thread."""
-        self._lock = threading.Lock()
-        self._deadlines, self._is_closed = {}, True
+        self._lock, self._deadlines = threading.Lock(), {}
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # full, so the thread wakes up anyway
@@ -267,7 +264,7 @@ class CallbackServer:
                     self._handle_readable(key.fileobj)
         finally:
             with self._lock:
-                self._deadlines, self._is_closed = {}, True
+                self._deadlines = {}
             _close_sockets(
                 *self._listeners, *self._connections, self._wake_reader, self._wake_writer
             )
@@ -279,7 +276,6 @@ class CallbackServer:
             late = [one for one, deadline in self._deadlines.items() if deadline <= now]
             for subscriber in late:
                 del self._deadlines[subscriber]
-            self._is_closed = not self._deadlines
             next_deadline = min(self._deadlines.values(), default=None)
         for subscriber in late:
             threading.Thread(
