@@ -24,6 +24,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -203,28 +204,24 @@ class KeyringStore:
             raise StoreError(
                 'The package keyring is not installed: run  %pip install "gyazo-nb[keyring]"  first.'
             ) from None
-        results: list[T] = []
-        errors: list[GyazoError] = []
+        result: Future[T] = Future()
 
         def call() -> None:
             try:
-                results.append(function(keyring.get_keyring()))
+                result.set_result(function(keyring.get_keyring()))
             except GyazoError as error:
-                errors.append(error)
+                result.set_exception(error)
             except Exception as error:  # noqa: BLE001 -- without its text, which may contain the token
-                name = type(error).__name__
-                errors.append(StoreError(f"The system's keyring failed ({name}). {next_step}"))
+                sentence = f"The system's keyring failed ({type(error).__name__}). {next_step}"
+                result.set_exception(StoreError(sentence))
 
-        thread = threading.Thread(target=call, name="gyazo_nb keyring", daemon=True)
-        thread.start()
-        thread.join(KEYRING_TIMEOUT)
-        if results:
-            return results[0]
-        if errors:
-            raise errors[0]
-        raise StoreLateError(
-            f"The system's keyring did not answer within {KEYRING_TIMEOUT:g} seconds. {next_step}"
-        )
+        threading.Thread(target=call, name="gyazo_nb keyring", daemon=True).start()
+        try:
+            return result.result(KEYRING_TIMEOUT)
+        except TimeoutError:
+            raise StoreLateError(
+                f"The system's keyring did not answer within {KEYRING_TIMEOUT:g} seconds. {next_step}"
+            ) from None
 
 
 # ── keyrings ─────────────────────────────────────────────────────────────────────────────────────
