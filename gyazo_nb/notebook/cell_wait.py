@@ -67,6 +67,7 @@ class CellWait:
 
     @contextmanager
     def _handling_messages(self) -> Iterator[Callable[[], object]]:
+        manager = self._subshell_manager() if self._routes_replies else None
         if self._is_ipykernel_6 and find_spec("jupyter_ui_poll") is not None:
             from jupyter_ui_poll import ui_events  # noqa: PLC0415 -- used on ipykernel 6 only
 
@@ -77,7 +78,7 @@ class CellWait:
                 self.abort_later_cells()
                 raise
         else:
-            with self._own_subshell() if self._routes_replies else nullcontext():
+            with self._own_subshell(manager) if manager is not None else nullcontext():
                 yield lambda: None
 
     def abort_later_cells(self) -> None:
@@ -104,11 +105,7 @@ class CellWait:
         return manager if all(hasattr(manager, name) for name in needed) else None
 
     @contextmanager
-    def _own_subshell(self) -> Iterator[None]:
-        manager = self._subshell_manager()
-        if manager is None:  # the widgets work after the cell, as `unsupported_reason` says
-            yield
-            return
+    def _own_subshell(self, manager: Any) -> Iterator[None]:
         subshell = self._on_shell_channel(manager._create_subshell)  # noqa: SLF001 -- checked above
         for comm in self._comms:
             comm._reply_subshell_for = lambda data, default: subshell  # noqa: ARG005, SLF001

@@ -224,7 +224,7 @@ class SignInFlow:
         can_save = not options.sandbox and (options.save is not None or not frontend.is_page)
         account = self._session.account
         current = f"{account.user.called} is signed in now." if account and account.user else ""
-        prompt_command = _prompt_command(options, frontend)
+        prompt_command = options.command(mode="prompt", wait=None) if frontend.can_prompt else ""
         login = self._begin(options, target)
         panel = Panel(
             login,
@@ -349,11 +349,6 @@ class SignInFlow:
         if (account := self._session.account) is not None and not options.switch:
             check_same_site(site, account)  # before the user opens the link
         return Target(app, site, f"This is a sandbox, a local Gyazo look-alike, at {url}")
-
-
-def _prompt_command(options: LoginOptions, frontend: Frontend) -> str:
-    """The line for the same sign-in with a prompt; empty where the user cannot answer one."""
-    return options.command(mode="prompt", wait=None) if frontend.can_prompt else ""
 
 
 def _misspelled_variables() -> str:
