@@ -56,6 +56,7 @@ _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain onl
 _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
+_PLOTLY_ROWS = {"geojson", "meta", "customdata"}  # the parts of a figure that contain only data
 # The traces on a map whose tiles a browser loads, whatever the figure says about its style.
 _PLOTLY_MAPS = (
     "scattermap", "choroplethmap", "densitymap",
@@ -458,7 +459,8 @@ def render_plotly_spec(spec: Any) -> bytes:
     if _has_plotly_address(spec.get("data"), spec.get("layout")):
         raise PictureError(
             "This Plotly figure shows a picture or a map of an address, which is not loaded here: give "
-            "each picture as a data: URL, or upload the figure itself."
+            "each picture as a data: URL, upload the figure itself, or run  import plotly.io as pio; "
+            "pio.renderers.default = 'png'  and the cell again."
         )
     return _render_plotly_data(spec)
 
@@ -476,7 +478,7 @@ def _has_plotly_address(traces: Any, layout: Any) -> bool:
     for trace in traces if isinstance(traces, list) else []:
         if isinstance(trace, Mapping) and trace.get("type") in _PLOTLY_MAPS:
             return True
-    for node in _nodes([traces, layout]):
+    for node in _nodes([traces, layout], _PLOTLY_ROWS):
         for name in _PLOTLY_ADDRESSES & node.keys():
             values = node[name] if isinstance(node[name], list) else [node[name]]
             if any(isinstance(value, str) and _ADDRESS.match(value) for value in values):

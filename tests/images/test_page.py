@@ -4,6 +4,7 @@ import base64
 import importlib
 import io
 import json
+import sys
 import timeit
 
 import altair as alt
@@ -209,6 +210,17 @@ def test_plotly_map_of_tiles_is_refused(family, kind):
             pictures_in(
                 {"text/html": f"<script>Plotly.newPlot('a', {json.dumps(figure['data'])}, {{}})"}
             )
+
+
+def test_address_in_the_data_of_a_plotly_figure_is_text(monkeypatch):
+    """The check ends without an error; then the missing library is the error."""
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    properties = {"source": "https://example.com", "url": "a/b"}
+    areas = {"type": "FeatureCollection", "features": [{"properties": properties}]}
+    trace = {"type": "choropleth", "geojson": areas, "customdata": [properties]}
+    for figure in ({"data": [trace]}, {"layout": {"meta": properties}}):
+        with pytest.raises(PictureError, match="pip install kaleido"):
+            pictures_in({"application/vnd.plotly.v1+json": figure})
 
 
 def test_vegalite_chart_as_a_text_is_refused():
