@@ -98,11 +98,8 @@ class App:
             )
         if redirect_uri:
             _check_redirect_uri(redirect_uri)
-        for name, value in (
-            ("client_id", client_id),
-            ("client_secret", secret),
-            ("redirect_uri", redirect_uri),
-        ):
+        values = {"client_id": client_id, "client_secret": secret, "redirect_uri": redirect_uri}
+        for name, value in values.items():
             object.__setattr__(self, name, value)  # the class is frozen
 
     @property
