@@ -24,7 +24,6 @@ from types import FrameType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
-Job = Callable[[], T]
 # The index of an item, and the outcome of its job.
 Result: TypeAlias = "tuple[int, T | BaseException]"
 
@@ -47,10 +46,10 @@ class WorkerPool(Generic[T]):
         self._on_result = on_result
         self._size = size
         self._threads = 0
-        self._jobs: queue.SimpleQueue[tuple[int, Job[T]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Callable[[], T]] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result[T] | None] = queue.SimpleQueue()
 
-    def put(self, index: int, job: Job[T]) -> None:
+    def put(self, index: int, job: Callable[[], T]) -> None:
         """Run the job of an item in a worker thread."""
         self.in_flight += 1
         self._jobs.put((index, job))
@@ -215,7 +214,6 @@ class AsyncioDriver:
         self._timer = self._loop.call_later(POLL_INTERVAL, self._wake_loop)
 
 
-# How a batch runs: both have the same methods.
 Driver = BlockingDriver | AsyncioDriver
 
 

@@ -34,10 +34,8 @@ class ItemSource:
     """The items of one batch, from its start to its last retry."""
 
     def __init__(self, items: Any) -> None:
-        self.left_out: list[Path] = []
-        """The files of a folder that are not items."""
-        self.note = ""
-        """A sentence about these files."""
+        self.left_out: list[Path] = []  # the files of a folder that are not items
+        self.note = ""  # a sentence about them
         if isinstance(items, str | os.PathLike) and (found := files.named_by(items)) is not None:
             items, self.left_out, self.note = found
         elif isinstance(items, Iterator) and files.is_path_glob(items):
@@ -57,8 +55,7 @@ class ItemSource:
             )
         self.total = len(items) if isinstance(items, Sized) else None
         self.is_async = not isinstance(items, Iterable)
-        self.is_broken = False
-        """Whether the source was interrupted while it made an item, and cannot continue."""
+        self.is_broken = False  # interrupted while it made an item, so that it cannot continue
         self._iterator: Any = iter(items) if isinstance(items, Iterable) else aiter(items)
         self._is_started = False
         self._is_at_end = False
