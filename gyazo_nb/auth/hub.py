@@ -43,7 +43,7 @@ from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import App, Settings, Site, is_loopback, secret_variable
 
 from . import oauth
-from .oauth import Authorization, Token
+from .oauth import Authorization
 
 if TYPE_CHECKING:
     from .login import SignInConnection
@@ -141,7 +141,7 @@ def redirect(
     return Operation(request, read, partial(_error, service, request))
 
 
-def exchange(service: HubService, authorization: Authorization, code: Secret) -> Operation[Token]:
+def exchange(service: HubService, authorization: Authorization, code: Secret) -> Operation[Secret]:
     """Exchange the code for an access token, once, with the client secret of the service.
 
     Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3 and §5, RFC 7636 §4.5

@@ -224,9 +224,9 @@ class Login:
             if self._hub is not None:
                 service = self._hub.service
                 request = hub.exchange(service, self._authorization, self._code)
-                return hub.send(self._connection, service, request).access_token
+                return hub.send(self._connection, service, request)
             exchange = oauth.exchange(self._authorization, self._code, app.secret)
-            return self._connection.send_once(exchange).access_token
+            return self._connection.send_once(exchange)
         except InvalidGrantError:
             self._code = None
             raise

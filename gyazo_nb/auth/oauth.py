@@ -17,7 +17,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 from gyazo_nb.api.operation import Operation, Reply, Request, describe, server_message
@@ -35,25 +35,6 @@ from . import paste
 
 # Seconds. A code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time.
 LIFETIME = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token. It does not expire: a token of Gyazo is valid until it is deleted."""
-
-    access_token: Secret
-    scope: str = ""
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Read the reply of the token endpoint (RFC 6749 §5.1). Unknown fields are ignored."""
-        text = data["access_token"]
-        if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("access_token is not a token")
-        if not text or str(data.get("token_type") or "bearer").lower() != "bearer":
-            # RFC 6749 §7.1: a token of an unknown type must not be used.
-            raise ValueError("token_type is not bearer")
-        return cls(Secret(text), str(data.get("scope") or ""))
 
 
 @hides_frames
@@ -122,7 +103,9 @@ def begin(site: Site, app: App, *, needs_secret: bool = True) -> Authorization:
     return Authorization(site, app.client_id, app.redirect_uri)
 
 
-def exchange(authorization: Authorization, code: Secret, client_secret: Secret) -> Operation[Token]:
+def exchange(
+    authorization: Authorization, code: Secret, client_secret: Secret
+) -> Operation[Secret]:
     """Exchange the code for an access token, once.
 
     Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3 and §5, RFC 7636 §4.5
@@ -142,14 +125,20 @@ def exchange(authorization: Authorization, code: Secret, client_secret: Secret) 
     return Operation(request, partial(read_token, request), partial(token_error, request))
 
 
-def read_token(request: Request, reply: Reply) -> Token:
-    """Read the token. Some servers reply 200 and put an error into the body."""
+def read_token(request: Request, reply: Reply) -> Secret:
+    """Read the access token (RFC 6749 §5.1). Some servers reply 200 and put an error into the body."""
     body = reply.json()
     if isinstance(body, dict) and "error" in body and not body.get("access_token"):
         error = token_error(request, reply)
         if error is not None:
             raise error
-    return Token.from_json(body)
+    text = body["access_token"]
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("access_token is not a token")
+    if not text or str(body.get("token_type") or "bearer").lower() != "bearer":
+        # RFC 6749 §7.1: a token of an unknown type must not be used.
+        raise ValueError("token_type is not bearer")
+    return Secret(text)
 
 
 def token_error(request: Request, reply: Reply) -> ResponseError | None:

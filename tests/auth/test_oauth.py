@@ -134,9 +134,7 @@ def test_a_token_is_read_from_a_reply_with_other_fields(token_type):
     }
     token = read(200, body)
 
-    assert token.access_token == Secret("T0ken")
-    assert token.scope == "public upload"
-    assert "T0ken" not in repr(token)
+    assert token == Secret("T0ken")
 
 
 @pytest.mark.parametrize(
