@@ -17,7 +17,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import wraps
 from typing import Any
 
@@ -305,9 +305,10 @@ def _kept(output: Output) -> Output:
 
 def _size(value: Any, depth: int = _MAX_DEPTH) -> int:
     """Estimate how many bytes a value takes. The members of a long list count as a sample of them."""
-    if hasattr(type(value), "nbytes"):  # an array, also if it is a view of another one
-        return int(value.nbytes)
-    size = sys.getsizeof(value)
+    size = 0
+    with suppress(Exception):  # a library may compute the size, and fail
+        # `nbytes` is that of an array, also if it is a view of another one.
+        size = int(value.nbytes if hasattr(type(value), "nbytes") else sys.getsizeof(value))
     if not depth or not isinstance(value, dict | list | tuple):
         return size
     members = list(value.values()) if isinstance(value, dict) else value

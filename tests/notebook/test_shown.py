@@ -410,6 +410,15 @@ def test_displayed_object_is_not_kept_alive(notebook):
     assert notebook.share() == [RED]
 
 
+def test_object_whose_size_is_unknown_is_displayed(notebook):
+    """A lazy array may have parts of unknown sizes."""
+    chart = type("Curve", (), {"__module__": "holoviews.element"})()
+    chart.data = type("Array", (), {"nbytes": float("nan")})()
+    notebook.shell.user_ns["chart"] = chart
+
+    notebook.run("display(chart)").raise_error()
+
+
 @pytest.mark.parametrize(
     "cell", ["%reset -f", "%reset -sf", "get_ipython().reset()", "%reload_ext gyazo_nb"]
 )
