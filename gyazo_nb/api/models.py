@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -233,12 +234,10 @@ class EasyUpload:
         )
 
     def _until(self) -> str:
-        # In the time zone of the user, who must open the link before.
-        try:
-            until = self.expires_at and self.expires_at.astimezone()
-        except OverflowError:  # the year 10000 in that time zone
-            until = None
-        return f" (until {until:%Y-%m-%d %H:%M})" if until else ""
+        with suppress(OverflowError):  # the year 10000 in the time zone of the user
+            if self.expires_at is not None:
+                return f" (until {self.expires_at.astimezone():%Y-%m-%d %H:%M})"
+        return ""
 
     def _repr_html_(self) -> str:
         title = f"Open this link to make the picture yours{self._until()}"

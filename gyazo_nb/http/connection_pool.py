@@ -122,7 +122,7 @@ class ClientPool:
     def _options(self) -> dict[str, Any]:
         limits = self._timeouts
         return {
-            "timeout": (limits.connect, limits.read, limits.write, None),  # None: of the pool
+            "timeout": (limits.connect, limits.read, limits.write, None),  # None: for the pool
             "trust_env": False,  # the networks read the environment, at each request
             "cookies": _NoCookies(),
         }

@@ -61,7 +61,8 @@ class Kernel:
     def __init__(self, service, token):
         self.service = service
         headers = {"Authorization": f"token {token}"}
-        self.client = httpx.Client(base_url=f"{service.url}/api/", headers=headers, timeout=20)
+        url = f"{service.url}/api/"
+        self.client = httpx.Client(base_url=url, headers=headers, timeout=20, verify=False)
         self.pool = ThreadPoolExecutor(64)
 
     def begin(self):

@@ -39,14 +39,14 @@ def url(sandbox):
 @pytest.fixture
 def client(sandbox, url):
     headers = {"authorization": f"Bearer {sandbox.new_token()}"}
-    with httpx.Client(base_url=url, headers=headers) as client:
+    with httpx.Client(base_url=url, headers=headers, verify=False) as client:
         yield client
 
 
 @pytest.fixture
 def free_client(sandbox, url):
     headers = {"authorization": f"Bearer {sandbox.new_token(account=FREE)}"}
-    with httpx.Client(base_url=url, headers=headers) as client:
+    with httpx.Client(base_url=url, headers=headers, verify=False) as client:
         yield client
 
 

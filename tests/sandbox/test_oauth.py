@@ -61,7 +61,7 @@ def sandbox(clock):
 
 @pytest.fixture
 def client(sandbox):
-    with serve(sandbox) as server, httpx.Client(base_url=server.url) as client:
+    with serve(sandbox) as server, httpx.Client(base_url=server.url, verify=False) as client:
         yield client
 
 

@@ -157,7 +157,8 @@ class RunningService:
 
     def browser(self, user):
         """A browser that is signed in to the hub as a user."""
-        return httpx.Client(headers={"X-Hub-User": user}, follow_redirects=True, timeout=20)
+        headers = {"X-Hub-User": user}
+        return httpx.Client(headers=headers, follow_redirects=True, timeout=20, verify=False)
 
 
 def without_settings():
