@@ -89,8 +89,6 @@ class _Fetch:
                 if response.next_request is None:
                     return self._read(response)
                 self.url = response.next_request.url
-            if self.url.scheme not in {"http", "https"}:
-                break
         raise httpx.TooManyRedirects("")
 
     def _read(self, response: httpx.Response) -> bytes:
