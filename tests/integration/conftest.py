@@ -142,11 +142,15 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def new_page(request, chromium, shared_page):
-    """Open a page. The first one without options may show the JupyterLab of the test before."""
+    """Open a page. The first one without options may show the JupyterLab of the test before.
+
+    A test that loads the page again needs its `own`: JupyterLab opens the notebook of such a page again when
+    the fixture closes it.
+    """
     contexts, shared = [], []
 
-    def new_page(**options):
-        if not options and not shared:
+    def new_page(*, own=False, **options):
+        if not (own or options or shared):
             shared.append(shared_page())
             shared[0].context.clear_cookies()
             return shared[0]

@@ -289,7 +289,7 @@ def test_first_demo_notebook(server, start_jupyter, new_page):
 def test_panel_survives_a_reload_of_the_page(server, start_jupyter, new_page, open_notebook):
     """Reload while the panel is open, sign in, save, reload: text, and no form that does not work."""
     jupyter = start_jupyter(server.variables)
-    notebook = open_notebook(jupyter, new_page(), [LOAD, "%gyazo_login"], "7.4.0")
+    notebook = open_notebook(jupyter, new_page(own=True), [LOAD, "%gyazo_login"], "7.4.0")
     notebook.run(0)
     notebook.run(1)
     notebook.box(1).wait_for()
