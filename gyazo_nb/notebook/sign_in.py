@@ -188,7 +188,7 @@ class SignInFlow:
     def _with_prompt(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:
         login = self._begin(options, target)
         link = Secret("")
-        display_ids: list[str] = []
+        shown: dict[str, Secret] = {}  # the texts with a link, by display id
         sign_in = prompt.sign_in_through_hub if login.uses_hub else prompt.sign_in
         panel_command = options.command(mode="panel") if frontend.shows_widgets else ""
 
@@ -198,19 +198,25 @@ class SignInFlow:
             if link == Secret(login.url):
                 return
             link = Secret(login.url)
-            display_ids.append(uuid4().hex)
+            display_id = uuid4().hex
             redirect_uri = None if login.uses_hub else login.redirect_uri
             steps = messages.prompt_steps(login.url, redirect_uri, panel_command)
-            display(steps, raw=True, display_id=display_ids[-1])
+            shown[display_id] = Secret(steps["text/plain"])
+            display(steps, raw=True, display_id=display_id)
 
         try:
             user = sign_in(login, show_link, options.command())
         finally:
             login.cancel()
             # The link contains a state, so it must not stay in the notebook after the sign-in.
-            for display_id in display_ids if frontend.in_kernel else ():
+            for display_id in shown if frontend.in_kernel else ():
                 removed = messages.text_message("The sign-in link was removed.")
                 display(removed, raw=True, display_id=display_id, update=True)
+            # IPython 9 records the outputs of a terminal. `%notebook` writes them into a file.
+            for outputs in getattr(self._shell.history_manager, "outputs", {}).values():
+                for output in tuple(outputs):
+                    if Secret.or_none(output.bundle.get("text/plain")) in shown.values():
+                        outputs.remove(output)
         self._show_signed_in(user, self._save(options, frontend), frontend)
 
     def _with_panel(self, options: LoginOptions, target: Target, frontend: Frontend) -> None:

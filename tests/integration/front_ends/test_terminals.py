@@ -66,8 +66,11 @@ def open_terminal(jupyter_home, server):
         terminal.close()
 
 
-def sign_in_at_prompt(terminal, server, magic):
-    """Paste a denial, a text without a code, and the right address; return its code and state."""
+def sign_in_at_prompt(terminal, server, magic, *last):
+    """Paste a denial, a text without a code, and the right address; return its code and state.
+
+    The `last` lines are run before the end.
+    """
     user = BrowserUser(server.url)
     terminal.run(LOAD, magic)
     link = terminal.wait_for(r"(http://127\.0\.0\.1:\d+/oauth/authorize\?\S+)")[1]
@@ -84,20 +87,21 @@ def sign_in_at_prompt(terminal, server, magic):
     terminal.wait_for("Signed in as Sandy Box")
     terminal.run("print(gyazo.me().name.upper())")
     terminal.wait_for("SANDY BOX")
-    terminal.run("exit")
+    terminal.run(*last, "exit")
     code, _, state = address.partition("code=")[2].partition("&state=")
     return code, state
 
 
-def test_ipython_prompt_stores_no_secret(jupyter_home, server, open_terminal):
-    """A terminal uses the prompt without --mode; the pasted text is neither shown nor in the history."""
+def test_ipython_prompt_stores_no_secret(jupyter_home, server, open_terminal, tmp_path):
+    """A terminal uses the prompt without --mode; the pasted text is neither shown nor in a file."""
     terminal = open_terminal(IPYTHON)
+    file = tmp_path / "saved.ipynb"
 
-    code, state = sign_in_at_prompt(terminal, server, "%gyazo_login")
+    code, state = sign_in_at_prompt(terminal, server, "%gyazo_login", f"%notebook {file}")
 
     terminal.wait_for(pexpect.EOF)
     history = sqlite3.connect(jupyter_home / "ipython" / "profile_default" / "history.sqlite")
-    saved = "\n".join(history.iterdump())
+    saved = "\n".join(history.iterdump()) + file.read_text()
     history.close()
     assert "gyazo_login" in saved
     assert code not in terminal.seen + saved
