@@ -132,7 +132,10 @@ class Settings:
     def site(self) -> Site:
         """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
         names = (*_ADDRESSES, "token_in")
-        given: dict[str, Any] = {name: text for name in names if (text := self.text(name))}
+        given: dict[str, Any] = {}
+        for name in names:
+            if text := self.text(name):
+                given[name] = text
         return Site(**given)
 
     def missing_addresses(self) -> str:

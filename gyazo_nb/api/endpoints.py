@@ -32,8 +32,11 @@ _MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
 # https://gyazo.com/api/docs/user
 def me(site: Site, token: Secret) -> Operation[User]:
     """The user of a token."""
-    request = _request(site, token, "GET", "users/me")
-    return Operation(request, lambda reply: User.from_json(reply.json()))
+    return Operation(_request(site, token, "GET", "users/me"), _user)
+
+
+def _user(reply: Reply) -> User:
+    return User.from_json(reply.json())
 
 
 # https://gyazo.com/api/docs/image#list

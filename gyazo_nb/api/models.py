@@ -151,9 +151,11 @@ class Annotation:
     @classmethod
     def all_from_json(cls, data: Any) -> tuple[Self, ...]:
         """Read `localizedObjectAnnotations`."""
+        if not isinstance(data, list):
+            return ()
         return tuple(
             cls(name, text(entry.get("name_ja")), number(entry.get("score")))
-            for entry in (data if isinstance(data, list) else ())
+            for entry in data
             if isinstance(entry, dict) and (name := text(entry.get("name")))
         )
 

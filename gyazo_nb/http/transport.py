@@ -302,10 +302,11 @@ def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> ht
 
 
 def _plain_form(request: Request) -> dict[str, Any]:
-    return {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in request.form.items()
-    }
+    form: dict[str, Any] = dict(request.form)
+    for name, value in request.form.items():
+        if isinstance(value, Secret):
+            form[name] = value.reveal()
+    return form
 
 
 def _add_token(request: Request, headers: dict[str, str], parts: dict[str, Any]) -> None:

@@ -100,7 +100,9 @@ def figures_of(item: Any) -> list[Any]:
     >>> figures_of([figure, figure.axes[0], 5]) == [figure]
     True
     """
-    return list({id(figure): figure for figure in _figures(item, _MAX_DEPTH)}.values())
+    figures = list(_figures(item, _MAX_DEPTH))
+    # By their `id`, because a figure may not be hashable.
+    return list(dict(zip(map(id, figures), figures, strict=True)).values())
 
 
 def _figures(item: Any, depth: int) -> Iterator[Any]:
@@ -235,8 +237,22 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
         return out.getvalue()
 
 
+class _OnlyFile(io.BytesIO):
+    """A file that cannot be taken for a path: its text would become the name of a file."""
+
+    def __str__(self) -> str:
+        raise TypeError("this is a file, not a path")
+
+    __repr__ = __str__
+
+
 def _render_other_figure(figure: Any) -> bytes:
-    """Render the figure of another library, which may take only a path, and no options."""
+    """Render the figure of another library, which may take only a file, or only a path."""
+    out = _OnlyFile()
+    with suppress(Exception):  # the next way raises the error
+        figure.savefig(out, format="png", bbox_inches="tight")
+    if out.getvalue():
+        return out.getvalue()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figure.png"
         figure.savefig(str(path))

@@ -190,6 +190,13 @@ class TakesOnlyAPath:
         Image.new("L", (5, 4), 70).save(path)
 
 
+class TakesOnlyAFile:
+    """The figure of another library, which renders into an open file."""
+
+    def savefig(self, file, **_):
+        Image.new("L", (5, 4), 70).save(file, "PNG")
+
+
 class FormatsThePath(TakesOnlyAPath):
     """Would write a file that is named after the repr of another object."""
 
@@ -212,6 +219,12 @@ def test_figure_that_takes_only_a_path_is_rendered(upload, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PictureError, match="This figure could not be rendered .FileNotFoundError"):
         file_part(WritesNothing())
+
+
+def test_figure_that_takes_only_a_file_is_rendered(upload):
+    sent = upload(TakesOnlyAFile())
+
+    assert (sent.size, sent.getpixel((0, 0))) == ((5, 4), 70)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF"])
