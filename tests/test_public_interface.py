@@ -203,6 +203,7 @@ def test_a_text_uses_plain_words(path):
     ] == []
 
 
+@pytest.mark.slow
 def test_an_error_message_ends_with_a_period():
     """Or with a question mark. A text that begins with a small letter is a part of a message."""
     names = {*filter(re.compile("Error$").search, vars(errors)), "UsageError"}

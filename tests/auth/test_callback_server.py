@@ -385,6 +385,7 @@ def subscription(port, lifetime=600.0, on_redirect=lambda address: False):
 """
 
 
+@pytest.mark.slow
 def test_after_an_interrupt_at_any_moment_the_port_is_free_again():
     """60 real interrupts: while it starts and waits, while it stops, and in code that never stops it."""
     output = run_script(

@@ -602,6 +602,7 @@ def session():
 
 @ignore_unclosed_files
 @pytest.mark.parametrize("plain", [False, True], ids=["Secret", "str"])
+@pytest.mark.slow
 def test_interrupt_at_any_line_of_finish(session, plain):
     def start():
         login = session.login(App("id", Secret(CLIENT_SECRET), REDIRECT_URI))
@@ -715,6 +716,7 @@ def test_interrupt_at_any_line_of_reading_a_paste(text):
 
 
 @pytest.mark.usefixtures("shell")
+@pytest.mark.slow
 def test_interrupt_at_any_line_of_showing_a_panel(session):
     """The link contains the `state`."""
     panels = []

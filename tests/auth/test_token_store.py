@@ -495,6 +495,7 @@ print(min(drafts.values()))
 """
 
 
+@pytest.mark.slow
 def test_a_draft_of_a_killed_process_is_removed(folder):
     """75 times `kill -9` during a save, then a load, a save or a clear.
 

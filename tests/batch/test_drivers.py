@@ -46,6 +46,7 @@ def test_interrupted_guard_restores_the_handler():
 # ── Stop ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_after, monkeypatch):
     """The report stays complete: a retry sends their items again."""
     monkeypatch.setattr(runner, "STOP_TIMEOUT", 60)
@@ -71,6 +72,7 @@ def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_
     assert len(gyazo.report) == 9
 
 
+@pytest.mark.slow
 def test_stop_that_user_code_suppresses_still_stops_the_batch(gyazo, interrupt_after):
     """After the item that the user code was making."""
 
@@ -88,6 +90,7 @@ def test_stop_that_user_code_suppresses_still_stops_the_batch(gyazo, interrupt_a
     assert len(gyazo.report) == 50
 
 
+@pytest.mark.slow
 def test_stop_during_the_last_uploads_is_raised_after_them(gyazo, server, interrupt_after):
     """The cells that follow must not run."""
     delay_uploads(server, 0.5)
@@ -101,6 +104,7 @@ def test_stop_during_the_last_uploads_is_raised_after_them(gyazo, server, interr
 # ── async ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_event_loop_stays_free_during_a_batch(gyazo, server):
     """Another task runs while pictures are sent."""
     server.sandbox.faults.append(Fault(path="/api/upload", delay=0.5))

@@ -37,6 +37,7 @@ def comments(server, report):
     ]
 
 
+@pytest.mark.slow
 def test_figures_rendered_in_other_processes_arrive_in_order(call, gyazo, server, pool):
     """Byte for byte, from a list of futures or from a generator of them."""
     futures = [pool.submit(rendering.render_figure, seed) for seed in range(8)]
@@ -151,6 +152,7 @@ def wait_for_uploads(server, number):
     time.sleep(0.2)  # the reply arrives
 
 
+@pytest.mark.slow
 def test_stop_ends_the_wait_and_retry_waits_again(gyazo, server):
     """The future stays usable, and the uploaded images are kept."""
     items = pictures(3)
@@ -297,6 +299,7 @@ def test_threads_of_the_kernel_may_make_the_pictures(call, gyazo):
 
 # Dask starts and ends its own processes and loops, with warnings of its own.
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_figures_rendered_by_a_dask_cluster_arrive_in_order(call, gyazo, server):
     """Futures of `client.map`: a failed one, and a cancelled one, are failures."""
     try:

@@ -21,6 +21,7 @@ SOURCES = {
 # A signal in the middle of some `__del__`, outside of the batch, is swallowed by Python with a warning.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.slow
 def test_no_item_is_lost_whenever_sigint_comes(gyazo, server, interrupt_after, source):
     """Only a generator can be interrupted inside: then an error says to call upload_all again."""
     seed = random.randrange(10**6)

@@ -208,6 +208,7 @@ def test_line_describes_the_bytes_that_were_sent(gyazo, server, tmp_path, journa
         assert hashlib.sha256(sent).hexdigest() == line["sha256"]
 
 
+@pytest.mark.slow
 def test_large_file_that_changes_while_it_is_sent_is_not_recorded(gyazo, server, tmp_path, journal):
     """The sent bytes are unknown: the next run sends the file again."""
     path = tmp_path / "large.png"
@@ -252,6 +253,7 @@ def test_second_batch_cannot_use_the_same_file(call, gyazo, server, journal):
     assert len(upload_requests(server)) == 2
 
 
+@pytest.mark.slow
 def test_file_of_50000_lines_needs_limited_memory(gyazo, server, journal):
     """The lines are kept as bytes, and an image is made only when it is needed."""
     gyazo.upload_all(pictures(1), resume=journal, progress=False)

@@ -138,6 +138,7 @@ def test_revoked_token_ends_the_batch(gyazo, server):
     assert len(gyazo.report.retry()) == 50
 
 
+@pytest.mark.slow
 def test_token_revoked_during_rendering_is_the_reported_reason(call, gyazo, server):
     """Not the missing sign-in, which is only its consequence."""
 
@@ -205,6 +206,7 @@ def test_batch_that_cannot_start_leaves_the_last_report(gyazo, server, tmp_path)
 # ── Stop and cancellation ─────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, interrupt_after):
     """The KeyboardInterrupt holds the report. It waits for the running uploads."""
     delay_uploads(server)
@@ -234,6 +236,7 @@ def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, 
     assert len(upload_requests(server)) == 100
 
 
+@pytest.mark.slow
 def test_cancelled_batch_keeps_the_uploaded_images(gyazo, server):
     """Stop cancels an awaiting cell. The report is in the session, and can be retried."""
     delay_uploads(server)
@@ -277,6 +280,7 @@ def test_cancelled_batch_names_its_report_and_the_next_step(gyazo, server, cance
     assert len(report) == 60
 
 
+@pytest.mark.slow
 def test_running_batch_cannot_be_run_a_second_time(gyazo, server):
     """It would send every item twice. The error says to wait."""
     delay_uploads(server)

@@ -156,6 +156,7 @@ def test_batch_whose_source_lost_an_item_is_never_ok(gyazo, server, make):
         assert not gyazo.report.ok
 
 
+@pytest.mark.slow
 def test_retry_uploads_all_items_that_an_interrupted_generator_returned(
     gyazo, server, interrupt_after
 ):
@@ -180,6 +181,7 @@ def test_retry_uploads_all_items_that_an_interrupted_generator_returned(
     assert not gyazo.report.ok
 
 
+@pytest.mark.slow
 def test_stop_inside_a_generator_says_to_call_upload_all_again(gyazo, interrupt_after):
     """An interrupted generator cannot continue, and a retry says so, too."""
 
@@ -197,6 +199,7 @@ def test_stop_inside_a_generator_says_to_call_upload_all_again(gyazo, interrupt_
         gyazo.report.retry()
 
 
+@pytest.mark.slow
 def test_generator_that_a_loop_closed_says_to_call_upload_all_again(gyazo, server, cancel_batch):
     """At its end, `asyncio.run` closes the async generators of its loop."""
     delay_uploads(server)

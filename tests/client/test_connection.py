@@ -49,6 +49,7 @@ def test_another_user_replaces_the_account_only_with_switch(connection):
     assert connection.known_user().name == "B"
 
 
+@pytest.mark.slow
 def test_account_that_signs_in_during_the_check_is_not_replaced(connection, server, monkeypatch):
     """To compare, the connection asks for the user of the environment's token, which takes time."""
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", server.sandbox.new_token())

@@ -539,6 +539,7 @@ def test_closed_session_can_be_used_again(gyazo):
     assert gyazo.me().name == "Sandy Box"
 
 
+@pytest.mark.slow
 def test_eight_threads_share_a_session(gyazo, server):
     """400 calls end without an error, each with its own result."""
     errors = []
@@ -582,6 +583,7 @@ def test_notebook_shows_the_account_without_a_request(gyazo, signed_out, server,
     assert server.sandbox.requests == []
 
 
+@pytest.mark.slow
 def test_tab_completes_every_call(gyazo):
     """`gyazo.` and Tab."""
     completer = IPCompleter(InteractiveShell(), namespace={"gyazo": gyazo})

@@ -88,6 +88,7 @@ def test_console_shows_why_images_cannot_be_listed(gyazo, server):
     assert pretty(gyazo.images()).startswith("<images, newest first>: ")
 
 
+@pytest.mark.slow
 def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
     """While one page is late, the next pages arrive. The order of the images stays."""
     server.sandbox.faults += [Fault(path="/api/images"), Fault(path="/api/images", delay=0.5)]

@@ -63,6 +63,7 @@ def test_unpickled_session_has_the_arguments_and_the_settings_of_its_process(ser
         assert pickle.loads(pickle.dumps(read))._arguments == first._arguments
 
 
+@pytest.mark.slow
 def test_session_in_a_process_pool_is_signed_out(gyazo):
     """The function gets a session without a token, and no TypeError."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

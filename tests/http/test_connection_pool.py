@@ -82,6 +82,7 @@ class Workers:
         return thread
 
 
+@pytest.mark.slow
 def test_16_threads_and_3_loops_share_a_session_for_1000_requests(leaked_sockets, server, urls):
     """Each call gets its own reply, and no socket stays open."""
     add = server.sandbox.add_image
@@ -102,6 +103,7 @@ def test_16_threads_and_3_loops_share_a_session_for_1000_requests(leaked_sockets
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_end_of_a_loop_closes_its_connections(leaked_sockets, gyazo, server):
     """Without a call of `close` inside the loop."""
     for _ in range(3):
@@ -113,6 +115,7 @@ def test_end_of_a_loop_closes_its_connections(leaked_sockets, gyazo, server):
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_blocking_close_inside_a_running_loop_closes_its_connections(leaked_sockets, gyazo, server):
     """As %unload_ext does in a kernel: soon, or at the end of the loop."""
 
@@ -130,6 +133,7 @@ def test_blocking_close_inside_a_running_loop_closes_its_connections(leaked_sock
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_close_directly_before_the_end_of_a_loop_leaves_no_connection(
     leaked_sockets, gyazo, server
 ):
@@ -145,6 +149,7 @@ def test_close_directly_before_the_end_of_a_loop_leaves_no_connection(
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_close_between_two_runs_of_a_loop_closes_at_the_end_of_the_loop(
     leaked_sockets, gyazo, server
 ):
@@ -157,6 +162,7 @@ def test_close_between_two_runs_of_a_loop_closes_at_the_end_of_the_loop(
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_dropped_session_closes_its_connections(leaked_sockets, server, urls):
     """Those of blocking and async calls."""
     gyazo = Gyazo(server.sandbox.new_token(), **urls)
@@ -169,6 +175,7 @@ def test_dropped_session_closes_its_connections(leaked_sockets, server, urls):
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_cancelled_call_leaves_no_connection(leaked_sockets, gyazo, server):
     """The next call on the same loop works."""
 
@@ -186,6 +193,7 @@ def test_cancelled_call_leaves_no_connection(leaked_sockets, gyazo, server):
     assert leaked_sockets() <= 0
 
 
+@pytest.mark.slow
 def test_with_and_async_with_close_the_connections(leaked_sockets, server, urls):
     with Gyazo(server.sandbox.new_token(), **urls) as gyazo:
         gyazo.me()
@@ -211,6 +219,7 @@ def test_session_works_after_a_loop_was_closed_directly(gyazo, server):
     assert gyazo._connection.transport._clients._leases == {}
 
 
+@pytest.mark.slow
 def test_dropped_session_closes_its_connections_in_a_running_loop(server, urls):
     """In a notebook the loop never ends."""
 

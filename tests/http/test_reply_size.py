@@ -308,6 +308,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, "MB
     ],
     ids=["three times gzip", "200 MB in gzip", "a million images", "8 MB of lists"],
 )
+@pytest.mark.slow
 def test_memory_for_a_reply_is_bounded(headers, body):
     """No call needs more than some multiples of the limit, and none raises MemoryError."""
     data = body()
@@ -331,6 +332,7 @@ def test_memory_for_a_reply_is_bounded(headers, body):
     assert int(peak.split()[0]) < 100
 
 
+@pytest.mark.slow
 def test_download_that_needs_more_memory_than_there_is_raises_one_sentence():
     """As in a small container: the limit of a download is larger than its memory."""
     data = zeros(200)

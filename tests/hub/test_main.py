@@ -26,6 +26,7 @@ def run(variables, *options):
     )
 
 
+@pytest.mark.slow
 def test_wrong_setting_ends_the_start_with_one_sentence(variables):
     """Without a traceback."""
     process = run(variables | {"GYAZO_CLIENT_SECRET": "the-client-secret"})
@@ -37,6 +38,7 @@ def test_wrong_setting_ends_the_start_with_one_sentence(variables):
     assert log.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_used_port_ends_the_start_with_one_sentence(variables):
     with socket.create_server(("127.0.0.1", 0)) as used:
         variables["GYAZO_HUB_BIND"] = f"127.0.0.1:{used.getsockname()[1]}"
@@ -48,6 +50,7 @@ def test_used_port_ends_the_start_with_one_sentence(variables):
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.slow
 def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
     """A hub that a shell started in the background ignores SIGINT, and so do its services."""
     number = getattr(signal, name)

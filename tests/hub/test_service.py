@@ -84,6 +84,7 @@ def test_wait_without_a_redirect_ends_with_204(kernel):
     assert alice.wait(alice.begin(), seconds=0.1).result().status_code == 204
 
 
+@pytest.mark.slow
 def test_redirect_in_the_browser_of_another_user_reaches_no_kernel(kernel, browser):
     """Alice sends bob her link, and he opens it."""
     alice = kernel("alice-kernel")
@@ -98,6 +99,7 @@ def test_redirect_in_the_browser_of_another_user_reaches_no_kernel(kernel, brows
     assert waiting.result().status_code == 204
 
 
+@pytest.mark.slow
 def test_kernel_of_another_user_does_not_get_the_redirect(kernel, browser):
     """Bob saw the state in alice's notebook, and waits for it."""
     alice, bob = kernel("alice-kernel"), kernel("bob-kernel")
@@ -138,6 +140,7 @@ def test_wrong_verifier_is_refused_by_gyazo_and_keeps_the_code(kernel, arrived):
     assert "access_token" in alice.exchange(code, sign_in.verifier).json()
 
 
+@pytest.mark.slow
 def test_used_code_and_state_are_forgotten(kernel, browser, arrived):
     """A second exchange, and a second redirect with the same state."""
     sign_in, code = arrived
@@ -252,6 +255,7 @@ def test_user_name_is_shown_as_text(service, browser):
     assert "&lt;b&gt;eve" in page
 
 
+@pytest.mark.slow
 def test_many_waits_of_one_user_do_not_disturb_another(service, kernel, browser):
     """Bob waits for 20 sign-ins. Only 16 are kept, and they are his own."""
     alice, bob = kernel("alice-kernel"), kernel("bob-kernel")

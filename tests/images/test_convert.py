@@ -142,6 +142,7 @@ def test_invalid_web_address_is_refused():
         picture_url("http://[bad/x.png")
 
 
+@pytest.mark.slow
 def test_picture_at_a_web_address_is_downloaded_without_the_token(call, gyazo, server):
     """Redirects are followed. An error does not show the query of the address."""
     image = gyazo.upload(picture_file("JPEG"))

@@ -125,6 +125,7 @@ def test_animation_writes_no_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_failed_animation_says_how_to_save_it(monkeypatch):
     def update(_):
         raise ValueError("bad frame\nsecond line")

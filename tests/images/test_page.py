@@ -103,6 +103,7 @@ def test_frames_of_an_interactive_animation_are_joined(mode, plays):
 
 
 @pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
+@pytest.mark.slow
 def test_plotly_figure_of_a_page_is_rendered(kaleido, monkeypatch, tmp_path):
     """From the data in the page, and from the file to which the page of an `iframe` refers."""
     monkeypatch.chdir(tmp_path)

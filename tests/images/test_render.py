@@ -130,6 +130,7 @@ def test_several_figures_are_refused():
 
 @pytest.mark.usefixtures("kaleido")
 @pytest.mark.filterwarnings("ignore")  # of kaleido and plotly
+@pytest.mark.slow
 def test_plotly_figure_is_rendered(upload):
     """From the object, and from its displayed data with the same pixels."""
     figure = go.Figure(go.Bar(y=[1, 3, 2], marker_color="#ff0000"), {"template": "none"})

@@ -323,6 +323,7 @@ def test_address_that_no_renderer_loads_is_left_out(trap, content):
         assert "private" not in shown
 
 
+@pytest.mark.slow
 def test_svg_with_addresses_that_are_left_out_keeps_its_picture(trap, library):
     for reference in (str(trap.file), trap.url):
         content = "".join(LEFT_OUT).replace("TARGET", reference)

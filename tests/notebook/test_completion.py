@@ -91,6 +91,7 @@ def test_blocking_calls_come_before_their_async_versions(complete):
     assert "gyazo._repr_html_" in complete("gyazo._repr")
 
 
+@pytest.mark.slow
 def test_other_lines_are_left_to_ipython(complete):
     """Another magic, another variable, and text that only looks like the session."""
     for line in ("%gyazo_unknown --", "fig.", "x.gyazo.", "1 + "):

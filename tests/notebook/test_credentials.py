@@ -219,6 +219,7 @@ def test_sign_out_while_the_keyring_fails_names_the_remaining_token(
 
 
 @pytest.mark.usefixtures("run_magic")
+@pytest.mark.slow
 def test_interrupt_while_the_keyring_hangs_shows_no_token(
     server, shell, keyring, monkeypatch, user_name
 ):

@@ -82,6 +82,7 @@ def colors(server, text):
     return [data[url.rpartition("/")[2]] for url in rendered_pictures(text)]
 
 
+@pytest.mark.slow
 def test_the_command_uploads_the_pictures_and_writes_markdown(server, path):
     """In a process of its own, found by its name."""
     done = subprocess.run(

@@ -141,6 +141,7 @@ def test_state_of_the_widgets_never_holds_the_token(make_panel, server):
     assert token not in str(states)
 
 
+@pytest.mark.slow
 def test_reloaded_redirect_page_shows_the_result_of_the_first_request(make_panel, server):
     """During a slow exchange, which happens once."""
     panel = make_panel()
@@ -261,6 +262,7 @@ def sign_in(shell, code):
 
 # A widget whose constructor was interrupted causes a warning when it is garbage-collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_sign_in_works_after_an_interrupt_at_any_moment(shell, server, port):
     """200 moments, from the start of the magic to the end of the panel."""
     shell.run_line_magic("load_ext", "gyazo_nb")
@@ -314,6 +316,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_stop_at_any_moment_of_a_waiting_cell_releases_the_port(server, port, tmp_path):
     """40 real interrupts of `%gyazo_login --wait`. The process goes on, and the panels stay open."""
     with subprocess.Popen(

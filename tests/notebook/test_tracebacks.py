@@ -1,5 +1,6 @@
 """A traceback in a notebook shows no secret, also with `%xmode Verbose`."""
 
+import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import PNG
 
@@ -7,6 +8,7 @@ from gyazo_nb import Secret
 from gyazo_nb.sandbox import Fault
 
 
+@pytest.mark.slow
 def test_verbose_traceback_of_a_call_shows_no_token(shell, server, monkeypatch, tmp_path):
     """It prints arguments and local variables, in which secrets are masked, and hides our frames."""
     token = server.sandbox.new_token()

@@ -625,6 +625,7 @@ def test_picture_that_is_displayed_by_its_address_is_downloaded(shell, server):
 
 
 @pytest.mark.filterwarnings("ignore")  # those of kaleido and plotly
+@pytest.mark.slow
 def test_chart_that_is_displayed_as_a_web_page_is_rendered(shell, server, monkeypatch):
     """With any renderer of Plotly, the figure itself is rendered."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -653,6 +654,7 @@ def test_figure_that_is_displayed_as_pdf_raises_an_error(shell):
     assert "figure_formats = ['png']" in str(result.error_in_exec)
 
 
+@pytest.mark.slow
 def test_images_before_a_stop_or_a_revoked_token_are_shown(shell, server, monkeypatch):
     """As cards, and as the list in the variable, which never keeps the list of an earlier cell."""
     shell.user_ns["Displayed"] = Displayed
