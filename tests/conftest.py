@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import inspect
 import os
 
@@ -19,6 +20,12 @@ from gyazo_nb.sandbox import Sandbox, serve
 def pytest_collection_modifyitems(items):
     """Run the slow files first, so that the processes of `make test` end at about the same time."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+def pytest_collection_finish():
+    """Let the garbage collector skip the objects of all modules and tests: many tests collect garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.helpers import free_port
 
 from gyazo_nb import Secret
 from gyazo_nb.auth import callback_server
@@ -31,8 +32,7 @@ STATE = Secret("the-state")
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -356,12 +356,12 @@ def run_script(script, *arguments):
 
 
 SCRIPT = """
-import os, signal, socket, sys, threading, time
+import os, random, signal, socket, sys, threading, time
 from gyazo_nb.auth.callback_server import CallbackSubscription, Subscriber
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    port = random.randrange(10_000, 30_000)
+    return port if is_free(port) else free_port()
 
 def is_free(port):
     with socket.socket() as probe:

@@ -98,8 +98,8 @@ def test_pages_in_a_circle_cause_an_error(way, length, cycle):
 @pytest.mark.parametrize("locked", [False, True], ids=["new images", "locked images"])
 @pytest.mark.parametrize("total", [None, "0", "9" * 9])
 def test_pages_without_an_end_cause_an_error(way, locked, total, monkeypatch):
-    """Each page is full, and different. The bound is 10,000 pages; 20 in this test."""
-    monkeypatch.setattr(page_cache, "MAX_PAGES", 20)
+    """Each page is full, and different. The bound is 10,000 pages; 8 in this test."""
+    monkeypatch.setattr(page_cache, "MAX_PAGES", 8)
     numbers = itertools.count()
 
     def reply(*_):
@@ -107,10 +107,10 @@ def test_pages_without_an_end_cause_an_error(way, locked, total, monkeypatch):
         return 200, {} if total is None else {"X-Total-Count": total}, page
 
     with session(reply) as (gyazo, received):
-        with pytest.raises(UnreadableReplyError, match="more than 20 pages"):
+        with pytest.raises(UnreadableReplyError, match="more than 8 pages"):
             read_all(gyazo)[way]()
 
-        assert len(received) <= 20
+        assert len(received) <= 8
 
 
 @pytest.mark.parametrize("total", [None, "250", "9" * 9])

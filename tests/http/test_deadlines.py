@@ -171,7 +171,7 @@ def test_upload_to_a_server_that_reads_slowly_fails_at_the_deadline(
 def test_deadline_is_extended_for_a_slow_line(monkeypatch):
     """A body that arrives in time for its size is read to its end, after the deadline."""
     monkeypatch.setattr(connection_pool, "MIN_BYTES_PER_SECOND", 1000)
-    data = PNG + bytes(1200)
+    data = PNG + bytes(2000)
 
     def send_slowly(client):
         read_head(client)

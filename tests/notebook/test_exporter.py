@@ -5,11 +5,9 @@ import logging
 import os
 import subprocess
 import sys
+from pkgutil import resolve_name
 
-import nbformat
 import pytest
-from nbconvert.exporters import get_exporter
-from nbconvert.nbconvertapp import NbConvertApp
 from support.notebooks import (
     base64_of,
     code_cell,
@@ -28,12 +26,20 @@ from gyazo_nb import AccessPolicyWarning, Gyazo, PictureError
 from gyazo_nb.auth.profiles import Profiles
 from gyazo_nb.auth.token_store import Profile
 from gyazo_nb.client.notebook_file import MARK
-from gyazo_nb.notebook.exporter import GyazoExporter
 from gyazo_nb.sandbox import Fault
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Settings
 
 RED, BLUE = picture("red"), picture("blue")
+
+
+# nbconvert is imported when a test needs it: its import takes two seconds in each process of the tests.
+def exporter_class():
+    return resolve_name("gyazo_nb.notebook.exporter:GyazoExporter")
+
+
+def node(*cells):
+    return resolve_name("nbformat:from_dict")(notebook(*cells))
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +70,13 @@ def convert(path, capsys):
 
     def convert(*options):
         code = 0
+        application = resolve_name("nbconvert.nbconvertapp:NbConvertApp")
         try:
-            NbConvertApp.launch_instance(["--to", "gyazo", str(path), *options])
+            application.launch_instance(["--to", "gyazo", str(path), *options])
         except SystemExit as error:
             code = error.code
         finally:
-            NbConvertApp.clear_instance()
+            application.clear_instance()
         printed = capsys.readouterr()
         return code, printed.out + printed.err
 
@@ -116,8 +123,8 @@ def test_the_text_is_that_of_publish(path, convert):
 
 def test_the_export_menu_of_jupyterlab_shows_it():
     """Its name, type and label."""
-    exporter = get_exporter("gyazo")
-    assert exporter is GyazoExporter
+    exporter = resolve_name("nbconvert.exporters:get_exporter")("gyazo")
+    assert exporter is exporter_class()
     assert (exporter.export_from_notebook, exporter.output_mimetype) == ("Gyazo", "text/markdown")
 
 
@@ -175,7 +182,7 @@ def test_the_options_of_nbconvert_apply(server, path, convert):
 def test_a_notebook_without_a_folder_keeps_its_local_pictures():
     """A text that comes from a pipe, or an unsaved notebook of a server."""
     cells = [markdown_cell("![b](local.png)"), code_cell(printed("x"))]
-    text, resources = GyazoExporter().from_notebook_node(nbformat.from_dict(notebook(*cells)))
+    text, resources = exporter_class()().from_notebook_node(node(*cells))
 
     assert "![b](local.png)" in text
     assert resources["output_extension"] == ".md"
@@ -272,7 +279,7 @@ def test_a_wrong_option_does_not_break_the_other_exporters():
     """The list of a server creates each exporter with the configuration."""
     config = Config(GyazoExporter={"notation": "x", "access_policy": "y"})
 
-    assert GyazoExporter(config=config).enabled
+    assert exporter_class()(config=config).enabled
 
 
 # ── failures ─────────────────────────────────────────────────────────────────────────────────────
@@ -301,10 +308,8 @@ def test_a_failed_upload_names_its_cell_and_the_next_export_sends_the_rest(
 
 def test_a_server_gets_the_error_itself():
     """It shows the sentence on its error page."""
-    node = nbformat.from_dict(notebook(code_cell(shown({"image/png": "!"}), count=4)))
-
     with pytest.raises(PictureError, match=r"^In cell 1 \(In \[4\]\): The picture is damaged"):
-        GyazoExporter().from_notebook_node(node)
+        exporter_class()().from_notebook_node(node(code_cell(shown({"image/png": "!"}), count=4)))
 
 
 def test_no_token_is_stored(path, convert, tmp_path):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from IPython.utils.capture import capture_output
-from support.helpers import BrowserUser
+from support.helpers import BrowserUser, free_port
 
 from gyazo_nb import Gyazo, StoreError, User
 from gyazo_nb.auth import callback_server
@@ -24,8 +24,7 @@ from gyazo_nb.sandbox import Application, Fault, Sandbox, serve
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

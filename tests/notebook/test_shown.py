@@ -9,11 +9,11 @@ from functools import partial
 from types import SimpleNamespace
 
 import matplotlib as mpl
-import nbformat
 import pytest
 from IPython.core.pylabtools import select_figure_formats
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
+from support.notebooks import code_cell, write_notebook
 
 from gyazo_nb import ArgumentError, PictureError
 from gyazo_nb.images.render import from_mime_bundle
@@ -490,9 +490,9 @@ def test_patch_of_other_code_keeps_no_output_alive(notebook):
 
 def test_notebook_that_is_run_counts_as_its_cell(notebook, tmp_path, capsys):
     """`%run` runs its cells inside of the cell."""
-    cells = [nbformat.v4.new_code_cell(f"display(Picture({c!r}))") for c in ("red", "blue")]
-    cells.insert(0, nbformat.v4.new_code_cell("from IPython.display import display"))
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "inner.ipynb")
+    cells = [code_cell(source=f"display(Picture({color!r}))") for color in ("red", "blue")]
+    cells.insert(0, code_cell(source="from IPython.display import display"))
+    write_notebook(tmp_path / "inner.ipynb", *cells)
     notebook.run("%run inner.ipynb")
 
     assert notebook.share() == [RED, BLUE]

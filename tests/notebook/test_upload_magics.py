@@ -9,7 +9,6 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import nbformat
 import numpy as np
 import pytest
 from IPython.core.error import UsageError
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from PIL import ImageSequence
 from support.helpers import PNG, skip_missing
+from support.notebooks import code_cell, write_notebook
 
 from gyazo_nb import (
     ArgumentError,
@@ -448,8 +448,8 @@ def test_error_belongs_to_its_own_cell(shell, tmp_path):
     assert isinstance(failed.error_in_exec, ZeroDivisionError)
     assert run(shell, "1")[1].success
 
-    cells = [nbformat.v4.new_code_cell(c) for c in ("a = 1", "%%gyazo\n1/0", "b = 2")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "inner.ipynb")
+    cells = [code_cell(source=source) for source in ("a = 1", "%%gyazo\n1/0", "b = 2")]
+    write_notebook(tmp_path / "inner.ipynb", *cells)
     shell.run_cell("%run inner.ipynb")
     assert shell.user_ns["a"] == 1
     assert "b" not in shell.user_ns

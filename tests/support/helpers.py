@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import re
 import socket
 import sys
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from types import MappingProxyType
@@ -40,8 +42,11 @@ class BrowserUser:
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """A port outside the range from which the system chooses: no other test process gets it meanwhile."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def skip_missing(reason):

@@ -3,9 +3,8 @@
 import base64
 import io
 import json
+from pkgutil import resolve_name
 
-from bs4 import BeautifulSoup
-from nbconvert.filters import markdown2html
 from PIL import Image
 
 SVG = (
@@ -72,7 +71,9 @@ def write_notebook(path, *cells, kernel=None):
 
 def rendered_pictures(markdown):
     """The addresses of the pictures that a reader of the Markdown sees, in order."""
-    page = BeautifulSoup(markdown2html(markdown), "html.parser")
+    # These packages take two seconds to import, and most tests do not need them.
+    html = resolve_name("nbconvert.filters:markdown2html")(markdown)
+    page = resolve_name("bs4:BeautifulSoup")(html, "html.parser")
     return [tag["src"] for tag in page.find_all("img")]
 
 
