@@ -198,7 +198,7 @@ class Batch:
         except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item
             self._settle(index, error, run)
         else:
-            run.pool.put(index, job)
+            run.pool.put(index, job.run)
 
     async def _render(self, item: Any, driver: Driver) -> RenderedItem:
         """Render an item. A file is converted in another thread if there is an event loop to block."""

@@ -63,6 +63,31 @@ class RenderedItem:
         return len(content) if isinstance(content, bytes) else 0
 
 
+@dataclass(frozen=True, slots=True)
+class UploadJob:
+    """The upload of one rendered item, for the account that was current when the job was created."""
+
+    connection: _Connection
+    site: Site
+    token: Secret
+    item: RenderedItem
+    journal: Journal | None
+
+    def run(self) -> Image:
+        """Upload the picture, unless the journal has it. A picture at an address is downloaded first."""
+        picture = self.item.picture
+        if isinstance(picture, str):
+            data = self.connection.download(picture)
+            picture = convert.from_bytes(data, "The content of this address")
+        if self.journal is None:
+            return self._send(picture)
+        image = self.journal.once(picture, self._send)
+        return replace(image, requested_policy=self.item.fields.access_policy)
+
+    def _send(self, part: FilePart) -> Image:
+        return self.connection.upload(self.site, self.token, part, self.item.fields)
+
+
 class Uploader:
     """Makes the upload jobs of one batch.
 
@@ -98,24 +123,10 @@ class Uploader:
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
         return RenderedItem(picture, fields)
 
-    def job(self, item: RenderedItem, journal: Journal | None) -> Callable[[], Image]:
+    def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
         """Create the upload of a rendered item, for the account that is current now."""
         site, token = self._connection.signed_in()
-        send = partial(self._connection.upload, site, token, fields=item.fields)
-        return partial(self._upload, item, journal, send)
-
-    def _upload(
-        self, item: RenderedItem, journal: Journal | None, send: Callable[[FilePart], Image]
-    ) -> Image:
-        """Upload the picture, unless the journal has it. A picture at an address is downloaded first."""
-        picture = item.picture
-        if isinstance(picture, str):
-            data = self._connection.download(picture)
-            picture = convert.from_bytes(data, "The content of this address")
-        if journal is None:
-            return send(picture)
-        image = journal.once(picture, send)
-        return replace(image, requested_policy=item.fields.access_policy)
+        return UploadJob(self._connection, site, token, item, journal)
 
     async def open_journal(self, driver: Driver) -> AbstractContextManager[Journal | None]:
         """Return the journal, which a `with` opens. It belongs to one account at one site."""

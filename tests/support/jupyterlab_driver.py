@@ -66,6 +66,13 @@ class JupyterServer:
         path.write_text(json.dumps(settings))
 
     def start(self, app="jupyterlab"):
+        try:
+            self._start(app)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, app):
         if app == "voila":
             port = free_port()
             self._run(app, {"no-browser": True, "port": port, "Voila.ip": "127.0.0.1"})
