@@ -5,6 +5,7 @@ import atexit
 import gc
 import inspect
 import os
+from collections import Counter
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -19,7 +20,8 @@ from gyazo_nb.sandbox import Sandbox, serve
 
 def pytest_collection_modifyitems(items):
     """Run the slow files first, so that the processes of `make test` end at about the same time."""
-    items.sort(key=lambda item: "integration" not in item.path.parts)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: ("integration" not in item.path.parts, -slow[item.path]))
 
 
 def pytest_collection_finish():
@@ -82,7 +84,7 @@ def gyazo(server, urls):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """The Gyazo service of a hub. A browser may be much earlier than the kernel."""
+    """The Gyazo service of a hub. The browser may reach it much earlier than the kernel."""
     from support import hub_service  # noqa: PLC0415 -- most tests need no JupyterHub
 
     with hub_service.StandInHub() as stand_in:
@@ -94,7 +96,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def server_of_a_user(service, monkeypatch):
-    """The environment of a server of alice on the hub. It has no client secret."""
+    """The environment of alice's server on the hub. It has no client secret."""
     monkeypatch.setenv("GYAZO_HUB_SERVICE", service.url)
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "alice-kernel")
     for name in ("AUTH", "API", "UPLOAD"):

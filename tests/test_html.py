@@ -151,7 +151,7 @@ def test_compact_card_has_no_picture():
 
 
 def test_card_shows_the_description_in_one_line_of_plain_text():
-    """Without control codes. A tag is text, not a link."""
+    """Without control codes. A tag of Gyazo is text, not a link."""
     card = image(metadata={"desc": "#loss <b>of</b>\n\x1b[1mepoch\u202e 7"})._repr_html_()
     shown = Elements(card)
 

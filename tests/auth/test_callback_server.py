@@ -183,7 +183,7 @@ def test_it_listens_on_the_loopback_addresses_only(waiting, port):
     ],
 )
 def test_a_port_in_use_is_refused(port, uri, family, host):
-    """On one loopback address or on all addresses: another program could receive the code.
+    """The other program uses one loopback address or all addresses: it could receive the code.
 
     The sign-in continues without the redirect: the user can paste the address.
     """

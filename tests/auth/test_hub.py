@@ -274,7 +274,7 @@ def test_redirect_is_delivered_once_also_after_a_new_start(session, open_link):
 
 
 def test_subscription_goes_on_after_a_reply_without_a_redirect(session, monkeypatch):
-    """As of a proxy during a restart."""
+    """A proxy can send such a reply during a restart."""
     monkeypatch.setattr(hub_redirect, "RETRY_INTERVAL", 0.01)
     application = {"client_id": "id", "redirect_uri": URI, "auth_url": "https://api.gyazo.com"}
     redirects = [b"<html>"]

@@ -485,7 +485,7 @@ def test_no_part_of_a_refused_address_is_read_as_a_code(text):
 
 @pytest.mark.parametrize("address", [*FOREIGN, LONGER_STATE])
 def test_a_foreign_address_yields_no_code_wherever_it_is_wrapped(address):
-    """A wrap of each kind at each position, also with the encodings that are undone."""
+    """Each kind of line break at each position, also in the encoded forms that are decoded."""
     encoded = {quote(address, safe=""), address.replace("&", "&amp;"), address.replace("=", "=3D")}
     for text in {address, *encoded}:
         for wrap in ("\n", " ", "\n> ") if text == address else ("\n", " "):

@@ -220,7 +220,7 @@ def test_a_picture_that_is_not_in_the_folder_stays_as_it_is(server, publish, pat
     "name", [r"\\server\a.png", r"%5c%5cserver\a.png", r"/\server\a.png", r"%2f\server\a.png"]
 )
 def test_a_path_of_a_windows_server_is_not_opened(publish, path, name):
-    """Windows would contact the server. Elsewhere such a name is that of a file in the folder."""
+    """Windows would contact the server. On other systems it is the name of a file in the folder."""
     path.parent.mkdir(parents=True)
     (path.parent / r"\\server\a.png").write_bytes(RED)
 

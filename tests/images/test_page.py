@@ -202,7 +202,7 @@ def test_plotly_figure_with_an_address_is_refused(layout):
 @pytest.mark.parametrize("family", ["map", "mapbox"])
 @pytest.mark.parametrize("kind", ["scatter", "choropleth", "density"])
 def test_plotly_map_of_tiles_is_refused(family, kind):
-    """Chrome would load the tiles, by the name of a style or without one."""
+    """Chrome would load the tiles, also if the figure names no style."""
     for layout in ({}, {family: {"style": "open-street-map"}}, {family: {"style": {}}}):
         figure = {"data": [{"y": [1]}, {"type": kind + family}], "layout": layout}
         with pytest.raises(PictureError, match="map of an address.*upload the figure itself"):
@@ -214,7 +214,7 @@ def test_plotly_map_of_tiles_is_refused(family, kind):
 
 
 def test_address_in_the_data_of_a_plotly_figure_is_text(monkeypatch):
-    """The check ends without an error; then the missing library is the error."""
+    """The check raises no error. Then the missing library raises one."""
     monkeypatch.setitem(sys.modules, "kaleido", None)
     properties = {"source": "https://example.com", "url": "a/b"}
     areas = {"type": "FeatureCollection", "features": [{"properties": properties}]}

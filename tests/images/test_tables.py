@@ -44,7 +44,7 @@ def pixels(item):
     ids=["table", "index", "levels", "style", "pixels", "names of attributes"],
 )
 def test_sandbox_stores_the_picture_that_the_library_renders(stored, tmp_path, table):
-    """A table of numbers from 0 to 255 is not a picture of them."""
+    """A table of numbers from 0 to 255 is rendered as a table, not as pixels."""
     dataframe_image.export(table, tmp_path / "a.png", table_conversion="matplotlib")
 
     data = stored(table)

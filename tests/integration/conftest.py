@@ -142,7 +142,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def new_page(request, chromium, shared_page):
-    """Open a page. The first one without options may show the JupyterLab of the test before.
+    """Open a page. The first page without options may show the JupyterLab of the previous test.
 
     A test that loads the page again needs its `own`: JupyterLab opens the notebook of such a page again when
     the fixture closes it.

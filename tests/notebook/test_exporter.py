@@ -141,7 +141,7 @@ def test_options_reach_the_uploads(server, convert):
 
 
 def test_images_that_stay_public_are_reported_once(convert):
-    """As a warning of Python, which the command prints, and not also in its log."""
+    """As a Python warning, which the command prints. Its log does not repeat the warning."""
     assert convert()[0] == 0
 
     with pytest.warns(AccessPolicyWarning, match="is still public"):

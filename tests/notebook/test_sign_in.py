@@ -296,7 +296,7 @@ def test_setup_guide_names_settings_without_a_client_id(run_magic, monkeypatch):
 def test_missing_setting_names_a_misspelled_variable(
     run_magic, monkeypatch, setting, misspelling, line
 ):
-    """Only its name: its value may be a secret."""
+    """The error shows only the name of the variable: its value may be a secret."""
     monkeypatch.delenv(setting, raising=False)
     monkeypatch.setenv(misspelling, "s3cr3t")
     try:

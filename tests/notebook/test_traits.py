@@ -66,7 +66,7 @@ def test_access_policy_is_checked_when_it_is_set(shell, monkeypatch, caplog):
     ],
 )
 def test_similar_setting_of_an_unknown_variable_is_found(monkeypatch, variable, meant):
-    """The common prefix does not count. A variable of another program gets no question."""
+    """The common prefix is not compared. A variable that is like no setting gets no question."""
     monkeypatch.setenv(variable, "s3cr3t")
 
     assert unknown_variables()[variable] == (f"did you mean {meant}?" if meant else "")

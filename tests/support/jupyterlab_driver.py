@@ -186,7 +186,7 @@ class Notebook:
         # executes no request, before it imports gyazo_nb. Then open the page again.
         for attempt in range(4):
             if attempt == 0 and url_path.startswith("lab/") and self._is_lab_of_another_notebook():
-                # Three seconds less than a new page.
+                # This takes three seconds less than a new page.
                 self.page.evaluate(OPEN_NOTEBOOK, self.path.name)
             else:
                 self.page.goto(f"{self.jupyter.url}/{url_path}")

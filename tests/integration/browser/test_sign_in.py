@@ -49,7 +49,7 @@ for item in (gyazo, gyazo.account):
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """A sandbox, and a JupyterLab that only the tests use which search its files for secrets."""
+    """A sandbox, and a JupyterLab only for the tests that search its files for secrets."""
     with serve(Sandbox()) as server:
         jupyter = JupyterServer(tmp_path_factory.mktemp("jupyter"), server.variables)
         jupyter.configure("@jupyter-widgets/jupyterlab-manager:plugin", saveState=True)
@@ -231,7 +231,7 @@ def test_reopened_notebook_shows_text_without_a_form(
     notebook.run(1)
     notebook.submit(1, notebook.authorize(1))
     expect(notebook.output(1)).to_contain_text("Signed in as")
-    expect(notebook.box(1)).to_have_count(0)  # the text replaces the panel just after it says so
+    expect(notebook.box(1)).to_have_count(0)  # the panel is replaced a moment after this text
     notebook.save()
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('kernelmenu:shutdown')")
 

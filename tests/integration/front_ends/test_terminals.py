@@ -67,9 +67,9 @@ def open_terminal(jupyter_home, server):
 
 
 def sign_in_at_prompt(terminal, server, magic, *last):
-    """Paste a denial, a text without a code, and the right address; return its code and state.
+    """Paste a denial, a text without a code, and the correct address; return its code and state.
 
-    The `last` lines are run before the end.
+    The `last` lines are run before the terminal ends.
     """
     user = BrowserUser(server.url)
     terminal.run(LOAD, magic)
@@ -93,7 +93,7 @@ def sign_in_at_prompt(terminal, server, magic, *last):
 
 
 def test_ipython_prompt_stores_no_secret(jupyter_home, server, open_terminal, tmp_path):
-    """A terminal uses the prompt without --mode; the pasted text is neither shown nor in a file."""
+    """A terminal uses the prompt without --mode. The pasted text is not shown, and is in no file."""
     terminal = open_terminal(IPYTHON)
     file = tmp_path / "saved.ipynb"
 

@@ -72,7 +72,7 @@ def execute(request, jupyter_home, server, monkeypatch):
     def execute(*cells, **options):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         name = f"ipykernel-{request.param}"
-        return NotebookClient(notebook, timeout=90, kernel_name=name, **options).execute()
+        return NotebookClient(notebook, timeout=30, kernel_name=name, **options).execute()
 
     return execute
 
