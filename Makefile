@@ -11,7 +11,7 @@ HUBS := 5.5.4
 INSTALL_PROXY = $(VENV)/bin/npm install --silent --no-audit --no-fund --prefix $(VENV)/hubs/proxy configurable-http-proxy@5
 
 # Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
-# A test that hangs ends its process. Without the last option, pytest-xdist would then wait for ever.
+# A test that hangs ends its process. Without the last option, pytest-xdist would then wait forever.
 WORKERS ?= 4
 PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # The tests that need no browser, no kernel and no installation.

@@ -181,7 +181,7 @@ def gallery(
 ) -> str:
     """Thumbnails side by side. An entry has the address of a picture, the address of its page, and a title.
 
-    `markdown` and `links` are lines to copy, one for each of `number` images, also if it has no thumbnail.
+    `markdown` and `links` are lines to copy: one for each of the `number` images, with or without a thumbnail.
     """
     cells = "".join(map(_thumbnail, entries))
     main, fields = "Copy all links", ""

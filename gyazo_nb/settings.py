@@ -39,7 +39,7 @@ Override = Callable[[str], str | None]
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _ADDRESSES = ("auth_url", "api_url", "upload_url")
-# Schemes of files, scripts and other protocols, and a frequent mistake.
+# Schemes of files, scripts and other protocols, and `htp`, a frequent mistake.
 _OTHER_SCHEMES = re.compile("|about|blob|data|file|ftps?|htp|javascript|mailto|sftp|ssh|wss?")
 
 # A redirect URI of Doorkeeper, the OAuth server of Gyazo: its own page shows the code.

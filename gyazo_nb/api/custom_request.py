@@ -56,7 +56,7 @@ def request(
     )
 
 
-# The general table words these for the documented calls, which are about images.
+# The table in operation.py has sentences about images for these, which do not fit every path.
 _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
     404: (NotFoundError, "this path does not exist. Check the path, and the id in it"),
     403: (ForbiddenError, "this account is not allowed to do that. Sign in as another account"),

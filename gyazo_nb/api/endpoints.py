@@ -361,7 +361,7 @@ def timestamp_param(moment: Any) -> str:
 
 
 def check_count(name: str, value: Any, highest: int | None = None) -> None:
-    """Raise `ArgumentError` unless `value` is a whole number from 1 to the highest that the API accepts."""
+    """Raise `ArgumentError` unless `value` is a whole number from 1, and to `highest` if it is given."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or value < 1 or (highest and value > highest):
         limit = f" to {highest}" if highest else ""

@@ -201,7 +201,8 @@ class CallbackServer:
         self._hosts = {f"{name}:{self._port}" for name in names}
         if self._port == HTTP_PORT:  # browsers omit it
             self._hosts.update(names)
-        # Guards the deadlines. No other lock is taken while it is held. A server without a deadline is closed.
+        # Guards the deadlines. No other lock is taken while it is held.
+        # If no deadline is left, the server is closed.
         self._lock = threading.Lock()
         self._deadlines = {subscriber: time.monotonic() + lifetime}
         # Only the thread uses these.

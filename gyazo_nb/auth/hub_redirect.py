@@ -79,7 +79,7 @@ class RedirectSubscription:
                     if self._end(wait):
                         self._on_error(error)
                     return
-                # During a restart, the hub's proxy may know no service, and reply 404.
+                # During a restart, the hub's proxy does not know the service, and may reply 404.
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue
             if address is not None and wait is self._wait:
@@ -104,7 +104,7 @@ class _Wait:
     def __init__(self, run: Callable[[_Wait], Coroutine[Any, Any, None]]) -> None:
         # Not a runner: a notebook may have patched asyncio.
         self._loop = asyncio.new_event_loop()
-        # In an empty context, as a thread has: the cell that starts the wait may have ended.
+        # An empty context, like that of a new thread: the cell that starts the wait may have ended.
         self._task = self._loop.create_task(run(self), context=Context())
 
     def start(self) -> None:
@@ -127,7 +127,7 @@ def wait_for_redirect(login: Login) -> Secret:
     """Wait in this thread until the browser has come back, and return its address. Raises a `GyazoError`."""
     results: SimpleQueue[Secret | GyazoError] = SimpleQueue()
     late = ExpiredError(
-        "The link was more than ten minutes old: run %gyazo_login to begin another."
+        "The link was more than ten minutes old: run %gyazo_login to begin another sign-in."
     )
 
     def on_redirect(address: Secret) -> bool:

@@ -82,7 +82,7 @@ class Login:
         hub_application: hub.HubApplication | None = None,
     ) -> None:
         self._hub = hub_application
-        # The hash of the redirect that was received last, which is not received again.
+        # The hash of the last received redirect: the hub does not return that one a second time.
         self.seen_redirect = ""
         self._connection, self._app, self._site, self._switch = connection, app, site, switch
         self._lock = threading.Lock()
@@ -251,7 +251,7 @@ def request_user(connection: SignInConnection, site: Site, token: Secret) -> Use
 class OpenLogins:
     """The sign-ins of one session that are not finished, and the cells that await one.
 
-    `check_can_await` raises where a cell that awaits would block the panel of a notebook.
+    `check_can_await` raises an error if a cell that awaits would block the panel of a notebook.
     """
 
     logins: WeakSet[Login] = field(default_factory=WeakSet)

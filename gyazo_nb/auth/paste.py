@@ -41,7 +41,7 @@ from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Site
 
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
-# Of a text that is only a code: 128 bits, in the 94 visible characters of ASCII.
+# For a text that is only a code. 20 of the 94 visible ASCII characters hold at least 128 bits.
 MIN_CODE_CHARACTERS = 20
 
 _GYAZO = Site().auth_url

@@ -58,7 +58,7 @@ class Profile:
 
     @classmethod
     def from_json(cls, text: str) -> Profile | None:
-        """Read the text of a store. None for any other text: an error would contain it."""
+        """Read the text of a store. Return None for any other text: an error would show it."""
         try:
             data = json.loads(text)
             return cls(access_token(str(data["access_token"] or "")), Site(**data["site"]))

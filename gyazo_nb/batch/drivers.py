@@ -93,7 +93,7 @@ class WorkerPool(Generic[T]):
 
 
 class BlockingDriver:
-    """Drives a batch in the thread of the caller. Used in a `with`.
+    """Drives a batch in the thread of the caller. Use it in a `with` statement.
 
     It holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. SIGINT reaches the main
     thread only: in any other thread `requested` stays False.
@@ -131,7 +131,7 @@ class BlockingDriver:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let SIGINT raise at any moment: user code may take long."""
+        """Let SIGINT raise `KeyboardInterrupt` at any moment: user code may take long."""
         self._check()
         self._raise_immediately = True
         try:

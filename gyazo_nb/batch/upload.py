@@ -124,7 +124,7 @@ class Uploader:
         return RenderedItem(picture, fields)
 
     def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
-        """Create the upload of a rendered item, for the account that is current now."""
+        """Create the upload of a rendered item, for the account that is signed in now."""
         site, token = self._connection.signed_in()
         return UploadJob(self._connection, site, token, item, journal)
 
@@ -152,7 +152,7 @@ def _check_not_a_collection(name: str, value: Any) -> None:
         way = "values[item]  instead"
     raise ArgumentError(
         f"{name} takes one value for all items, or a function of the item, but not a "
-        f"{type(value).__name__}. For one value for each item, pass  {name}=lambda item: {way}."
+        f"{type(value).__name__}. To give each item its own value, pass  {name}=lambda item: {way}."
     )
 
 

@@ -291,7 +291,7 @@ class Connection:
         return self.file_part(picture)
 
     def local_part(self, picture: Any) -> FilePart:
-        """Make the file of one of many uploads from any object that `convert` takes."""
+        """Make the file of one item of a batch from any object that `convert` takes."""
         return convert.file_part(picture, self.formatter)
 
     def easy_upload(

@@ -198,17 +198,18 @@ class Gyazo:
         >>> gyazo.upload_all(paths, resume="batch.jsonl")
         >>> gyazo.upload_all([pool.submit(make_png, seed) for seed in seeds])
 
-        `things` is a folder, a glob, or any iterable of items (of a dictionary: its values). Of a folder,
-        the pictures are the items, in the natural order of their names, without subfolders; a sentence
-        and `report.left_out` name the other files. An item is read when it is needed, and can be any
-        object that `upload` takes, or a future of one (of a process pool, of Dask). A file of more than
-        1 MB is read while it is sent: do not change it before. Each field (`title`, `desc`, …, as in
-        `upload`) is a value, or a function of the item (of a future: of its result). A failed item or
-        future does not stop the others: see `report.failures` and `report.retry()`. Ctrl-C keeps the
-        uploaded images: `gyazo.report` is then the report, and its `retry()` uploads the rest; of a
-        generator that was interrupted, the items that were read. With `resume`, each upload is recorded
-        in that file, and the same call in another kernel sends only the rest; an image that was deleted
-        on Gyazo since then is returned as it was. At most `concurrency` uploads run at the same time.
+        `things` is a folder, a glob, or any iterable of items. The items of a dictionary are its values.
+        The items of a folder are its pictures, in the natural order of their names, without subfolders;
+        a sentence and `report.left_out` name the other files. An item is read when it is needed. It can
+        be any object that `upload` takes, or a future (of a process pool, of Dask) of such an object. A
+        file of more than 1 MB is read while it is sent: do not change it before. Each field (`title`,
+        `desc`, …, as in `upload`) is a value, or a function of the item or of the future's result. A
+        failed item or future does not stop the others: see `report.failures` and `report.retry()`.
+        Ctrl-C keeps the uploaded images: `gyazo.report` is then the report, and its `retry()` uploads
+        the rest; of a generator, it uploads only the items that were already read. With `resume`, each
+        upload is recorded in that file, and the same call in another kernel sends only the rest; an image
+        that was deleted on Gyazo since then is returned as it was. At most `concurrency` uploads run at
+        the same time.
         Source: https://gyazo.com/api/docs/image#upload
         """
         batch = self._connection.batch(

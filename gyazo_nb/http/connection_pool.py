@@ -86,7 +86,7 @@ class ClientPool:
         """
         with self._lock:
             self._discarded += self._clients
-            self._clients.clear()  # otherwise the exit of Python could wait for that lock
+            self._clients.clear()  # else Python could wait for that lock when it exits
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones.
@@ -122,7 +122,7 @@ class ClientPool:
     def _options(self) -> dict[str, Any]:
         limits = self._timeouts
         return {
-            "timeout": (limits.connect, limits.read, limits.write, None),  # None: for the pool
+            "timeout": (limits.connect, limits.read, limits.write, None),  # no limit for the pool
             "trust_env": False,  # the networks read the environment, at each request
             "cookies": _NoCookies(),
         }
@@ -157,8 +157,8 @@ class _Routes(Generic[TransportT]):
         self._backend = backend
         self._lock = threading.Lock()
         self._transports: dict[Any, TransportT] = {}
-        # Reading the variables takes longer than the rest of a request. The second argument is a part of
-        # the key only. The size is limited, because a hostile server can name any number of hosts.
+        # Reading the variables takes longer than the rest of a request. The second argument is used only
+        # as a part of the key. The size is limited, because a hostile server can name any number of hosts.
         self._proxy_for = lru_cache(maxsize=256)(lambda url, _variables: proxies.proxy_for(url))
 
     def transport_for(self, url: httpx.URL) -> TransportT:

@@ -60,10 +60,15 @@ def to_no_reply(
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The exception that led to an exception of httpx."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+    """The exception that led to an exception of httpx.
+
+    httpx and httpcore may hide it: `raise … from None`. The context of any other exception can be one that
+    the caller handles.
+    """
+    inner = error.__cause__
+    if inner is None and type(error).__module__ in {"httpx", "httpcore"}:
+        inner = error.__context__
+    return error if inner is None else root_cause(inner)
 
 
 def _timeout(

@@ -164,6 +164,7 @@ class Transport:
             stack.callback(response.close)
             if (following := _redirected(request, response)) is None:
                 return response
+            response.close()  # some servers handle one connection at a time
             built = following
         raise httpx.TooManyRedirects("", request=built)
 
@@ -177,6 +178,7 @@ class Transport:
             stack.push_async_callback(response.aclose)
             if (following := _redirected(request, response)) is None:
                 return response
+            await response.aclose()
             built = following
         raise httpx.TooManyRedirects("", request=built)
 
@@ -254,7 +256,7 @@ class ReplyBody:
         if self._decoder is not None and chunk:
             self._is_empty = False
             try:
-                # One byte more than allowed tells "too large" from "just fits".
+                # With one byte more than allowed, a reply that is too large is noticed.
                 chunk = self._decoder.decompress(chunk, self._bytes_left + 1)
             except zlib.error:
                 raise failures.ReplyEncodingError from None

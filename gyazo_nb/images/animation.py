@@ -36,7 +36,7 @@ _TOLERANCE = 0.01  # milliseconds, for rounding errors
 
 @dataclass(slots=True)
 class Animation:
-    """Complete frames (RGBA), each with the milliseconds that it is shown.
+    """Complete frames (RGBA), each with its duration in milliseconds.
 
     `plays` is the number of times that the animation runs, or 0 for an endless one. With
     `has_default_image`, the first frame is shown only where animated PNGs are not supported.

@@ -228,7 +228,7 @@ def _checked_part(content: bytes | Path | BinaryIO, head: bytes, what: str) -> F
         content, name = png, "png"
     return FilePart(
         name="imagedata",
-        filename=f"image.{name or 'bin'}",  # Gyazo requires a name and accepts any
+        filename=f"image.{name or 'bin'}",  # Gyazo requires a name, and accepts any name
         content=content,
         content_type=_CONTENT_TYPES[name] if name else "application/octet-stream",
     )

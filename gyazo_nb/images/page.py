@@ -148,5 +148,5 @@ def _read_page(path: Path) -> str:
     except OSError as error:
         raise PictureError(
             f"The page {str(path)!r} of this Plotly figure cannot be read ({error.strerror}): run  "
-            f"%gyazo fig  to give the figure itself."
+            f"%gyazo fig  to upload the figure itself."
         ) from None

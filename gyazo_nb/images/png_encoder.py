@@ -43,7 +43,8 @@ def encode_array(item: Any) -> bytes:
         )
     shape = item.shape
     if isinstance(shape, tuple) and len(shape) in {2, 3} and all(isinstance(n, int) for n in shape):
-        check_pixels(shape[1], shape[0], "array")  # before the values, which may need much memory
+        # Before the values are read: they may need much memory.
+        check_pixels(shape[1], shape[0], "array")
     array = _to_array(numpy, item)
     if array.ndim == 2:  # noqa: PLR2004 -- height and width
         array = array[:, :, None]

@@ -57,13 +57,13 @@ _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
 _PLOTLY_ROWS = {"geojson", "meta", "customdata"}  # the parts of a figure that contain only data
-# The traces on a map whose tiles a browser loads, whatever the figure says about its style.
+# The types of traces on a map. A browser loads the tiles of the map, with every style and without one.
 _PLOTLY_MAPS = (
     "scattermap", "choroplethmap", "densitymap",
     "scattermapbox", "choroplethmapbox", "densitymapbox",
 )  # fmt: skip
-# Also a relative path: the page of kaleido is a local file. A name, such as that of a style, has none of
-# these characters.
+# A relative path is also an address: the page of kaleido is a local file. A name, such as that of a style,
+# contains none of these characters.
 _ADDRESS = re.compile(r"(?![\0-\x20]*data:).*[:/\\]", re.DOTALL | re.IGNORECASE)
 _EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
@@ -247,7 +247,7 @@ class _OnlyFile(io.BytesIO):
 
 
 def _render_other_figure(figure: Any) -> bytes:
-    """Render the figure of another library, which may take only a file, or only a path."""
+    """Render the figure of another library. Its `savefig` may accept only a file, or only a path."""
     out = _OnlyFile()
     with suppress(Exception):  # the next way raises the error
         figure.savefig(out, format="png", bbox_inches="tight")
@@ -474,9 +474,9 @@ def render_plotly_spec(spec: Any) -> bytes:
         raise PictureError("The data of this Plotly figure are damaged: run the cell again.")
     if _has_plotly_address(spec.get("data"), spec.get("layout")):
         raise PictureError(
-            "This Plotly figure shows a picture or a map of an address, which is not loaded here: give "
+            "This Plotly figure needs a picture or a map from an address, which is not loaded here: give "
             "each picture as a data: URL, upload the figure itself, or run  import plotly.io as pio; "
-            "pio.renderers.default = 'png'  and the cell again."
+            "pio.renderers.default = 'png'  and then run the cell again."
         )
     return _render_plotly_data(spec)
 

@@ -114,7 +114,7 @@ def sanitize(svg: str | bytes, default_fonts: str = "") -> CleanSvg:
 
 @dataclass(slots=True)
 class _Budget:
-    """What an SVG and the pictures inside may still use."""
+    """The remaining limits of an SVG and the pictures inside it."""
 
     elements: int = _MAX_ELEMENTS
     input: int = MAX_BYTES
@@ -195,13 +195,13 @@ class _Sanitizer:
             raise PictureError(
                 f"A <style> of this SVG contains the element <{tag[:30]}>: remove it, or use a PNG."
             )
-        # What only one program can show has an extension.
+        # An element that only one program can show requires an extension.
         has_extension = tag == "foreignObject" and attributes.get("requiredExtensions", "").strip()
         is_invisible = tag in _INVISIBLE or tag.startswith("animate")
         if namespace != self._namespace or is_invisible or has_extension:
             self._skip_from = self._depth
         elif tag == "foreignObject":
-            self._html_from = self._depth  # left out if it is empty
+            self._html_from = self._depth  # an empty one is left out
         else:
             self._write_start(tag, attributes)
 

@@ -177,9 +177,9 @@ class Watch:
 
     The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
     being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
-    if the widget is not displayed. With `thread`, outputs of other threads are ignored: of a callback, or
-    of a subshell of ipykernel 7. The hooks of ipykernel would record less: before ipykernel 7 they do not
-    see `execute_result`.
+    if the widget is not displayed. With `thread`, outputs of other threads are ignored: those of a
+    callback, or of a subshell of ipykernel 7. The hooks of ipykernel would record less: before ipykernel 7
+    they do not see `execute_result`.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ from .line_parser import LineParser
 
 _LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?(%{1,2})(gyazo\w*)\s(.*)$", re.DOTALL)
 _CALL = re.compile(r"(?<![\w.)\]])([^\W\d]\w*)\.([^\W_]\w*)?$")
-# All words but the last one, which may be an open quote with blanks.
+# All words but the last one, which may be a text with blanks whose quote is not closed yet.
 _COMPLETE_WORDS = re.compile(r"""(?:(?:"[^"]*"|'[^']*'|[^\s"'])*\s)*""")
 _NEEDS_QUOTES = re.compile(r"[\s'\"#;(){}\[\]$]")
 

@@ -99,7 +99,7 @@ class CredentialResolver:
     def _candidates(
         self, options: LoginOptions, warnings: list[str]
     ) -> Iterator[tuple[Account, str | None]]:
-        """The existing tokens, and the profiles of the saved ones. Each is read when its turn comes."""
+        """The existing tokens, and the profiles of the saved ones. Each is read just before it is tried."""
         name = options.profile
         if name is not None:
             yield from self._load(name, options, warnings)

@@ -307,7 +307,7 @@ def _network() -> Iterator[Row]:
 
 
 def _set_variables(names: tuple[str, ...]) -> str:
-    """The variables that are set, of these names in capital and in small letters."""
+    """The set variables that have these names, in capital or in small letters."""
     both = [variable for name in names for variable in (name, name.lower())]
     return ", ".join(filter(os.environ.get, both))
 

@@ -262,7 +262,7 @@ class LineParser(argparse.ArgumentParser):
         return ""
 
     def _wrong_value(self, sentence: str) -> UsageError:
-        """Return an error that shows the options where it does not show the value."""
+        """Return an error. If the value may be a secret, the error shows the options instead."""
         return self._error(sentence, with_usage=self._may_contain_secrets)
 
     def _error(

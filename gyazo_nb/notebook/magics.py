@@ -58,7 +58,7 @@ _UPLOAD_OPTIONS = (
         "--desc",
         type=str,
         metavar="TEXT",
-        help="A description, expanded as the title; #word becomes a tag.",
+        help="A description, expanded like the title; #word becomes a tag.",
     ),
     argument("--access-policy", choices=("anyone", "only_me"), help="Who can see the images."),
     argument(

@@ -110,7 +110,7 @@ def panel_steps(
     other = ""
     if redirect_uri is None and listening:
         step = "2. That is all: this panel goes on by itself."
-    elif redirect_uri is None:  # the link would end on a page that says so, too
+    elif redirect_uri is None:  # after the link, a page of the hub would say the same
         link, step = "", f"This panel no longer waits for your browser: {again}."
     else:
         step = (
@@ -318,7 +318,7 @@ def _bundle(html: str) -> Bundle:
 
 
 def _plain(html: str) -> str:
-    # Every text in the HTML is escaped, so that only a tag can contain a < or a >.
+    # Every text in the HTML is escaped: the characters < and > occur only in tags.
     return unescape(_TAG.sub("", html.removeprefix("✓ ").replace("<li>", "- ")))
 
 

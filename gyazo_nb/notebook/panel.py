@@ -128,7 +128,7 @@ class Panel:
             [self._box, self._button],
             layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
         )
-        # No box where the hub receives the redirect: no page there shows an address to paste.
+        # If the hub receives the redirect, there is no box: the browser shows no address to paste.
         rows = [] if login.uses_hub else [self._row]
         self._view = widgets.VBox(
             [self._head, *rows, self._stay, self._status, self._retry_button],
@@ -366,9 +366,10 @@ class Panel:
         self._log_filter.stop()
 
     def _replace_with(self, bundle: messages.Bundle) -> None:
-        """Become static text: in the notebook file, and in the widgets, for a page that is reloaded.
+        """Become static text: in the notebook file, and in the widgets, which a reloaded page shows.
 
-        The output comes first: a notebook that is saved between both must not hold the view of a widget.
+        The output is replaced first: a notebook that is saved before the widgets change must not contain
+        the view of a widget.
         """
         self.is_open = False
         self._release()

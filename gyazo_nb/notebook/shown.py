@@ -4,8 +4,8 @@ Guarantees:
 
 - The record contains only outputs that IPython has shown, in the form in which it showed them: pictures, and
   pages and charts that may contain a picture.
-- It has at most `MAX_MEGABYTES`, as estimated, of at most `MAX_CELLS` cells: the newest ones. All pictures of a
-  cell are kept, or none. If `%gyazo` needs a cell whose pictures were dropped, an error says so.
+- It holds the newest cells: at most `MAX_CELLS`, with at most `MAX_MEGABYTES` (an estimate). All
+  pictures of a cell are kept, or none. If `%gyazo` needs a cell whose pictures were dropped, an error says so.
 - Outputs that were cleared or replaced do not count. The cards of this package do not count either.
 - `%reset` drops the record. `close` drops it, too, and removes every hook.
 """
@@ -31,8 +31,8 @@ MAX_MEGABYTES = 64
 MAX_CELLS = 200
 
 _MAX_BYTES = MAX_MEGABYTES * 2**20
-_MAX_MEMBERS = 50  # of a list, whose sizes are added
-_MAX_DEPTH = 8  # a list of an object may contain itself
+_MAX_MEMBERS = 50  # of a list: the sizes of so many members are added
+_MAX_DEPTH = 8  # a list may contain itself
 _CHARTS = (
     "application/pdf",  # an error says how to show a PNG instead
     "application/vnd.plotly.",
@@ -79,7 +79,7 @@ class ShownPictures(Listener):
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell: Any = shell
         self._lock = threading.RLock()  # outputs come from any thread
-        # Never empty while it is open: the last cell is running, or ran last.
+        # Never empty after `open`: its last cell is the running cell, or the cell that ran last.
         self._cells: list[Cell] = []
         self._widgets: weakref.WeakKeyDictionary[Any, Cell] = weakref.WeakKeyDictionary()
         self._dropped: set[int] = set()  # the numbers of the cells whose pictures are not kept
@@ -304,10 +304,10 @@ def _kept(output: Output) -> Output:
 
 
 def _size(value: Any, depth: int = _MAX_DEPTH) -> int:
-    """Estimate how many bytes a value takes. The members of a long list count as a sample of them."""
+    """Estimate how many bytes a value takes. Of a long list, only a sample is measured."""
     size = 0
     with suppress(Exception):  # a library may compute the size, and fail
-        # `nbytes` is that of an array, also if it is a view of another one.
+        # An array has `nbytes`, also if it is a view of another array.
         size = int(value.nbytes if hasattr(type(value), "nbytes") else sys.getsizeof(value))
     if not depth or not isinstance(value, dict | list | tuple):
         return size

@@ -206,7 +206,7 @@ def _pictures_of(output: Output) -> Sequence[bytes | str]:
     try:
         if pictures := page.pictures_in(output.bundle):
             return pictures
-    except PictureError as failure:  # for example a map, which only the figure itself may load
+    except PictureError as failure:  # for example a map: only the figure itself is rendered
         error = failure
     if (data := render.render_displayed(output.item)) is not None:
         return [data]

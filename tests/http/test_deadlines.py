@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import itertools
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +12,7 @@ import httpcore
 import httpx
 import pytest
 from support.helpers import PNG
-from support.raw_server import http_proxy, raw_server, read_head, socks_proxy
+from support.raw_server import PNG_REPLY, http_proxy, raw_server, read_head, socks_proxy
 
 from gyazo_nb import ConnectionFailedError, Gyazo, Image, PictureError, Retry, Timeouts
 from gyazo_nb.http import connection_pool
@@ -225,6 +226,21 @@ def test_redirects_in_a_circle_end(kind, name):
         error = run(kind, calls(gyazo, server.url)[kind, name])
         assert "redirected too often" in error
         assert len(server.connections) <= 11
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_redirect_closes_its_connection_before_the_next_request(kind):
+    """A server that handles one connection at a time would never reply to the next one."""
+    one_at_a_time = threading.Lock()
+
+    def behave(client):
+        with one_at_a_time:
+            while b"/to.png" not in read_head(client).encode():  # until the client closes
+                client.sendall(b"HTTP/1.1 302 Go\r\nLocation: /to.png\r\nContent-Length: 0\r\n\r\n")
+            client.sendall(PNG_REPLY % len(PNG) + PNG)
+
+    with raw_server(behave) as server, session(server.url, retries=0) as gyazo:
+        assert run(kind, calls(gyazo, server.url)[kind, "download"]) == PNG
 
 
 @pytest.mark.parametrize("part", ["status line", "headers", "chunks", "trailers", "silence"])
