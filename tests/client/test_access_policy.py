@@ -107,7 +107,7 @@ def test_batch_reports_public_images_in_one_warning(call, gyazo, server):
 
 
 def test_each_public_image_is_reported_once(call, gyazo, server):
-    """Not twice for identical items. A retry warns only of the images that it uploads."""
+    """Not twice for identical items. A retry warns only about the images that it uploads."""
     failed, public = pictures(2)
     call(gyazo, "upload_all", [failed, public], progress=False)
     fail_uploads(server, 1)

@@ -98,7 +98,7 @@ def test_pages_in_a_circle_cause_an_error(way, length, cycle):
 @pytest.mark.parametrize("locked", [False, True], ids=["new images", "locked images"])
 @pytest.mark.parametrize("total", [None, "0", "9" * 9])
 def test_pages_without_an_end_cause_an_error(way, locked, total, monkeypatch):
-    """Each page is full, and different. The bound is 10,000 pages; 8 in this test."""
+    """Each page is full, and different. The limit is 10,000 pages; in this test it is 8."""
     monkeypatch.setattr(page_cache, "MAX_PAGES", 8)
     numbers = itertools.count()
 

@@ -195,7 +195,7 @@ def test_page_of_deeply_nested_data_is_no_chart():
 )
 def test_plotly_figure_with_an_address_is_refused(layout):
     """Chrome, which draws the figure, would load each of them, also a path relative to its page."""
-    with pytest.raises(PictureError, match="of an address, which is not loaded here"):
+    with pytest.raises(PictureError, match="from an address, which is not loaded here"):
         from_mime_bundle({"application/vnd.plotly.v1+json": {"data": [], "layout": layout}})
 
 
@@ -205,9 +205,9 @@ def test_plotly_map_of_tiles_is_refused(family, kind):
     """Chrome would load the tiles, also if the figure names no style."""
     for layout in ({}, {family: {"style": "open-street-map"}}, {family: {"style": {}}}):
         figure = {"data": [{"y": [1]}, {"type": kind + family}], "layout": layout}
-        with pytest.raises(PictureError, match="map of an address.*upload the figure itself"):
+        with pytest.raises(PictureError, match="map from an address.*upload the figure itself"):
             pictures_in({"application/vnd.plotly.v1+json": figure})
-        with pytest.raises(PictureError, match="map of an address"):
+        with pytest.raises(PictureError, match="map from an address"):
             pictures_in(
                 {"text/html": f"<script>Plotly.newPlot('a', {json.dumps(figure['data'])}, {{}})"}
             )
