@@ -286,16 +286,17 @@ class _GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        failure: Exception = httpcore.ConnectError(f"no address for {host}")
-        for address in _addresses(host, port):
+        addresses = _addresses(host, port)
+        while True:
+            address = addresses.pop(0)
             seconds = _remaining(timeout, httpcore.ConnectTimeout)
             try:
                 return _GuardedStream(
                     self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
                 )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not addresses:
+                    raise  # not later: the error would lose its cause
 
 
 class _TrackedBackend(httpcore.AsyncNetworkBackend):

@@ -80,6 +80,16 @@ def test_redirect_to_a_private_address_is_refused(call, gyazo, server, location)
     assert server.sandbox.images == []
 
 
+def test_private_address_is_named_also_while_the_caller_handles_an_error(gyazo):
+    """That error becomes the context of the errors of the network."""
+    with servers("http://127.0.0.1:{port}/x.png") as (first, _):
+        try:
+            int("not a number")
+        except ValueError:
+            with pytest.raises(PictureError, match="redirects to a private address"):
+                gyazo.upload(f"{first}/hop")
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "localhost", "127.1", "2130706433", "0.0.0.0", "[::ffff:127.0.0.1]"],

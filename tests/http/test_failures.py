@@ -137,3 +137,13 @@ def test_error_of_an_unreachable_server_shows_no_token(call):
             call(gyazo, "me")
 
         assert token not in str(caught.value)
+
+
+def test_error_names_the_reason_also_while_the_caller_handles_another_error(call):
+    """That error becomes the context of the errors of the network."""
+    with Gyazo("a-token", api_url="http://127.0.0.1:1", retries=0) as gyazo:
+        try:
+            int("not a number")
+        except ValueError:
+            with pytest.raises(ConnectionFailedError, match="refused|Connect call failed"):
+                call(gyazo, "me")
