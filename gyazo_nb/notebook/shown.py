@@ -32,7 +32,7 @@ MAX_CELLS = 200
 
 _MAX_BYTES = MAX_MEGABYTES * 2**20
 _MAX_MEMBERS = 50  # of a list: the sizes of so many members are added
-_MAX_DEPTH = 8  # a list may contain itself
+_MAX_DEPTH = 8
 _CHARTS = (
     "application/pdf",  # an error says how to show a PNG instead
     "application/vnd.plotly.",
@@ -300,21 +300,26 @@ def _kept(output: Output) -> Output:
         if classes & _PICTURE_CLASSES or libraries & _CHART_LIBRARIES:
             item = output.item
     # The object of a chart or a widget has its data in attributes.
-    return Output(kept, item, output.widget, _size(kept) + _size(getattr(item, "__dict__", None)))
+    size = _size((kept, getattr(item, "__dict__", None)), set())
+    return Output(kept, item, output.widget, size)
 
 
-def _size(value: Any, depth: int = _MAX_DEPTH) -> int:
-    """Estimate how many bytes a value takes. Of a long list, only a sample is measured."""
+def _size(value: Any, measured: set[int], depth: int = _MAX_DEPTH) -> int:
+    """Estimate how many bytes a value takes. Of a long list, only a sample is measured.
+
+    `measured` has the ids of the lists and dictionaries that were counted: they may contain each other.
+    """
     size = 0
-    with suppress(Exception):  # a library may compute the size, and fail
+    with suppress(Exception):  # a library may compute the size or the members, and fail
         # An array has `nbytes`, also if it is a view of another array.
         size = int(value.nbytes if hasattr(type(value), "nbytes") else sys.getsizeof(value))
-    if not depth or not isinstance(value, dict | list | tuple):
-        return size
-    members = list(value.values()) if isinstance(value, dict) else value
-    sample = members[:: len(members) // _MAX_MEMBERS + 1]
-    sampled = sum(_size(one, depth - 1) for one in sample)
-    return size + sampled * len(members) // max(1, len(sample))
+        if depth and isinstance(value, dict | list | tuple) and id(value) not in measured:
+            measured.add(id(value))
+            members = list(value.values()) if isinstance(value, dict) else value
+            sample = members[:: len(members) // _MAX_MEMBERS + 1]
+            sampled = sum(_size(one, measured, depth - 1) for one in sample)
+            size += sampled * len(members) // max(1, len(sample))
+    return size
 
 
 def formatter_of(shell: Any) -> Callable[[Any], Mapping[str, Any]] | None:

@@ -419,9 +419,22 @@ def test_object_whose_size_is_unknown_is_displayed(notebook):
     """A lazy array may have parts of unknown sizes."""
     chart = type("Curve", (), {"__module__": "holoviews.element"})()
     chart.data = type("Array", (), {"nbytes": float("nan")})()
+    chart.options = type("Lazy", (dict,), {"values": lambda _: 1 / 0})()
     notebook.shell.user_ns["chart"] = chart
 
     notebook.run("display(chart)").raise_error()
+
+
+def test_lists_that_contain_each_other_are_measured_once(notebook):
+    """Otherwise the number of visits would grow with each level."""
+    chart = type("Curve", (), {"__module__": "holoviews.element"})()
+    chart.nodes = []
+    chart.nodes += [{"siblings": chart.nodes} for _ in range(40)]
+    notebook.shell.user_ns["chart"] = chart
+
+    notebook.run("display(chart)").raise_error()
+
+    assert 0 < kept_bytes(notebook) < 100_000
 
 
 @pytest.mark.parametrize(
