@@ -84,9 +84,9 @@ class UploadFlow:
 
         A function that calls the magic has local names.
         """
-        options = self._options(parsed).expanded({**self._shell.user_ns, **local_names})
+        options = self._options(parsed)
         if not options.items:
-            self._run_shown(options)
+            self._run_shown(options.expanded({**self._shell.user_ns, **local_names}))
             return
         if options.cell is not None:
             raise ArgumentError(
@@ -96,7 +96,8 @@ class UploadFlow:
         hint = options.quotes_hint or path_hint(options.items)
         for word in options.items:
             items += resolve(word, self._shell.user_ns, self._shell.ev, hint)
-        self._upload(items, options)
+        # After the items, whose calls may set a variable of the title.
+        self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
 
     def _run_shown(self, options: UploadOptions) -> None:
         """Upload the pictures that a cell showed, and say which cell that was."""

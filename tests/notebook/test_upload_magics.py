@@ -136,6 +136,14 @@ def test_title_and_description_are_expanded(shell, server):
         shell.run_line_magic("gyazo", "$run")
 
 
+def test_title_is_expanded_after_the_items_are_computed(shell, server):
+    """The call that makes the figure may set the variable of the title."""
+    shell.run_cell("def train():\n    global loss\n    loss = 0.5\n    return red").raise_error()
+    shell.run_line_magic("gyazo", "train() --title 'Loss {loss}'")
+
+    assert server.sandbox.images[0].fields == {"title": "Loss 0.5"}
+
+
 def test_title_of_a_cell_is_expanded_before_it_runs_or_else_after(shell, server):
     """As IPython does. A variable that only the cell sets is known after it."""
     shell.user_ns.update(epoch=7, red=Displayed("red"))
