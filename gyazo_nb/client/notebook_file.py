@@ -18,6 +18,7 @@ import base64
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -358,12 +359,10 @@ def _decode(text: str, mime_type: str) -> bytes:
         return text.encode()
     _check_limit(len(text) * 3 // 4)
     clean = "".join(text.split()).rstrip("=")
-    try:
-        return base64.b64decode(clean + "=" * (-len(clean) % 4), validate=True)
-    except ValueError:
-        raise PictureError(
-            "The picture is damaged (its base64 text is not valid): run the cell again."
-        ) from None
+    with suppress(ValueError):
+        if data := base64.b64decode(clean + "=" * (-len(clean) % 4), validate=True):
+            return data
+    raise PictureError("The picture is damaged (its base64 text is not valid): run the cell again.")
 
 
 def _decode_data_url(url: str) -> bytes | None:

@@ -275,6 +275,12 @@ def test_a_damaged_picture_names_its_cell(server, publish, path, output):
     assert not path.with_suffix(".md").exists()
 
 
+def test_an_empty_picture_is_named_as_damaged(publish):
+    """The cell must run again; there is no item to pass."""
+    with pytest.raises(PictureError, match="damaged .*: run the cell again"):
+        publish(code_cell(shown({"image/png": "\n"})))
+
+
 def test_sizes_are_limited(publish, monkeypatch):
     """Of one picture, of all, and of the time."""
     cell = code_cell(shown({"image/png": RED}), shown({"image/png": BLUE}))
