@@ -410,8 +410,10 @@ class WidgetLogFilter(logging.Filter):
         self._model_id = model_id
         self._loggers = [_COMM_LOG]
         log = getattr(getattr(get_ipython(), "kernel", None), "log", None)
-        if log is not None:
-            self._loggers.append(getattr(log, "logger", log))  # a logger, or an adapter of one
+        while isinstance(log, logging.LoggerAdapter):
+            log = log.logger
+        if isinstance(log, logging.Logger):  # a kernel of another project may have something else
+            self._loggers.append(log)
 
     def start(self) -> None:
         """Add the filter to the loggers."""

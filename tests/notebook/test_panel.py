@@ -1,5 +1,6 @@
 """The panel, driven through its controls in this process: one exchange and one result."""
 
+import logging
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from IPython.utils.capture import capture_output
@@ -353,3 +355,22 @@ def test_close_releases_the_port_after_an_interrupted_end(shell, server, port, m
     assert panel.was_interrupted
     shell.run_line_magic("unload_ext", "gyazo_nb")
     assert is_free(port)
+
+
+def test_kernel_without_a_usual_logger_shows_the_panel(make_panel, shell, monkeypatch):
+    """Such as a kernel of another project."""
+    monkeypatch.setattr(shell, "kernel", SimpleNamespace(log=print), raising=False)
+
+    assert make_panel().is_open
+
+
+def test_text_in_the_box_is_masked_in_the_log_of_a_kernel(make_panel, shell, monkeypatch, caplog):
+    """Its logger may be inside of adapters."""
+    log = logging.LoggerAdapter(logging.LoggerAdapter(logging.getLogger("a-kernel"), {}), {})
+    monkeypatch.setattr(shell, "kernel", SimpleNamespace(log=log), raising=False)
+    panel = make_panel()
+
+    log.warning("%s", {"comm_id": panel._box.model_id, "value": "s3cr3t"})
+
+    assert "s3cr3t" not in caplog.text
+    assert "not logged" in caplog.text
