@@ -44,7 +44,7 @@ CLOSE_NOTEBOOKS = """() => {
 KERNEL_REPLIES = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const reply = kernel.requestExecute({code: '', silent: true}).done.then(() => true);
-    return Promise.race([reply, new Promise(end => setTimeout(() => end(false), 10000))]);
+    return Promise.race([reply, new Promise(end => setTimeout(() => end(false), 5000))]);
 }"""
 
 
@@ -191,7 +191,7 @@ class Notebook:
             else:
                 self.page.goto(f"{self.jupyter.url}/{url_path}")
             try:
-                self.page.wait_for_function(KERNEL_IS_IDLE, timeout=30 * SECONDS)
+                self.page.wait_for_function(KERNEL_IS_IDLE, timeout=15 * SECONDS)
             except PlaywrightTimeoutError:
                 continue
             if self.page.evaluate(KERNEL_REPLIES):
@@ -221,7 +221,7 @@ class Notebook:
             self.wait_finished(index)
         return self.output(index)
 
-    def wait_finished(self, index, timeout=60):
+    def wait_finished(self, index, timeout=30):
         self.page.wait_for_function(
             """(index) => {
                 const model = window.jupyterapp.shell.currentWidget.content.widgets[index].model;
