@@ -32,7 +32,7 @@ MAX_CELLS = 200
 
 _MAX_BYTES = MAX_MEGABYTES * 2**20
 _MAX_MEMBERS = 50  # of a list: the sizes of so many members are added
-_MAX_DEPTH = 8
+_MAX_DEPTH = 9
 _CHARTS = (
     "application/pdf",  # an error says how to show a PNG instead
     "application/vnd.plotly.",
