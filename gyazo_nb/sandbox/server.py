@@ -159,6 +159,9 @@ class _Uvicorn(uvicorn.Server):
             server.close()
         for listener in sockets or []:
             listener.close()
+        # A connection that was accepted just before is in `connections` two steps of the loop later.
+        for _ in range(3):
+            await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         tasks = list(self.server_state.tasks)

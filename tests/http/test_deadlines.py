@@ -50,6 +50,14 @@ FLOODS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imports():
+    """Import everything that a request needs: the deadlines are too short for that."""
+    with session("http://127.0.0.1:1", retries=0) as gyazo:
+        for kind in ("blocking", "async"):
+            assert "could not be reached" in run(kind, calls(gyazo, "")[kind, "me"])
+
+
 def send_endlessly(first, again, pause=PAUSE):
     """The behavior of a server that reads a request, and never ends its reply."""
 
