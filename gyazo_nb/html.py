@@ -232,7 +232,8 @@ def markdown_embed(title: str, picture: str, link: str) -> str:
 def html_embed(title: str, picture: str, link: str) -> str:
     """A picture that links to its page, in HTML."""
     picture, link = web_address(picture), web_address(link)
-    inner = f'<img src="{escape(picture)}" alt="{escape(title)}">' if picture else escape(title)
+    text = escape(" ".join(title.split()))
+    inner = f'<img src="{escape(picture)}" alt="{text}">' if picture else text
     return f'<a href="{escape(link)}">{inner or escape(link)}</a>'
 
 

@@ -47,6 +47,14 @@ def test_address_with_delimiters_cannot_inject_markdown_or_html():
     assert "onerror=alert(1)" not in entry.html
 
 
+def test_newlines_and_tabs_of_a_title_are_blanks_in_markdown_and_html():
+    """Each notation is one line."""
+    entry = image(metadata={"title": "Loss\n\tcurve\r\n"})
+
+    assert 'alt="Loss curve"' in entry.html
+    assert entry.markdown.startswith("[![Loss curve](")
+
+
 # ── the buttons that copy ────────────────────────────────────────────────────────────────────────────────
 
 HOSTILE_TITLES = [
