@@ -253,7 +253,10 @@ class Image:
         )
         lines = [f"Who can see it: {who}"]
         if self.was_there:
-            lines.append("It existed before this upload, which did not change its title and access")
+            lines.append(
+                "It existed before this upload, which did not change its title and access. "
+                "To change them, delete it and upload it again"
+            )
         return lines
 
     def _notations(self) -> list[Notation]:
