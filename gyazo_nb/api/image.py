@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # Pillow is not a dependency
 _MAX_WARNINGS = 3  # in one text
 _MAX_LINKS = 500  # to copy from one gallery
 _MAX_LINES = 20  # of a plain text
-_WHO_CAN_SEE = {"anyone": "everybody with the link", "only_me": "only you"}
+_WHO_CAN_SEE = {"anyone": "everyone with the link", "only_me": "only you"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -149,7 +149,7 @@ class Image:
 
     @property
     def who_can_see(self) -> str:
-        """Everybody with the link, or only you. An empty text if Gyazo does not say it."""
+        """Everyone with the link, or only you. An empty text if Gyazo does not say it."""
         return _WHO_CAN_SEE.get(self.access_policy or "", "")
 
     @property
@@ -164,7 +164,7 @@ class Image:
         change = f"Change it on its page, or delete it with gyazo.delete('{self.image_id}') and upload it again."
         if self.requested_policy == "only_me" and self.access_policy is not None:
             return (
-                f"{where} is still public: everybody with the link can see it. Gyazo already had this "
+                f"{where} is still public: everyone with the link can see it. Gyazo already had this "
                 f"image, so access_policy='only_me' did not apply. {change}"
             )
         if self.requested_policy == "only_me" and self.was_there:

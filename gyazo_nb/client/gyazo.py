@@ -140,7 +140,7 @@ class Gyazo:
 
         `picture` is a figure (matplotlib, seaborn, plotly, altair), a PIL image, an array, any object
         that IPython can show as a picture, bytes, an open binary file, a path or a web address.
-        `access_policy` is "anyone" (everybody with the link) or "only_me"; without it, the setting
+        `access_policy` is "anyone" (everyone with the link) or "only_me"; without it, the setting
         GYAZO_ACCESS_POLICY applies, else Gyazo's default, which is "anyone". In the comment `desc`,
         `#word` becomes a tag; `referer_url` is the page that the picture comes from; `created_at` is a
         `datetime` or Unix seconds; `collection_id` is a collection that you own or have joined. For

@@ -51,7 +51,7 @@ class GyazoTraits(Configurable):
     access_policy = Enum(
         ["", "anyone", "only_me"],
         default_value="",
-        help="Who can see an upload that does not say it: anyone (everybody with the link) or only_me. "
+        help="Who can see an upload that does not say it: anyone (everyone with the link) or only_me. "
         "Default: anyone. Environment: GYAZO_ACCESS_POLICY.",
     ).tag(config=True)
     session_name = Unicode(

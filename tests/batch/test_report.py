@@ -76,7 +76,7 @@ def test_plain_text_has_the_links(gyazo):
     lines = repr(report).splitlines()
 
     assert len(lines) == 1 + 20 + 1
-    assert lines[1] == f"{report[0].permalink_url}  A plot (everybody with the link)"
+    assert lines[1] == f"{report[0].permalink_url}  A plot (everyone with the link)"
     assert lines[-1] == "and 2 more"
 
 

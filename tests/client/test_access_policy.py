@@ -53,15 +53,15 @@ def test_empty_policy_is_an_error_and_not_the_default(call, gyazo, monkeypatch):
 
 
 def test_new_image_says_who_can_see_it(call, gyazo, server):
-    """Everybody with the link, without another request. That only you can see it, Gyazo must confirm."""
+    """Everyone with the link, without another request. That only you can see it, Gyazo must confirm."""
     public = call(gyazo, "upload", PNG)
     assert details_requests(server) == []
     private = call(gyazo, "upload", PNG + b"2", access_policy="only_me", title="mine")
 
-    assert (public.access_policy, public.who_can_see) == ("anyone", "everybody with the link")
+    assert (public.access_policy, public.who_can_see) == ("anyone", "everyone with the link")
     assert (private.access_policy, private.who_can_see) == ("only_me", "only you")
     assert private.title == "mine"
-    assert "Who can see it: everybody with the link" in public._repr_html_()
+    assert "Who can see it: everyone with the link" in public._repr_html_()
     assert "Who can see it: only you" in private._repr_html_()
     assert (public.warning, private.warning) == ("", "")
 
@@ -78,7 +78,7 @@ def test_existing_public_image_is_reported_when_only_me_was_asked(call, gyazo, s
     assert stored_policies(server) == ["anyone"]
     assert image.access_policy == "anyone"
     for text in (image._repr_html_(), repr(image), image.warning):
-        assert "is still public: everybody with the link can see it" in text
+        assert "is still public: everyone with the link can see it" in text
         assert "or delete it with gyazo.delete(" in text.replace("&#x27;", "'")
     call(gyazo, "delete", image.image_id)
     assert call(gyazo, "upload", PNG, access_policy="only_me").access_policy == "only_me"
@@ -103,7 +103,7 @@ def test_batch_reports_public_images_in_one_warning(call, gyazo, server):
     assert len(shown) == 1
     assert report._repr_html_().count("is still public") == 3
     assert repr(report).count("is still public") == 3
-    assert "Who can see them: everybody with the link (5), only you (1)" in report._repr_html_()
+    assert "Who can see them: everyone with the link (5), only you (1)" in report._repr_html_()
 
 
 def test_each_public_image_is_reported_once(call, gyazo, server):

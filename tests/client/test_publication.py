@@ -110,7 +110,7 @@ def test_a_folder_as_the_target_is_refused_before_the_uploads(server, publish, t
     assert server.sandbox.images == []
 
 
-def test_other_threads_never_write_files_that_everybody_can_change(publish, monkeypatch):
+def test_other_threads_never_write_files_that_everyone_can_change(publish, monkeypatch):
     """The umask belongs to the process, and Python can read it only by setting it."""
     masks, umask = [], os.umask
     monkeypatch.setattr(os, "umask", lambda mask: masks.append(mask) or umask(mask))
