@@ -105,6 +105,9 @@ def panel_steps(
     redirect.
     """
     again = f"run {_code(new_command)} again" if new_command else "load this page again"
+    restart = (
+        f"run {_code('%load_ext gyazo_nb')}, then {_code(new_command)}" if new_command else again
+    )
     extra = f'<div style="{MUTED_COLOR}">{escape(note)}</div>' if note else ""
     link = _external_link(url, "1. Open Gyazo and allow access ↗", _BUTTON)
     other = ""
@@ -129,7 +132,7 @@ def panel_steps(
         f'{_PANEL_HEAD}<div style="{PARAGRAPH};{TEXT_COLOR}"><div class="gyazo-nb-open">'
         f'<h3 style="font-size:16px;font-weight:600;margin:0 0 2px">Sign in to Gyazo</h3>{extra}'
         f'<div style="margin:8px 0">{link}</div><div>{step}</div>{other}</div>'
-        f'<div class="gyazo-nb-lost">The kernel of this sign-in has ended: {again}.</div></div>'
+        f'<div class="gyazo-nb-lost">The kernel of this sign-in has ended: {restart}.</div></div>'
     )
 
 

@@ -1,5 +1,8 @@
 """The texts of the sign-in: every text from outside is escaped, and a sign-out names the remaining tokens."""
 
+import re
+from html import unescape
+
 import pytest
 
 from gyazo_nb.notebook import messages
@@ -32,6 +35,15 @@ def test_plain_text_keeps_every_text():
     assert messages.text_message(f"{MARKUP} &lt;")["text/plain"] == f"{MARKUP} &lt;"
     assert MARKUP in messages.signed_in(MARKUP, "gyazo")["text/plain"]
     assert "<" not in messages.prompt_steps("https://gyazo.com", "urn:ietf")["text/plain"]
+
+
+def test_panel_of_an_ended_kernel_names_both_commands():
+    """A new kernel has not loaded the extension. On a page of Voila, the user can run no command."""
+    shown = unescape(re.sub("<[^>]*>", "", messages.panel_steps("https://gyazo.com", None)))
+    page = messages.panel_steps("https://gyazo.com", None, prompt_command="", new_command="")
+
+    assert "has ended: run %load_ext gyazo_nb, then %gyazo_login." in shown
+    assert "has ended: load this page again." in page
 
 
 def test_signed_out_names_the_revoke_page_only_for_a_removed_token():

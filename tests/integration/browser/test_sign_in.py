@@ -467,7 +467,9 @@ def test_panel_of_a_restarted_kernel_says_so(server, start_jupyter, new_page, op
     )
 
     expect(notebook.output(1).get_by_text("The kernel of this sign-in has ended")).to_be_visible()
-    expect(notebook.output(1)).to_contain_text("run %gyazo_login --profile work again")
+    expect(notebook.output(1)).to_contain_text(
+        "run %load_ext gyazo_nb, then %gyazo_login --profile work."
+    )
     expect(notebook.box(1)).to_be_hidden()
 
 
