@@ -117,9 +117,9 @@ def panel_steps(
         link, step = "", f"This panel no longer waits for your browser: {again}."
     else:
         step = (
-            "2. If your browser runs on this machine, you are done. Otherwise it ends on a page that "
-            "cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste it "
-            "below."
+            "2. If your browser runs on the machine of the kernel, you are done. Otherwise it ends on a page "
+            "that cannot be reached. This is expected: copy the <b>whole address</b> of that page and paste "
+            "it below."
             if listening
             else f"2. Your browser then ends on {_code(redirect_uri)}. {_UNREACHABLE} paste it below."
         )
