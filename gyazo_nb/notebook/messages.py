@@ -220,7 +220,9 @@ def setup_guide(command: str, *, note: str, can_prompt: bool) -> Bundle:
     """The steps to take when no application is configured. `note` is a sentence above them."""
     token = f"enter it with {_code('%gyazo_login --token')}, or set it" if can_prompt else "set it"
     uri = "http://127.0.0.1:8765/callback"
-    settings = f"GYAZO_CLIENT_ID=…\nGYAZO_CLIENT_SECRET=…\nGYAZO_REDIRECT_URI={uri}"
+    settings = (
+        f"export GYAZO_CLIENT_ID=…\nexport GYAZO_CLIENT_SECRET=…\nexport GYAZO_REDIRECT_URI={uri}"
+    )
     return _bundle(
         f"{_note(note)}<b>Set up Gyazo (needed once):</b>"
         f'<ol style="margin:6px 0;padding-left:1.6em">\n'
