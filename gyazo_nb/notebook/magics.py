@@ -168,8 +168,9 @@ class GyazoMagics(GyazoTraits, Magics):
     def gyazo_logout(self, options: argparse.Namespace) -> None:
         """Sign out: forget the access token, and remove it if it was saved.
 
-        Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
+        Ends the open panels. Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
         """
+        self.sign_in.end_open_panels(messages.panel_ended_by_sign_out())
         account = self.session.known
         site = account.site if account else None
         # A token of the environment that was never used to sign in is not forgotten.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from html import escape, unescape
 
-from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, message_box
+from gyazo_nb.html import LINK_COLOR, MUTED_COLOR, PARAGRAPH, TEXT_COLOR, session_message
 from gyazo_nb.settings import APPLICATIONS_URL, AUTHORIZED_URL
 
 Bundle = dict[str, str]
@@ -170,7 +170,7 @@ def _link_steps(url: str, html: str, plain: str = "") -> Bundle:
     """The link, and what to do after it: as HTML, and as plain text if that differs."""
     link = _external_link(url, "Open Gyazo and allow access ↗")
     return {
-        "text/html": message_box(f"<b>Sign in to Gyazo.</b> {link}. {html}"),
+        "text/html": session_message(f"<b>Sign in to Gyazo.</b> {link}. {html}"),
         "text/plain": f"Sign in to Gyazo: open this link and allow access\n  {url}\n{plain or _plain(html)}",
     }
 
@@ -214,6 +214,11 @@ def panel_closed(command: str) -> Bundle:
 def panel_not_needed(who: str) -> Bundle:
     """The text that replaces an open panel when another one of the session has signed in."""
     return text_message(f"This sign-in was ended: you signed in as {who} with another panel.")
+
+
+def panel_ended_by_sign_out() -> Bundle:
+    """The text that replaces an open panel at `%gyazo_logout`."""
+    return text_message("This sign-in was ended by %gyazo_logout.")
 
 
 def setup_guide(command: str, *, note: str, can_prompt: bool) -> Bundle:
@@ -319,7 +324,7 @@ def status_error(text: str) -> str:
 
 def _bundle(html: str) -> Bundle:
     """A message as HTML, which is escaped already, and as plain text."""
-    return {"text/html": message_box(html), "text/plain": _plain(html)}
+    return {"text/html": session_message(html), "text/plain": _plain(html)}
 
 
 def _plain(html: str) -> str:

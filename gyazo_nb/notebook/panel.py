@@ -75,7 +75,7 @@ class Panel:
         self._busy = threading.Lock()
         self.is_open = True  # neither finished nor closed
         self._user: User | None = None  # who signed in here
-        self._successor: User | None = None  # who signed in with another panel
+        self._end_text: messages.Bundle | None = None  # for an exchange that runs at the end
         self.was_interrupted = False
         self._last_result_at = -inf
         # Stored now: when the sign-in ends, a later cell may have redirected the outputs (%%capture).
@@ -214,14 +214,14 @@ class Panel:
         for widget in (self._view, self._head):
             _close_widget(widget)
 
-    def end(self, user: User) -> None:
-        """End the sign-in because `user` has signed in with another panel of the session."""
-        self._successor = user
+    def end(self, text: messages.Bundle) -> None:
+        """End the sign-in from outside, if it is open. The output becomes `text`."""
+        self._end_text = text
         self._login.cancel()
         if self._busy.acquire(blocking=False):  # otherwise the running exchange ends the panel
             try:
                 if self.is_open:
-                    self._replace_with(messages.panel_not_needed(user.called))
+                    self._replace_with(text)
             finally:
                 self._busy.release()
 
@@ -294,8 +294,8 @@ class Panel:
                 f"The sign-in was interrupted ({where}): try again."
             )
         finally:
-            if self.is_open and self._successor is not None:
-                self._replace_with(messages.panel_not_needed(self._successor.called))
+            if self.is_open and self._end_text is not None:
+                self._replace_with(self._end_text)
             elif self.is_open:
                 # The link may be a new one, and there may be a code to send again.
                 self._listen()

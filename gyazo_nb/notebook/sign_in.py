@@ -98,6 +98,12 @@ class SignInFlow:
         else:
             self._with_panel(options, target, frontend)
 
+    def end_open_panels(self, text: messages.Bundle) -> None:
+        """End the panels that are not finished. Their outputs become `text`."""
+        for panel in self._panels:
+            if panel.is_open:
+                panel.end(text)
+
     def close(self) -> None:
         """Close the panels, their listeners and the sandbox."""
         with ExitStack() as stack:  # closes all of them, also if one fails
@@ -240,7 +246,7 @@ class SignInFlow:
             prompt_command=prompt_command,
             new_command="" if frontend.is_page else options.command(),
             save_token=save_token,
-            on_signed_in=self._end_open_panels,
+            on_signed_in=lambda user: self.end_open_panels(messages.panel_not_needed(user.called)),
             on_message_handled=self._on_message_handled,
         )
         self._panels.append(panel)
@@ -258,11 +264,6 @@ class SignInFlow:
             self._wait_for_panel(panel, wait, options.wait, prompt_command)
         finally:
             panel.stop_listening()
-
-    def _end_open_panels(self, user: User) -> None:
-        for panel in self._panels:
-            if panel.is_open:
-                panel.end(user)
 
     def _wait_for_panel(
         self, panel: Panel, wait: CellWait, seconds: float, prompt_command: str

@@ -17,8 +17,9 @@ import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import BrowserUser, free_port
 
-from gyazo_nb import Gyazo, StoreError, User
+from gyazo_nb import Gyazo, StoreError
 from gyazo_nb.auth import callback_server
+from gyazo_nb.notebook import messages
 from gyazo_nb.notebook import panel as panel_module
 from gyazo_nb.notebook.panel import Panel
 from gyazo_nb.sandbox import Application, Fault, Sandbox, serve
@@ -119,7 +120,7 @@ def test_panel_that_is_ended_during_its_exchange_shows_the_reason(make_panel, gy
     while not panel.is_busy:
         time.sleep(0.001)
 
-    panel.end(User(uid="1", name="Sandy Box", email=""))
+    panel.end(messages.panel_not_needed("Sandy Box"))
     exchange.join()
 
     assert not panel.is_open

@@ -6,7 +6,14 @@ import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import BrowserUser
 
-from gyazo_nb import ConfigError, NotLoggedInError, OtherAccountError, Site, UnauthorizedError
+from gyazo_nb import (
+    ConfigError,
+    NotLoggedInError,
+    OtherAccountError,
+    Secret,
+    Site,
+    UnauthorizedError,
+)
 from gyazo_nb.sandbox import Account, Sandbox, serve
 
 
@@ -211,6 +218,26 @@ def test_finished_panel_ends_the_other_open_ones(shell, server):
     assert not second.is_open
     assert not second._login.is_open
     assert "you signed in as Sandy Box with another panel" in second._head.value
+
+
+@pytest.mark.usefixtures("run_magic")
+def test_sign_out_ends_the_open_panels(shell, server):
+    """A code pasted afterwards is not sent. The text of a finished panel stays."""
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    with capture_output():
+        shell.run_line_magic("gyazo_login", "--mode panel")
+        sign_in = shell.magics_manager.registry["GyazoMagics"].sign_in
+        sign_in._panels[0]._box.value = server.sandbox.new_code()
+        shell.run_line_magic("gyazo_login", "--mode panel --sandbox --switch")
+        finished, opened = sign_in._panels
+        assert opened.is_listening
+        shell.run_line_magic("gyazo_logout", "")
+    opened._submit(Secret(sign_in._sandbox.sandbox.new_code()))
+
+    assert "This sign-in was ended by %gyazo_logout." in opened._head.value
+    assert not opened.is_listening
+    assert "Signed in as <b>Sandy Box</b>" in finished._head.value
+    assert shell.user_ns["gyazo"].account is None
 
 
 def test_check_box_saves_the_token_and_the_line_says_where(shell, server, run_magic, config_folder):
