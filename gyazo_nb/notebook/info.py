@@ -1,9 +1,9 @@
 """`%gyazo_info` and `python -m gyazo_nb`: what a bug report needs.
 
 Guarantees: the text contains no secret, no name of an account and no path. For a setting, it says whether it
-is set, and where. It shows a value only if it is a known word or a number, and only the scheme and the host
-of an address: a user may have put a secret into a setting by mistake. The function sends no request, needs
-no kernel, and never raises: a part that fails says so.
+is set, and where. It shows a value only if it is a known word or a number, and only the scheme, host and
+port of an address: a user may have put a secret into a setting by mistake. The function sends no request,
+needs no kernel, and never raises: a part that fails says so.
 """
 
 from __future__ import annotations
@@ -287,12 +287,13 @@ def _shown(name: str, value: str) -> str:
         return "set"
     try:
         parts = urlsplit(value)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host = None
+        host = port = None
     if not host or parts.scheme not in {"http", "https"}:
         return "set, but it is not a web address"
-    return f"{parts.scheme}://{host}"
+    host = f"[{host}]" if ":" in host else host  # IPv6
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 
 def _is_set(name: str) -> bool:

@@ -91,7 +91,7 @@ def test_no_secret_is_in_the_text_wherever_it_stands(shell, server, monkeypatch)
     for text in texts:
         assert "s3cr3t" not in text
         assert "failed" not in text
-        assert rows(text)["api_url"] == "https://example.com (environment)"
+        assert rows(text)["api_url"] == "https://example.com:8443 (environment)"
         assert rows(text)["Proxies"] == "HTTP_PROXY, https_proxy, ALL_PROXY, no_proxy"
         assert rows(text)["GYAZO_TOKN"].startswith("is not a setting")
         assert rows(text)["saved tokens"] == "1 saved"
@@ -113,10 +113,26 @@ def test_source_of_each_setting_is_shown(shell, monkeypatch):
     found = rows(captured.stdout)
     assert found["token_in"] == "parameter (ipython_config or %config)"
     assert found["max_download_mb"] == "20 (environment)"
-    assert found["api_url"] == "http://localhost (ipython_config or %config)"
+    assert found["api_url"] == "http://localhost:9 (ipython_config or %config)"
     assert found["auth_url"] == "default"
     assert found["client_id"] == "not set"
     assert found["GYAZO_CLIENTID"] == "is not a setting: did you mean GYAZO_CLIENT_ID?"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://127.0.0.1:8765/callback", "http://127.0.0.1:8765"),
+        ("https://user:s3cr3t@Example.com/s3cr3t?s3cr3t", "https://example.com"),
+        ("http://[::1]:8765/callback", "http://[::1]:8765"),
+        ("http://user:s3cr3t/callback", "set, but it is not a web address"),
+    ],
+)
+def test_address_is_shown_with_its_port(monkeypatch, address, shown):
+    """Without its user, path and query."""
+    monkeypatch.setenv("GYAZO_REDIRECT_URI", address)
+
+    assert rows(info_text())["redirect_uri"] == f"{shown} (environment)"
 
 
 def test_wrong_word_in_a_setting_is_reported_without_its_value(monkeypatch):
