@@ -57,6 +57,7 @@ _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
 _PLOTLY_ROWS = {"geojson", "meta", "customdata"}  # the parts of a figure that contain only data
+_PLOTLY_SIZES = {"width", "height", "autosize", "margin"}
 # The types of traces on a map. A browser loads the tiles of the map, with every style and without one.
 _PLOTLY_MAPS = (
     "scattermap", "choroplethmap", "densitymap",
@@ -315,12 +316,26 @@ def _render_plotly(item: Any) -> bytes | None:
     # The library is checked because other objects have a `to_image`, too, such as a page of a PDF.
     if not _is_from("plotly", item) or not callable(getattr(item, "to_image", None)):
         return None
+    if _is_blank_plotly(item):
+        raise PictureError(
+            "This Plotly figure is empty: add data to it, for example  fig.add_scatter(y=[1, 2])  and "
+            "upload it again."
+        )
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
         renderers = str(importlib.import_module("plotly.io").renderers.default).split("+")
         if not _PICTURE_RENDERERS.isdisjoint(renderers):  # with the user's size and scale
             return from_mime_bundle(item._repr_mimebundle_())
         return to_bytes(item.to_image(format="png"))
+
+
+def _is_blank_plotly(figure: Any) -> bool:
+    """Whether a Plotly figure is as `go.Figure()` creates it, except for its size and its template."""
+    with picture_errors("Plotly figure"):
+        layout = figure.layout.to_plotly_json()
+        template = layout.pop("template", {}).get("layout", {})
+        has_drawing = any(template.get(name) for name in ("annotations", "images", "shapes"))
+        return not (figure.data or has_drawing or layout.keys() - _PLOTLY_SIZES)
 
 
 def _render_altair(item: Any) -> bytes | None:

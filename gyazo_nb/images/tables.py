@@ -72,6 +72,10 @@ def _shown_sizes(pandas: Any, table: Any) -> dict[str, int]:
 
 
 def _check(item: Any, table: Any, sizes: dict[str, int]) -> None:
+    if table.shape == (0, 0) and not getattr(item, "caption", None):
+        raise PictureError(
+            "This table is empty: it has no rows and no columns. Fill it, and upload it again."
+        )
     shown = [
         total if limit < 0 else min(total, limit)
         for total, limit in zip(table.shape, sizes.values(), strict=True)

@@ -1,9 +1,11 @@
 """An empty figure is refused, because the notebook closed the figure that the user means."""
 
 import io
+import sys
 
 import matplotlib as mpl
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -134,3 +136,29 @@ class OtherFigure:
 
 def test_figure_of_another_library_is_not_checked(upload):
     assert upload(OtherFigure()).size == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "make", [go.Figure, lambda: go.Figure(layout_width=300)], ids=["new", "with a size"]
+)
+def test_empty_plotly_figure_is_refused(make):
+    with pytest.raises(PictureError, match="Plotly figure is empty: add data to it"):
+        file_part(make())
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        go.Figure(go.Scatter()),
+        go.Figure(layout_title_text="a"),
+        go.Figure(layout_annotations=[{"text": "a"}]),
+        go.Figure(layout_xaxis_title_text="a"),
+        go.Figure(layout_template={"layout": {"annotations": [{"text": "a"}]}}),
+    ],
+    ids=["trace", "title", "annotation", "axis", "template with a text"],
+)
+def test_plotly_figure_with_any_content_is_accepted(figure, monkeypatch):
+    """It is not rendered here, because that takes seconds."""
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    with pytest.raises(PictureError, match="kaleido, which is not installed"):
+        file_part(figure)

@@ -97,8 +97,9 @@ def test_dollar_signs_are_text():
         (lambda: pd.DataFrame(np.zeros((200, 200))).style, r"200 x 200 cells.*table.head\(50\)"),
         (lambda: TABLE.value, r"This Series is not a picture.*series.to_frame\(\)"),
         (lambda: TABLE.index, "shown as text"),
+        (pd.DataFrame, "table is empty: it has no rows and no columns. Fill it"),
     ],
-    ids=["glyph", "bar", "picture", "hidden", "large", "series", "index"],
+    ids=["glyph", "bar", "picture", "hidden", "large", "series", "index", "empty"],
 )
 def test_table_that_would_lose_something_is_refused(gyazo, server, make, words):
     with pytest.raises(PictureError, match=words):
