@@ -314,6 +314,8 @@ class Batch:
         if self._source.note:
             print(self._source.note, file=_progress_stream())
             self._source.note = ""
+        if self._source.total == 0:
+            return nullcontext()
         return progress_bar(
             "Uploading", "image", total=self._source.total, initial=len(self.report.images)
         )

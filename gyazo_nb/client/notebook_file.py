@@ -99,7 +99,12 @@ class Draft:
 
     @property
     def summary(self) -> str:
-        """How many pictures will be uploaded, and how many are identical."""
+        """How many pictures will be uploaded, and how many are identical. Without pictures: what to do."""
+        if not self.pictures:
+            return (
+                "The saved file has no picture. If the notebook shows pictures, save it, then publish it "
+                "again."
+            )
         same = self.places - len(self.pictures)
         verb = "is" if same == 1 else "are"
         identical = f" ({same} more {verb} identical to one of them)" if same else ""

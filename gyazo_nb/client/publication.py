@@ -82,8 +82,7 @@ class Publication:
 
     def print_summary(self) -> None:
         """Say how many pictures will be uploaded."""
-        if self.draft.pictures:
-            print(self.draft.summary)  # noqa: T201 -- before the progress bar
+        print(self.draft.summary)  # noqa: T201 -- before the progress bar
 
     def write(self, report: Report) -> Published:
         """Write the file, and return the result."""

@@ -315,3 +315,8 @@ def test_progress_bar_counts_items_and_failures(gyazo, capsys):
 
     gyazo.upload_all(pictures(3), progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_zero_items_show_no_progress_bar(gyazo, capsys):
+    assert gyazo.upload_all([]).images == []
+    assert capsys.readouterr() == ("", "")

@@ -188,6 +188,18 @@ def test_it_says_how_many_pictures_it_uploads(gyazo, tmp_path, capsys):
     )
 
 
+def test_a_notebook_without_pictures_shows_no_bar_and_a_hint(gyazo, tmp_path, capsys):
+    """The text is written: a notebook may have no picture."""
+    published = gyazo.publish(write_notebook(tmp_path / "a.ipynb", markdown_cell("one")))
+
+    shown = capsys.readouterr()
+    assert shown.out.startswith(
+        "The saved file has no picture. If the notebook shows pictures, save it"
+    )
+    assert shown.err == ""
+    assert "one" in published.path.read_text()
+
+
 def test_the_result_names_its_file(publish):
     """As text with the links, and in the notebook with the gallery of its images."""
     published = publish(code_cell(shown({"image/png": RED})))
