@@ -77,6 +77,10 @@ class Publication:
         self._notation, self._overwrite = notation, overwrite
         source = _user_path(path)
         self._target = source.with_suffix(SUFFIXES[notation]) if to is None else _user_path(to)
+        if to is None and self._target == source:
+            raise ArgumentError(
+                f"{str(path)!r} is not a notebook: pass the path of an .ipynb file."
+            )
         self._check_target(source)
         self.draft = Draft(_read(source), source.parent)
 

@@ -214,8 +214,8 @@ def _render_figure(item: Any, formatter: Formatter | None) -> bytes | None:
     figures = figures_of(item)
     if len(figures) > 1:
         raise PictureError(
-            f"This {type(item).__name__} belongs to {len(figures)} figures: pass one of them, or pass "
-            f"all to upload_all."
+            f"This {type(item).__name__} belongs to {len(figures)} figures: pass one of them, or run  "
+            f"gyazo.upload_all([...])  with all of them."
         )
     if not figures:
         return None

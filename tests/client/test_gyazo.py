@@ -154,6 +154,7 @@ def test_upload_of_identical_bytes_returns_the_existing_image(call, gyazo, serve
         ("data:image/png;base64,aaaa", "not the path"),
         (io.StringIO("text"), "mode 'rb'"),
         (io.BytesIO(b""), "is empty"),
+        (["a.png", "b.png"], r"This list is not a picture, but may.*run  gyazo.upload_all\("),
     ],
 )
 def test_upload_of_an_object_that_is_not_a_picture_is_refused(call, gyazo, server, item, message):

@@ -200,6 +200,12 @@ def test_a_notebook_without_pictures_shows_no_bar_and_a_hint(gyazo, tmp_path, ca
     assert "one" in published.path.read_text()
 
 
+def test_a_file_that_is_not_a_notebook_is_named(gyazo, tmp_path):
+    """Without `to`, its suffix tells it."""
+    with pytest.raises(ArgumentError, match=r"c.md' is not a notebook: pass the path of an .ipynb"):
+        gyazo.publish(tmp_path / "c.md")
+
+
 def test_the_result_names_its_file(publish):
     """As text with the links, and in the notebook with the gallery of its images."""
     published = publish(code_cell(shown({"image/png": RED})))

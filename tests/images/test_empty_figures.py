@@ -162,3 +162,11 @@ def test_plotly_figure_with_any_content_is_accepted(figure, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaleido", None)
     with pytest.raises(PictureError, match="kaleido, which is not installed"):
         file_part(figure)
+
+
+def test_list_of_figures_names_the_call_for_many():
+    figures = [plt.figure(), plt.figure()]
+    with pytest.raises(
+        PictureError, match=r"2 figures: pass one of them, or run  gyazo.upload_all\(\["
+    ):
+        file_part(figures)
