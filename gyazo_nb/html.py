@@ -32,6 +32,9 @@ _FRAME = f"border:{_BORDER};border-radius:6px"
 _ROW = "display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline"
 _ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 
+# Begins a message about the session, which a published notebook leaves out.
+_SESSION_MESSAGE = '<div class="gyazo-nb-session">'
+
 MAX_THUMBNAILS = 100
 MAX_ADDRESS_LENGTH = 2**12
 _MARKDOWN_ESCAPES = {ord(char): f"\\{char}" for char in r"\[]`*_<>!"}
@@ -130,6 +133,16 @@ def message(text: str) -> str:
 def message_box(content: str) -> str:
     """A message of HTML that is already escaped."""
     return f'<div style="{PARAGRAPH};{TEXT_COLOR};max-width:680px">{content}</div>'
+
+
+def session_message(content: str) -> str:
+    """A message about the sign-in or the session, of HTML that is already escaped."""
+    return f"{_SESSION_MESSAGE}{message_box(content)}</div>"
+
+
+def is_session_message(page: str) -> bool:
+    """Whether an output is a `session_message`, or a panel with one for a page without widgets."""
+    return page.startswith(_SESSION_MESSAGE)
 
 
 def image_card(

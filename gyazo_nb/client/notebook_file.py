@@ -6,7 +6,7 @@ Guarantees:
 - Every picture is read, checked and rendered before the first upload.
 - A notebook may come from another person. So no address is fetched, and all sizes are limited. Only files in
   the folder of the notebook are read: no hidden file, and no link to another folder. Every SVG is sanitized.
-- An error names the cell. The text contains no token.
+- An error names the cell. The text contains no token, and no message of the sign-in or of `%gyazo_info`.
 
 The address of a local file stays as it is if the file is missing, outside of the folder, or not a picture.
 Then a note says so.
@@ -50,6 +50,11 @@ _CHART_TYPES = ("application/vnd.plotly.v1+json", "application/vnd.vegalite.", "
 _MARKDOWN_TYPES = {"", "text/markdown", "text/x-markdown"}  # of a raw cell
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+# The text of %gyazo_info: from its first line to the rows of its last part.
+_INFO = re.compile(
+    r"^Versions\n  gyazo_nb .*\n(?:(?!Versions$).*\n)*?Optional packages\n(?:  .*(?:\n|\Z))*",
+    re.MULTILINE,
+)
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|\Z)", re.MULTILINE)  # by a progress bar
 
 
@@ -173,7 +178,7 @@ class Draft:
     def _add_output(self, output: Mapping[str, Any], cell_metadata: Mapping[str, Any]) -> None:
         kind = _text(output.get("output_type"))
         if kind == "stream":
-            self._add_plain(_text(output.get("text")))
+            self._add_plain(_INFO.sub("", _text(output.get("text"))))
         elif kind == "error":
             self._add_plain("\n".join(map(_text, _list(output.get("traceback")))))
         elif kind in {"display_data", "execute_result"}:
@@ -181,6 +186,8 @@ class Draft:
                 name: value if name.endswith("json") else _text(value)
                 for name, value in _mapping(output.get("data")).items()
             }
+            if html.is_session_message(data.get("text/html", "")):
+                return
             mime_type, contents = _pictures_in(data)
             alt = _alt_text(_mapping(output.get("metadata")), mime_type, cell_metadata)
             for content in contents:

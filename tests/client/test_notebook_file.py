@@ -19,6 +19,8 @@ from support.notebooks import (
 from gyazo_nb import ArgumentError, PictureError
 from gyazo_nb.client import notebook_file
 from gyazo_nb.client.notebook_file import MARK, Draft
+from gyazo_nb.notebook import messages
+from gyazo_nb.notebook.info import info_text
 
 RED, BLUE, GOLD = picture("red"), picture("blue"), picture("gold")
 
@@ -353,3 +355,33 @@ def test_a_cell_does_not_hide_the_pictures_of_the_next(gyazo, publish):
     )
 
     assert bytes_of(gyazo, published.markdown) == [RED, BLUE, GOLD]
+
+
+# ── messages of the sign-in ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.signed_in("Sandbox User", "gyazo", "The token is saved in the file x."),
+        messages.signed_out("Sandbox User", None),
+        messages.text_message("Signed in as Sandbox User."),
+        messages.prompt_steps("http://a/authorize?state=secret", "http://b/callback"),
+        {
+            "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
+            **messages.panel_fallback("http://a/authorize?state=secret", "http://b/callback"),
+        },
+    ],
+    ids=["signed in", "signed out", "whoami", "prompt", "panel"],
+)
+def test_a_message_of_the_sign_in_is_left_out(message):
+    """Such as the account, and the link with its state."""
+    draft = Draft(notebook(code_cell(shown(message), source="%gyazo_login")), None)
+    assert draft.text([]) == f"```python\n%gyazo_login\n```\n\n{MARK}\n"
+
+
+def test_the_text_of_gyazo_info_is_left_out():
+    """And not what the same cell prints before and after it."""
+    text = f"before\n{info_text()}\nafter\n"
+    draft = Draft(notebook(code_cell(printed(text), source="%gyazo_info")), None)
+    assert draft.text([]).endswith(f"```\n\n```\nbefore\nafter\n```\n\n{MARK}\n")
