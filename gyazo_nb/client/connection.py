@@ -143,9 +143,15 @@ class Connection:
         try:
             user = self.send_once(endpoints.me(site, token))
         except UnauthorizedError as error:
+            next_step = (
+                "Run %gyazo_login --token again with the whole token, or %gyazo_login to sign in another "
+                "way."
+                if source == "--token"
+                else "Run %gyazo_login --mode panel (or --token) to sign in another way."
+            )
             raise UnauthorizedError(
                 f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
-                f"complete. Run %gyazo_login --mode panel (or --token) to sign in another way.",
+                f"complete. {next_step}",
                 status=error.status,
             ) from None
         self.sign_in(Account(token, site, user, source), switch=switch)

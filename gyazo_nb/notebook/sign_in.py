@@ -171,6 +171,11 @@ class SignInFlow:
 
     def _with_typed_token(self, options: LoginOptions, frontend: Frontend) -> None:
         typed = prompt.ask("Paste your access token, then press Enter: ", options.command())
+        if _is_address_or_setting(typed):
+            raise ConfigError(
+                f"This is an address or a setting, not an access token, and it was not sent: copy only the "
+                f"token from your application's page, then run {options.command()} again."
+            )
         user = self._session.use_token(typed, switch=options.switch, source="--token")
         self._show_signed_in(user, self._save(options, frontend), frontend)
 
@@ -367,6 +372,12 @@ def _misspelled_variables() -> str:
 @hides_frames
 def _is_set(variable: str) -> bool:
     return bool(os.environ.get(variable, "").strip())
+
+
+@hides_frames
+def _is_address_or_setting(typed: Secret) -> bool:
+    text = typed.reveal().strip(" \t\r\n\"'")
+    return "://" in text or "=" in text.rstrip("=")  # a token may end with =, as Base64 does
 
 
 @hides_frames

@@ -151,6 +151,35 @@ def test_revoked_token_in_a_headless_run_is_an_error(run_magic):
         run_magic(token="revoked")
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    "typed",
+    ["http://127.0.0.1/callback?code=s3cr3t", "GYAZO_ACCESS_TOKEN=s3cr3t", "'NAME=s3cr3t=='\n"],
+)
+def test_typed_address_or_setting_is_not_sent(run_magic, server, monkeypatch, typed):
+    """The error repeats the options, and not the text."""
+    monkeypatch.setattr("getpass.getpass", lambda question: typed)
+
+    with pytest.raises(ConfigError, match="not an access token, and it was not sent") as caught:
+        run_magic("%gyazo_login --token --save file")
+
+    assert "then run %gyazo_login --save file --token again." in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+    assert server.sandbox.requests == []
+
+
+@pytest.mark.usefixtures("terminal")
+def test_rejected_typed_token_does_not_recommend_token_as_another_way(run_magic, monkeypatch):
+    """A token may end with =, so this one is sent."""
+    monkeypatch.setattr("getpass.getpass", lambda question: "wrong==")
+
+    with pytest.raises(
+        UnauthorizedError,
+        match="--token again with the whole token, or %gyazo_login to sign in another way",
+    ):
+        run_magic("%gyazo_login --token")
+
+
 def test_unusable_saved_token_in_a_headless_run_is_the_error(run_magic, server, config_folder):
     """Not the error about a missing token."""
     run_magic("%gyazo_login --save file --profile work", server.sandbox.new_token())
