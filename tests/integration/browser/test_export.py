@@ -1,5 +1,8 @@
 """Export a notebook through the menu of a real JupyterLab."""
 
+import json
+import urllib.request
+
 import pytest
 from playwright.sync_api import expect
 from support.helpers import KERNELS
@@ -23,6 +26,9 @@ def opened(server, start_jupyter, new_page):
     variables = {**server.variables, "GYAZO_ACCESS_TOKEN": token}
     # A server of its own: the export runs in the server, with its variables.
     jupyter = start_jupyter(variables, lambda jupyter: None)
+    # The server imports all exporters for the menu, which takes long at first.
+    with urllib.request.urlopen(f"{jupyter.url}/api/nbconvert", timeout=60) as formats:
+        assert "gyazo" in json.load(formats)
     (jupyter.work / "local.png").write_bytes(GREEN)
     path = write_notebook(
         jupyter.work / "analysis.ipynb",
