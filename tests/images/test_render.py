@@ -267,7 +267,7 @@ def test_plotly_without_chrome_says_how_to_install_it(monkeypatch):
             "or install it from your terminal by running:\n\n    $ plotly_get_chrome\n\n"
         )
 
-    figure = go.Figure()
+    figure = go.Figure(go.Scatter())
     monkeypatch.setattr(go.Figure, "to_image", to_image)
     words = r"requires Google Chrome.*\$ plotly_get_chrome\): if Chrome is missing, run  !plotly_get_chrome -y"
     with pytest.raises(PictureError, match=words):
@@ -277,7 +277,7 @@ def test_plotly_without_chrome_says_how_to_install_it(monkeypatch):
 @pytest.mark.parametrize(
     ("module", "make", "words"),
     [
-        ("kaleido", go.Figure, "pip install kaleido"),
+        ("kaleido", lambda: go.Figure(go.Scatter()), "pip install kaleido"),
         ("plotly.io", lambda: Displayable("_repr_mimebundle_", PLOTLY_DATA), "pip install plotly"),
         ("vl_convert", lambda: alt.Chart(TABLE).mark_bar(), "pip install vl-convert-python"),
         (
