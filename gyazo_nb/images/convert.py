@@ -261,9 +261,7 @@ def _not_a_picture(item: Any) -> PictureError:
 
 
 def _has_pictures(item: Any) -> bool:
-    """Whether this is a list with members, or a collection that begins with an image or an array."""
-    if isinstance(item, list | tuple):
-        return bool(item)
+    """Whether a collection begins with an image or an array."""
     if isinstance(item, Mapping):
         item = item.values()
     first = next(iter(item), None) if isinstance(item, Collection) else None
