@@ -261,8 +261,9 @@ def _not_a_picture(item: Any) -> PictureError:
 
 
 def _has_pictures(item: Any) -> bool:
-    """Whether a collection begins with an image or an array."""
+    """Whether a collection begins with an image, an array or a path."""
     if isinstance(item, Mapping):
         item = item.values()
     first = next(iter(item), None) if isinstance(item, Collection) else None
-    return hasattr(first, "mode") or hasattr(first, "__array__")
+    is_path = isinstance(first, str | Path)
+    return is_path or hasattr(first, "mode") or hasattr(first, "__array__")
