@@ -1,10 +1,13 @@
 """The sandbox as a server: start and stop, recorded requests, faults."""
 
+import gc
 import re
 import socket
+import sys
 import threading
 import time
 import warnings
+from contextlib import ExitStack, suppress
 from io import BytesIO
 
 import httpx
@@ -85,6 +88,32 @@ def test_close_leaves_no_thread_and_no_socket():
     assert seen == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url)
+
+
+def test_close_leaves_no_socket_of_a_client_that_is_connecting():
+    """A connection that asyncio has accepted, but not yet passed on, is closed too."""
+    unclosed = []
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        patch.setattr(sys, "unraisablehook", lambda event: unclosed.append(str(event.exc_value)))
+        for attempt in range(60):
+            server = serve(Sandbox())
+            address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+            with ExitStack() as connections:
+                connecting = threading.Thread(target=connect_often, args=[address, connections])
+                connecting.start()
+                time.sleep(attempt % 20 * 0.0003)
+                server.close()
+                connecting.join()
+        gc.collect()
+
+    assert unclosed == []
+
+
+def connect_often(address, connections):
+    with suppress(OSError):  # the server is closed
+        for _ in range(40):
+            connections.enter_context(socket.create_connection(address))
 
 
 def test_sandbox_has_one_server_at_a_time(server):
