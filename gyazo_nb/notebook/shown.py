@@ -23,6 +23,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from gyazo_nb import html
 from gyazo_nb.errors import ArgumentError
 
 from .capture import DisplayedOutputs, Listener, Output, Watch, parent_id, patch_method
@@ -132,6 +133,16 @@ class ShownPictures(Listener):
                 )
             if cell.candidates():
                 yield cell
+
+    def page_after(self, cell: Cell) -> int | None:
+        """Return the number of the newest cell that showed a page, and no picture, after this cell."""
+        with self._lock:
+            for newer in reversed(self._cells):
+                if newer is cell:
+                    break
+                if newer.showed_page:
+                    return newer.number
+        return None
 
     def no_picture(self, number: int | None) -> ArgumentError:
         """Return the error that says why there are no pictures of this cell, or of any cell."""
@@ -272,6 +283,8 @@ class ShownPictures(Listener):
 
 def shows_page(output: Output) -> bool:
     """Whether an output is neither a text nor a picture, but may look like a picture."""
+    if html.is_session_message(str(output.bundle.get("text/html"))):
+        return False
     types = output.bundle.keys() - {"text/plain", "text/latex"}
     return bool(types) and not any(str(name).startswith("image/") for name in types)
 

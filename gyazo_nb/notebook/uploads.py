@@ -108,8 +108,12 @@ class UploadFlow:
             if warning is not None:
                 warning = PictureError(f"Cell [{cell.number}]: {warning}")
             if pictures or warning:
-                note = f"Shown by cell [{cell.number}]"
-                self._upload(pictures, options, warning, note, compact=options.cell is None)
+                note, is_newest = f"Shown by cell [{cell.number}]", options.cell is None
+                if is_newest and (page_cell := self._shown.page_after(cell)) is not None:
+                    # The user may mean the page: show which picture is public now.
+                    note += f". Cell [{page_cell}] showed a page, not a picture"
+                    is_newest = False
+                self._upload(pictures, options, warning, note, compact=is_newest)
                 return
         raise self._shown.no_picture(options.cell)
 

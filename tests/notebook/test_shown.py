@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import pytest
 from IPython.core.pylabtools import select_figure_formats
+from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from support.notebooks import code_cell, write_notebook
@@ -104,7 +105,7 @@ def test_picture_of_the_newest_cell_is_uploaded(notebook, capsys, cells):
     notebook.run("1 + 1", "print('text')", "HTML('<b>page</b>')")
 
     assert notebook.share() == [RED]
-    assert f"# Shown by cell [{number}]\n" in capsys.readouterr().out
+    assert f"# Shown by cell [{number}]. Cell [{number + 3}] showed a page" in capsys.readouterr().out
 
 
 NOT_SHOWN = {
@@ -218,6 +219,21 @@ def test_card_of_a_shown_picture_is_compact(notebook):
 
     assert ["<img" in card for card in cards if card] == [False, False, True, True]
     assert ["Shown by cell [2]" in card for card in cards if card] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_page"),
+    [("HTML('<div id=map></div>')", True), ("%gyazo_whoami", False), ("print(1)", False)],
+)
+def test_card_below_a_newer_page_shows_which_picture_was_uploaded(notebook, cell, is_page):
+    """The user may mean the page, such as a map or a table, which is not a picture."""
+    notebook.run("display(Picture('red'))", cell)
+    with capture_output() as captured:
+        notebook.run("%gyazo").raise_error()
+    (card,) = [out.data["text/html"] for out in captured.outputs]
+
+    assert "Shown by cell [2]" in card
+    assert ("Cell [3] showed a page, not a picture" in card) == is_page == ("<img" in card)
 
 
 def test_many_pictures_are_a_gallery_below_the_name_of_the_cell(notebook, capsys):
