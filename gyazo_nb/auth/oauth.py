@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from gyazo_nb.api.operation import Operation, Reply, Request, describe, server_message
 from gyazo_nb.errors import (
@@ -35,6 +35,8 @@ from . import paste
 
 # Seconds. A code of Doorkeeper, the OAuth server of Gyazo, is valid for the same time.
 LIFETIME = 600.0
+
+_FORM = "application/x-www-form-urlencoded"
 
 
 @hides_frames
@@ -127,7 +129,7 @@ def exchange(
 
 def read_token(request: Request, reply: Reply) -> Secret:
     """Read the access token (RFC 6749 §5.1). Some servers reply 200 and put an error into the body."""
-    body = reply.json()
+    body = _fields(reply)
     if isinstance(body, dict) and "error" in body and not body.get("access_token"):
         error = token_error(request, reply)
         if error is not None:
@@ -175,10 +177,20 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
     )
 
 
+def _fields(reply: Reply) -> Any:
+    """The body: JSON, as RFC 6749 §5.1 says, or a form, as some servers send it."""
+    try:
+        return reply.json()
+    except ValueError:
+        if not reply.headers.get("content-type", "").lower().startswith(_FORM):
+            raise
+    return dict(parse_qsl(reply.body.decode()))
+
+
 def _error_code(reply: Reply) -> str:
     """The field `error`, reduced to the usual characters; empty if it is missing."""
     try:
-        error = reply.json()["error"]
+        error = _fields(reply)["error"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return re.sub(r"[^a-z_]", "", error)[:60] if isinstance(error, str) else ""

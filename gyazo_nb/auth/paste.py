@@ -71,8 +71,12 @@ _PARAMETER_VALUE = re.compile(r"[^=?]*=*")
 _ADDRESS_SIGN = re.compile(
     r"://|www\.|:[0-9]+[/?#]|(?:code|state|error)=|[?&#][\w.\[\]%-]+=", re.IGNORECASE | re.ASCII
 )
+_RESULT_NAMES = frozenset({"code", "state", "error"})
 _RESULT = re.compile(r"(?:code|state|error)=", re.IGNORECASE)
-_ISSUER = re.compile(r"(?:^|[?&#])iss=https?://", re.IGNORECASE)  # RFC 9207
+# Another parameter, whose value may be an address: `iss` (RFC 9207), `error_uri`, a `scope` of Google.
+_OTHER_PARAMETER = re.compile(
+    r"(?:^|[?&#])(?!(?:code|state|error)=)[\w.~-]+=[^&#]*", re.IGNORECASE | re.ASCII
+)
 _AUTHORIZE_LINK = re.compile(r"/oauth/authorize(?:[?#]|$)|[?&]response_type=")
 _PART_OF_A_WORD = re.compile(r"[\w+.~?#&:-]$", re.ASCII)
 _PART_OF_AN_ADDRESS = re.compile(r"[/@=\\%]$")
@@ -205,7 +209,7 @@ def read(
 def is_redirect_of(address: Secret, state: Secret) -> bool:
     """Whether an address is the redirect of the sign-in with this `state`: with a code or an error."""
     try:
-        values = parse_qs(urlsplit(address.reveal()).query, errors="strict")
+        values = parse_qs(urlsplit(address.reveal()).query)
     except ValueError:
         return False
     states = values.get("state", [])
@@ -324,7 +328,7 @@ def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Paste
             "This is the link itself, not its result: open it, allow the access, then copy the "
             "address that your browser shows at the end."
         )
-    if _ISSUER.sub("", joined).count("://") > 1:
+    if _OTHER_PARAMETER.sub("", joined).count("://") > 1:
         raise PasteError(_MORE_THAN_ONE_ADDRESS)
     address = _find_address(text, places)
     place = address.place
@@ -354,7 +358,7 @@ def _find_address(text: str, places: tuple[_Place, ...]) -> _Address:
         _check_text_before(before, places)
         address, query = _partition(text[start.start() :])
         return _Address(_check_place(address, places), query, begins_text=not before)
-    if "://" in _ISSUER.sub("", _joined(text)):
+    if "://" in _OTHER_PARAMETER.sub("", _joined(text)):
         raise _other_place(places)
     address, query = _partition(text)
     if not address:
@@ -491,13 +495,11 @@ def _split_parameters(text: str, *, ends_text: bool) -> list[_Parameter]:
         name = _joined(name)
         if not part.strip():
             continue
-        if (
-            not equals
-            or not _PARAMETER_NAME.fullmatch(name)
-            or not _PARAMETER_VALUE.fullmatch(value)
-        ):
+        if not equals or not _PARAMETER_NAME.fullmatch(name):
             raise PasteError(_DAMAGED)
         name = unquote_plus(name).strip().lower()
+        if name in _RESULT_NAMES and not _PARAMETER_VALUE.fullmatch(value):
+            raise PasteError(_DAMAGED)
         parameters.append(_Parameter(name, value, ends_text and index == len(parts) - 1))
     return parameters
 
@@ -528,6 +530,10 @@ def _authorization_error(error: str) -> PasteError:
     if error == "access_denied":
         return DeniedError(
             "Access was denied on Gyazo's page: to sign in, open the link again and allow the access."
+        )
+    if error in {"server_error", "temporarily_unavailable"}:
+        return PasteError(
+            f"Gyazo has a problem at the moment ({error}): wait a minute, then open the link again."
         )
     name = re.sub(r"[^a-z_]", "", error)[:40]
     shown = f"the error {name}" if name else "an error"

@@ -90,6 +90,12 @@ def test_the_redirect_is_received(waiting, port, uri):
         request(port, GOOD)
 
 
+def test_a_redirect_with_an_unreadable_other_parameter_is_received(waiting, port):
+    """Only the code and the state count: a server may add a name in Latin-1."""
+    assert request(port, f"{GOOD}&name=J%FCrgen")[0].status == 200
+    assert waiting.received
+
+
 def test_a_denied_access_is_received_too(uri, port):
     """The sign-in gets error=… and continues to wait."""
     waiting = WaitingSignIn(uri, succeeds=False)

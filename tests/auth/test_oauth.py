@@ -137,6 +137,22 @@ def test_a_token_is_read_from_a_reply_with_other_fields(token_type):
     assert token == Secret("T0ken")
 
 
+def read_form(status, body):
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    operation = exchange(begin(Site(), APP), Secret("the code"), APP.secret)
+    return operation.read(Reply(status, headers, body))
+
+
+def test_a_reply_may_be_a_form():
+    """Some servers send a form, against RFC 6749: the token, and an error with any status."""
+    assert read_form(200, b"access_token=T0ken&expires=3600&token_type=bearer") == Secret("T0ken")
+    for status in (200, 400):
+        with pytest.raises(InvalidGrantError):
+            read_form(status, b"error=invalid_grant&error_description=used")
+    with pytest.raises(UnreadableReplyError):
+        read_form(200, b"access_token=two+words")
+
+
 @pytest.mark.parametrize(
     "body",
     [

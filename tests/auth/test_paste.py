@@ -111,6 +111,8 @@ def test_a_bare_code_is_accepted_without_a_state(text, code):
         f"-Ab_9&state={STATE}",
         f"?code=-Ab_9&state={STATE}&iss=https://api.gyazo.com",
         f"{WHOLE.removeprefix('http://')}&iss=https://api.gyazo.com",
+        f"{REDIRECT}?iss=https://a.example&scope=email%20https://b.example/c&code=-Ab_9&state={STATE}",
+        f"{WHOLE}&session_state=a==b&next=/page?x=1",
         quote(WHOLE, safe=""),
     ],
 )
@@ -151,7 +153,13 @@ def test_every_form_of_redirect_uri_is_recognized(redirect_uri):
         ('""', "text is empty"),
         (f"{REDIRECT}?error=access_denied&state={STATE}", "Access was denied"),
         ("error=access_denied&error_description=x", "Access was denied"),
+        (
+            f"{REDIRECT}?error=access_denied&error_uri=https://a.example/b&state={STATE}",
+            "was denied",
+        ),
         (f"{REDIRECT}?error=invalid_scope&state={STATE}", "invalid_scope"),
+        (f"{REDIRECT}?error=server_error&state={STATE}", "wait a minute"),
+        (f"{REDIRECT}?error=temporarily_unavailable&state={STATE}", "wait a minute"),
         (f"{REDIRECT}?error=%3Cscript%3E&state={STATE}", "script"),
         (f"{WHOLE}&code=other", "more than one code"),
         ("code=a&code=b", "more than one code"),
@@ -392,6 +400,10 @@ SURROUNDINGS = [
 
 QUERY = f"code=EVIL&state={STATE}"
 FOREIGN = [
+    f"https://evil.example/callback?{QUERY}&iss=http://127.0.0.1:8765/callback",
+    f"http://evil.example/callback?x=http://127.0.0.1:8765/callback&{QUERY}",
+    f"{REDIRECT}?code=EVIL&state=WRONG&x=state={STATE}",
+    f"{REDIRECT}?x=https://evil.example/?{QUERY}",
     f"https://evil.example/callback?{QUERY}",
     f"http://127.0.0.1:8766/callback?{QUERY}",
     f"http://127.0.0.1/callback?{QUERY}",
