@@ -157,16 +157,18 @@ class _Uvicorn(uvicorn.Server):
         # the test that added the delay.
         loop = asyncio.get_running_loop()
         for server in self.servers:
-            for listener in server.sockets:
+            for accepting in server.sockets:
                 # NotImplementedError: Windows, where a connection is complete when it is accepted.
                 with contextlib.suppress(NotImplementedError):
-                    loop.remove_reader(listener)
+                    loop.remove_reader(accepting)
         # A connection that was accepted just before is in `connections` two steps of the loop later.
         # asyncio would not close its socket if the server were closed before that.
         for _ in range(3):
             await asyncio.sleep(0)
         for server in self.servers:
             server.close()
+        for listener in sockets or []:
+            listener.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         tasks = list(self.server_state.tasks)
