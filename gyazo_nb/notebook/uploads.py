@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import keyword
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from IPython.display import display
 from gyazo_nb.api.image import Image
 from gyazo_nb.batch.report import Report
 from gyazo_nb.client.gyazo import Gyazo
-from gyazo_nb.errors import ArgumentError, PictureError
+from gyazo_nb.errors import AccessPolicyWarning, ArgumentError, NotLoggedInError, PictureError
 from gyazo_nb.images import convert, page, render
 from gyazo_nb.settings import AccessPolicy
 
@@ -124,7 +125,10 @@ class UploadFlow:
     def run_cell(self, parsed: argparse.Namespace, cell: str) -> None:
         """Run a cell, and upload the pictures that it displayed."""
         options = self._options(parsed)
-        self._check_signed_in()  # before a long cell, not after it
+        try:
+            self._check_signed_in()  # before a long cell, not after it
+        except NotLoggedInError as error:
+            raise NotLoggedInError(f"{error} The cell did not run.") from None
         before = options.expanded(self._shell.user_ns)
         outer = self._shell.displayhook.exec_result
         outputs, result = capture.run(self._shell, cell)
@@ -166,14 +170,17 @@ class UploadFlow:
             return
         before = self._session.report
         try:
-            report = self._session.upload_all(
-                items,
-                progress=len(items) > _MAX_CARDS,
-                title=options.title,
-                desc=options.desc,
-                access_policy=options.access_policy,
-                collection_id=options.collection_id,
-            )
+            with warnings.catch_warnings():
+                # The cards contain these warnings. `append`: the user's own filters come first.
+                warnings.filterwarnings("ignore", category=AccessPolicyWarning, append=True)
+                report = self._session.upload_all(
+                    items,
+                    progress=len(items) > _MAX_CARDS,
+                    title=options.title,
+                    desc=options.desc,
+                    access_policy=options.access_policy,
+                    collection_id=options.collection_id,
+                )
         finally:  # also after a Stop, or when the token is revoked
             last = self._session.report
             if last is not None and last is not before:

@@ -105,7 +105,9 @@ def test_picture_of_the_newest_cell_is_uploaded(notebook, capsys, cells):
     notebook.run("1 + 1", "print('text')", "HTML('<b>page</b>')")
 
     assert notebook.share() == [RED]
-    assert f"# Shown by cell [{number}]. Cell [{number + 3}] showed a page" in capsys.readouterr().out
+    assert (
+        f"# Shown by cell [{number}]. Cell [{number + 3}] showed a page" in capsys.readouterr().out
+    )
 
 
 NOT_SHOWN = {

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +22,7 @@ from support.helpers import PNG, skip_missing
 from support.notebooks import code_cell, write_notebook
 
 from gyazo_nb import (
+    AccessPolicyWarning,
     ArgumentError,
     BatchError,
     BatchInterruptedError,
@@ -286,6 +288,20 @@ def test_wrong_line_raises_an_error(shell, line, error, message):
     """No argument is skipped silently."""
     with pytest.raises(error, match=message):
         shell.run_line_magic("gyazo", line)
+
+
+def test_warning_about_the_access_is_only_on_the_card(shell):
+    """Unless a filter of the user says otherwise, such as the filter of these tests: every warning is an error."""
+    private = "%gyazo red --access-policy only_me"
+    shell.run_cell("%gyazo red").raise_error()
+    with warnings.catch_warnings(record=True) as shown, capture_output() as captured:
+        warnings.resetwarnings()
+        shell.run_cell(private).raise_error()
+
+    assert "is still public" in cards(captured)[0].data["text/html"]
+    assert not shown
+    with pytest.raises(AccessPolicyWarning, match="is still public"):
+        shell.run_cell(private).raise_error()
 
 
 def test_path_with_blanks_and_without_quotes_is_recognized(shell, tmp_path, monkeypatch):
@@ -584,6 +600,7 @@ def test_cell_does_not_run_before_the_sign_in(shell, monkeypatch):
     _, result = run(shell, "ran = True")
 
     assert isinstance(result.error_in_exec, NotLoggedInError)
+    assert str(result.error_in_exec).endswith("). The cell did not run.")
     assert "ran" not in shell.user_ns
 
 
