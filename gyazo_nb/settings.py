@@ -96,6 +96,11 @@ class App:
             raise ConfigError(
                 f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}."
             )
+        if not client_id.isascii() or not client_id.isprintable():
+            raise ConfigError(
+                f"{setting_names('client_id')} contains unusual characters: copy the client id again from "
+                f"your application's page, {APPLICATIONS_URL}."
+            )
         if redirect_uri:
             _check_redirect_uri(redirect_uri)
         values = {"client_id": client_id, "client_secret": secret, "redirect_uri": redirect_uri}
@@ -127,7 +132,7 @@ class Settings:
 
     def text(self, name: str) -> str:
         """Return a setting that is not secret; an empty text if it is not set."""
-        return self._override(name) or os.environ.get(f"GYAZO_{name.upper()}", "").strip()
+        return self._override(name) or _unquoted(os.environ.get(f"GYAZO_{name.upper()}", ""))
 
     def site(self) -> Site:
         """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
@@ -210,7 +215,7 @@ class Settings:
                 raise ConfigError(
                     f"The client secret cannot be read from the file in "
                     f"{setting_names('client_secret_file')}: correct the path, and check that the file "
-                    f"is a text file that you can read."
+                    f"contains only the secret, as text in UTF-8, and that you can read it."
                 )
             return secret
         return secret_variable(self._override("client_secret_variable") or "GYAZO_CLIENT_SECRET")
@@ -230,24 +235,30 @@ def access_token(text: str | Secret) -> Secret:
 @hides_frames
 def _token_or_none(text: Secret) -> Secret | None:
     """Remove blanks and quotes around a token. None if the text cannot be a token."""
-    clean = text.reveal().strip().strip("\"'").strip()
+    clean = _unquoted(text.reveal())
     is_token = clean and clean.isascii() and clean.isprintable() and " " not in clean
     return Secret(clean) if is_token else None
+
+
+def _unquoted(text: str) -> str:
+    """Remove blanks and quotes around a value. `docker --env-file` and `set` of Windows keep the quotes."""
+    return text.strip().strip("\"'").strip()
 
 
 @hides_frames
 def secret_variable(name: str) -> Secret:
     """Read a secret from the environment; an empty one if the variable is not set."""
-    return Secret(os.environ.get(name, "").strip())
+    return Secret(_unquoted(os.environ.get(name, "")))
 
 
 @hides_frames
 def _secret_file(name: str) -> Secret | None:
-    """Read a secret from a file, or return None if this is impossible."""
+    """Read a secret from a file that contains only the secret. None if this is impossible."""
     try:
-        return Secret(Path(name).expanduser().read_text("utf-8-sig").strip())
+        text = _unquoted(Path(name).expanduser().read_text("utf-8-sig"))
     except (OSError, ValueError, RuntimeError):  # RuntimeError: the home folder is unknown
         return None
+    return Secret(text) if text and text.isprintable() else None
 
 
 def setting_names(setting: str) -> str:

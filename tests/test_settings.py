@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gyazo_nb import App, ConfigError, Gyazo, Site
+from gyazo_nb import App, ConfigError, Gyazo, Secret, Site
 from gyazo_nb.notebook.traits import GyazoTraits
 from gyazo_nb.settings import Settings
 
@@ -162,3 +162,35 @@ def test_default_access_policy_is_checked_where_it_was_set(monkeypatch):
     monkeypatch.setenv("GYAZO_ACCESS_POLICY", "onlyme")
     with pytest.raises(ConfigError, match=r"^GYAZO_ACCESS_POLICY must be .*it is 'onlyme'"):
         Settings().access_policy()
+
+
+def test_quotes_and_blanks_around_a_variable_are_removed(monkeypatch):
+    """`docker --env-file` and `set` of Windows keep the quotes of a line such as NAME="value"."""
+    values = ('"the-id" ', "'the-secret'\n", ' "http://127.0.0.1:8765/callback"', '"the-token"')
+    names = ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "ACCESS_TOKEN")
+    for name, value in zip(names, values, strict=True):
+        monkeypatch.setenv(f"GYAZO_{name}", value)
+
+    app = Settings().app()
+
+    assert (app.client_id, app.redirect_uri) == ("the-id", "http://127.0.0.1:8765/callback")
+    assert app.secret == Secret("the-secret")
+    assert Settings().token() == Secret("the-token")
+
+
+@pytest.mark.parametrize("client_id", ["the-id\u200b", "the\nid", "クライアント", "id\udcff"])
+def test_client_id_with_unusual_characters_raises_an_error(client_id):
+    """A character without a width that was copied with it, or bytes in another encoding."""
+    with pytest.raises(ConfigError, match=r"GYAZO_CLIENT_ID .*unusual characters: copy"):
+        App(client_id)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"a\nb", "s3cr3t".encode("utf-16"), b"s\xff"])
+def test_file_that_is_not_only_a_client_secret_raises_an_error(tmp_path, content):
+    """An empty file, several lines, another encoding. The sentence names the setting of the file."""
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    settings = Settings({"client_id": "the-id", "client_secret_file": str(file)}.get)
+
+    with pytest.raises(ConfigError, match=r"GYAZO_CLIENT_SECRET_FILE .*only the secret.*UTF-8"):
+        settings.app()
