@@ -17,6 +17,7 @@ only for the account and the site that it was written for.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -29,28 +30,52 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
+from weakref import WeakSet
 
 from gyazo_nb.api.image import Image
 from gyazo_nb.api.operation import FilePart
-from gyazo_nb.errors import JournalError, PictureError
+from gyazo_nb.errors import ArgumentError, JournalError, PictureError
 
 _VERSION = 1
 _PREFIX = b'{"gyazo_nb":'  # of each line
+
+_open_files: WeakSet[BinaryIO] = WeakSet()
+
+
+def _close_in_child() -> None:
+    """Close the files of the parent process, such as that of a process pool: they hold its locks."""
+    for file in tuple(_open_files):
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def absolute_path(resume: str | os.PathLike[str]) -> Path:
+    """Return the path of a resume file. The working directory may change before a retry."""
+    try:
+        path = Path(os.fsdecode(resume))
+    except TypeError:
+        raise ArgumentError(
+            f"resume must be the path of a file, such as 'batch.jsonl', not {type(resume).__name__}."
+        ) from None
+    with suppress(OSError, RuntimeError, ValueError):  # "~name/x" where that user does not exist
+        path = path.expanduser().absolute()
+    return path
 
 
 class Journal:
     """The uploaded images of a batch. Used in a `with`, from any number of threads."""
 
     def __init__(self, path: str | os.PathLike[str], account: str) -> None:
-        try:
-            self._path = Path(path).expanduser()
-        except (RuntimeError, ValueError):  # "~name/x" where that user does not exist
-            self._path = Path(path)
+        self._path = Path(path)
         self._account = account
         self._known: dict[str, Image | bytes] = {}  # an image, or the line of an earlier batch
         self._digest_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
+        self._separator = b""  # a newline if the last line is incomplete
         self.skipped = 0  # pictures that were not sent, because an earlier batch recorded them
 
     def __enter__(self) -> Self:
@@ -70,6 +95,7 @@ class Journal:
         with self._lock:
             file, self._file = self._file, None
             if file is not None:
+                _open_files.discard(file)
                 with suppress(OSError):  # a pipe, or a file system without fsync
                     # Only here: if the kernel is killed, the system still writes the lines.
                     os.fsync(file.fileno())
@@ -103,6 +129,7 @@ class Journal:
         flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         number = os.open(self._path, flags, 0o600)
         self._file = os.fdopen(number, "rb")
+        _open_files.add(self._file)
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode):  # a pipe or a device: reading it may never end
             raise ValueError("not a regular file")  # see __enter__
@@ -139,22 +166,21 @@ class Journal:
         with self._lock:
             if self._file is None:
                 return  # the batch was stopped and did not wait for this upload
+            line, self._separator = self._separator + line, b"\n"
             try:
                 while line:  # a full disk may end a write in the middle of a line
                     line = line[os.write(self._file.fileno(), line) :]
             except OSError as error:
                 raise JournalError(
                     f"The resume file {str(self._path)!r} cannot be written ({error.strerror}): the "
-                    f"batch was stopped, so that no upload stays unrecorded. Free some space, then run it "
-                    f"again."
+                    f"batch was stopped, so that no further upload stays unrecorded. Free some space, then "
+                    f"run it again."
                 ) from None
+            self._separator = b""
             self._known[digest] = image
 
     def _read(self, file: BinaryIO) -> None:
-        head = file.readline(len(_PREFIX))
-        if head and not (
-            head.startswith(_PREFIX) or _PREFIX.startswith(head.rstrip(b"\n") or b"?")
-        ):
+        if not _is_resume_file(file):
             raise JournalError(
                 f"{str(self._path)!r} is not a resume file and was left unchanged: pass a new path as "
                 f"resume=, such as 'batch.jsonl'."
@@ -167,12 +193,12 @@ class Journal:
                 self._known[digest] = line
         if line.endswith(b"\n"):
             return
-        # End the incomplete last line. Empty a file that holds less than the prefix of a line: at the next
-        # run it would not be recognized as a resume file.
+        # Empty a file that holds less than the prefix of a line: with a newline behind it, the next run
+        # would not recognize it as a resume file.
         if size < len(_PREFIX):
             os.ftruncate(file.fileno(), 0)
         else:
-            os.write(file.fileno(), b"\n")
+            self._separator = b"\n"
 
     def _digest_in(self, line: bytes) -> str | None:
         try:
@@ -181,6 +207,17 @@ class Journal:
             return str(entry["sha256"]) if is_own else None
         except (ValueError, KeyError, TypeError, RecursionError):
             return None  # an incomplete or damaged line
+
+
+def _is_resume_file(file: BinaryIO) -> bool:
+    """Whether a file is empty, or begins like a resume file. An editor may add a BOM or blank lines."""
+    head = file.readline(len(_PREFIX) + 3).removeprefix(codecs.BOM_UTF8)
+    while head.isspace():
+        head = file.readline(len(_PREFIX))
+    if head in {b"", b"{"} or head.startswith(_PREFIX):
+        return True
+    # An incomplete line. A line with only a brace begins another JSON file.
+    return head.startswith(b'{"') and _PREFIX.startswith(head.rstrip())
 
 
 def _lock_exclusively(file: int) -> bool:

@@ -26,7 +26,7 @@ from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site
 
 from .drivers import Driver
-from .journal import Journal
+from .journal import Journal, absolute_path
 
 T = TypeVar("T")
 
@@ -101,7 +101,8 @@ class Uploader:
         fields: Mapping[str, Any],
         resume: str | os.PathLike[str] | None,
     ) -> None:
-        self._connection, self._fields, self._resume = connection, fields, resume
+        self._connection, self._fields = connection, fields
+        self._resume = None if resume is None else absolute_path(resume)
         connection.signed_in()
         given: dict[str, Any] = {}
         for name, value in fields.items():

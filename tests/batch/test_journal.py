@@ -16,7 +16,7 @@ import pytest
 from support.batches import all_stored, pictures, stored_pictures, upload_requests
 from support.helpers import PNG
 
-from gyazo_nb import Gyazo, Image, JournalError
+from gyazo_nb import ArgumentError, Gyazo, Image, JournalError
 from gyazo_nb.sandbox import Fault
 
 
@@ -160,6 +160,16 @@ def test_file_with_an_incomplete_first_line_is_still_a_resume_file(gyazo, server
     assert len(upload_requests(server)) == 2
 
 
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf\r\n"])
+def test_file_that_an_editor_saved_is_read(gyazo, server, journal, start):
+    """With a BOM, blank lines, and CRLF."""
+    gyazo.upload_all(pictures(3), resume=journal, progress=False)
+    journal.write_bytes(start + journal.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert gyazo.upload_all(pictures(3), resume=journal, progress=False).skipped == 3
+    assert len(upload_requests(server)) == 3
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -253,6 +263,20 @@ def test_second_batch_cannot_use_the_same_file(call, gyazo, server, journal):
     assert len(upload_requests(server)) == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX copies a process")
+def test_process_pool_does_not_hold_the_file(gyazo, journal):
+    """Its processes are copies of the kernel, and live on when the kernel is killed."""
+    fork = OPEN_JOURNAL.replace("    print", "    import os; os.fork(); print")
+    command = [sys.executable, "-c", fork, str(journal)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert [other.stdout.readline() for _ in range(2)] == ["open\n"] * 2
+    other.kill()
+    other.wait()
+
+    assert gyazo.upload_all(pictures(2), resume=journal, progress=False).ok
+    other.communicate()  # ends the copy
+
+
 @pytest.mark.slow
 def test_file_of_50000_lines_needs_limited_memory(gyazo, server, journal):
     """The lines are kept as bytes, and an image is made only when it is needed."""
@@ -287,6 +311,28 @@ def test_path_that_cannot_be_opened_is_refused(gyazo, tmp_path, monkeypatch, res
         gyazo.upload_all(pictures(1), resume=resume, progress=False)
 
 
+@pytest.mark.parametrize("resume", [True, 3, ["b.jsonl"]])
+def test_value_that_is_not_a_path_is_refused(call, gyazo, server, resume):
+    """Before the first request."""
+    with pytest.raises(ArgumentError, match="resume must be the path of a file, such as 'batch.j"):
+        call(gyazo, "upload_all", pictures(1), resume=resume)
+
+    assert server.sandbox.requests == []
+
+
+def test_retry_in_another_working_directory_uses_the_same_file(gyazo, tmp_path, monkeypatch):
+    """A relative path belongs to the directory of the first run."""
+    monkeypatch.chdir(tmp_path)
+    report = gyazo.upload_all([*pictures(1), None], resume=b"b.jsonl", progress=False)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+
+    report.retry()
+
+    assert [path.name for path in tmp_path.rglob("*.jsonl")] == ["b.jsonl"]
+    assert len(lines_of(tmp_path / "b.jsonl")) == 1
+
+
 @pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "socket"])
 def test_path_that_is_not_a_regular_file_is_refused(gyazo, server, tmp_path, kind):
     """Reading it might never end. No picture is sent."""
@@ -318,16 +364,40 @@ def test_existing_file_becomes_readable_for_its_owner_only(gyazo, journal, mode)
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
-def test_other_file_is_left_unchanged(gyazo, server, tmp_path):
-    """A picture was given as `resume` by mistake. No picture is sent."""
+@pytest.mark.parametrize("content", [PNG, b'{\n  "a": 1\n}\n', b'{"a": 1}', b"\n\na,b\n"])
+def test_other_file_is_left_unchanged(gyazo, server, tmp_path, content):
+    """It was given as `resume` by mistake. No picture is sent."""
     path = tmp_path / "a.png"
-    path.write_bytes(PNG)
+    path.write_bytes(content)
     for wrong, message in ((path, "is not a resume file"), (tmp_path, "cannot be used")):
         with pytest.raises(JournalError, match=message):
             gyazo.upload_all(pictures(2), resume=wrong, progress=False)
 
-    assert path.read_bytes() == PNG
+    assert path.read_bytes() == content
     assert upload_requests(server) == []
+
+
+def test_full_disk_does_not_prevent_reading_the_file(gyazo, journal):
+    """Also if its last line is incomplete. The first new upload stops the batch."""
+    resource = pytest.importorskip(
+        "resource", reason="only POSIX limits the resources of a process"
+    )
+    gyazo.upload_all(pictures(3), resume=journal, progress=False)
+    journal.write_bytes(journal.read_bytes()[:-60])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size, limits[1]))
+    try:
+        complete = [json.loads(line) for line in journal.read_bytes().splitlines()[:2]]
+        known = {entry["sha256"] for entry in complete}
+        items = [i for i in pictures(3) if hashlib.sha256(i).hexdigest() in known]
+        assert gyazo.upload_all(items, resume=journal, progress=False).skipped == 2
+        with pytest.raises(JournalError, match="cannot be written .*Free some space"):
+            gyazo.upload_all(pictures(4), resume=journal, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert gyazo.report.retry().ok
+    assert gyazo.upload_all(pictures(4), resume=journal, progress=False).skipped == 4
 
 
 def test_full_disk_stops_the_batch(gyazo, server, journal):
