@@ -10,6 +10,7 @@ Guarantees:
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Profiles:
 
     def load(self, name: str) -> tuple[Profile, str] | None:
         """Return a saved account and where it is saved, or None."""
+        if not self._has_folder():
+            return None
         check_private_folder(self._folder)
         if self._is_in_keyring(name):
             profile = self._keyring.load(name)
@@ -86,11 +89,17 @@ class Profiles:
 
     def clear(self, name: str) -> bool:
         """Remove an account from both stores, and return whether there was one."""
+        if not self._has_folder():
+            return False
         removed = self._file.clear(name)
         if self._is_in_keyring(name):
             removed |= self._keyring.clear(name)
             self._remove_marker(name)
         return removed
+
+    def _has_folder(self) -> bool:
+        """Whether this user can reach the folder. In a container, HOME may belong to another user."""
+        return os.path.isdir(self._folder)  # noqa: PTH112 -- Path.is_dir raises a PermissionError
 
     def _is_in_keyring(self, name: str) -> bool:
         with _as_store_error("Cannot check for a saved token"):

@@ -36,6 +36,18 @@ def test_a_profile_is_loaded_from_the_store_that_has_it(keyring, folder):
     assert keyring.passwords == {}
 
 
+def test_without_a_folder_no_profile_is_loaded_or_cleared(folder):
+    """HOME of a container may be /dev/null or the folder of another user: a sign-in goes on without it."""
+    folder.parent.write_text("not a folder")
+    profiles = Profiles(folder)
+
+    assert profiles.load("a") is None
+    assert profiles.clear("a") is False
+    assert profiles.names() == []
+    with pytest.raises(StoreError, match=r"could not be saved .*\(Not a directory\)"):
+        profiles.save("file", "a", PROFILE)
+
+
 def test_the_keyring_is_not_used_without_a_marker(folder, monkeypatch):
     """It may take seconds to report that it has no entry."""
     monkeypatch.setitem(sys.modules, "keyring", None)
