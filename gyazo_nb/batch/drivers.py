@@ -109,9 +109,11 @@ class BlockingDriver:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._former_handler = signal.getsignal(signal.SIGINT)
-            # None: the handler was not set by Python, and could not be restored.
-            if self._former_handler is not None:
+            handler = signal.getsignal(signal.SIGINT)
+            # None: the handler was not set by Python, and could not be restored. A shell lets a process
+            # in the background ignore the Ctrl-C that is for another one.
+            if handler not in {None, signal.SIG_IGN}:
+                self._former_handler = handler
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
 

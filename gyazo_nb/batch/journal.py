@@ -258,7 +258,7 @@ def _digest_of(part: FilePart) -> str:
     if isinstance(content, Path):
         with content.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    assert isinstance(content, bytes)  # noqa: S101 -- an open file was read by `Uploader.prepare`
+    assert isinstance(content, bytes)  # noqa: S101 -- an open file was read by `read_open_file`
     return hashlib.sha256(content).hexdigest()
 
 

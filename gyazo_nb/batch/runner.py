@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
+from gyazo_nb.api.endpoints import UploadFields
 from gyazo_nb.api.image import Image, warn_about_access
 from gyazo_nb.errors import (
     ArgumentError,
@@ -48,7 +49,7 @@ from .drivers import (
 from .journal import Journal
 from .report import Failure, Report
 from .source import ItemSource, is_future, needs_event_loop, outcome_of
-from .upload import RenderedItem, Uploader
+from .upload import RenderedItem, Uploader, read_open_file
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -62,6 +63,9 @@ class _Pending:
     """An item that was read and is not uploaded yet."""
 
     item: Any
+    fields: UploadFields | None = (
+        None  # made once: a function of the user may return the next value
+    )
     rendered: RenderedItem | None = None
     is_retained: bool = False
 
@@ -191,7 +195,7 @@ class Batch:
                 return
         try:
             if pending.rendered is None:
-                pending.rendered = await self._render(item, run.driver)
+                pending.rendered = await self._render(pending, item, run.driver)
             job = self._uploader.job(pending.rendered, run.journal)
         except NotLoggedInError:
             raise  # every further item would fail in the same way
@@ -200,14 +204,17 @@ class Batch:
         else:
             run.pool.put(index, job.run)
 
-    async def _render(self, item: Any, driver: Driver) -> RenderedItem:
+    async def _render(self, pending: _Pending, item: Any, driver: Driver) -> RenderedItem:
         """Render an item. A file is converted in another thread if there is an event loop to block."""
         with driver.interruptible():
-            item, fields = self._uploader.prepare(item)
+            if pending.fields is None:
+                pending.fields = self._uploader.fields_of(item)
+            item = read_open_file(item)
+        render = partial(self._uploader.render, item, pending.fields)
         if is_encoded(item):
-            return await driver.call(partial(self._uploader.render, item, fields))
+            return await driver.call(render)
         with driver.interruptible():
-            return self._uploader.render(item, fields)
+            return render()
 
     async def _wait_for(self, future: Any, run: _Run) -> tuple[Any, BaseException | None]:
         """Wait for a future, and return its result and its error. Uploads that end are recorded."""

@@ -111,16 +111,22 @@ class Uploader:
         # A wrong name or value is wrong for every item: raise before the first request.
         connection.with_default_policy(UploadFields(**given)).as_form()
 
-    def prepare(self, item: Any) -> tuple[Any, UploadFields]:
-        """Read an open file, and make the fields of an item, in the caller's thread."""
-        self._connection.signed_in()  # without an account, rendering would be wasted time
+    def fields_of(self, item: Any) -> UploadFields:
+        """Make the fields of an item, in the caller's thread."""
         fields: dict[str, Any] = {}
         for name, value in self._fields.items():
-            fields[name] = value(item) if callable(value) else value
-        return _read_open_file(item), self._connection.with_default_policy(UploadFields(**fields))
+            try:
+                fields[name] = value(item) if callable(value) else value
+            except StopIteration:
+                raise ArgumentError(
+                    f"{name} has no value for this item, because its iterator has ended: give one value "
+                    f"for each item."
+                ) from None
+        return self._connection.with_default_policy(UploadFields(**fields))
 
     def render(self, item: Any, fields: UploadFields) -> RenderedItem:
-        """Render a prepared item: in any thread if it `is_encoded`, else in the caller's thread."""
+        """Render an item: in any thread if it `is_encoded`, else in the caller's thread."""
+        self._connection.signed_in()  # without an account, rendering would be wasted time
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
         return RenderedItem(picture, fields)
 
@@ -157,7 +163,7 @@ def _check_not_a_collection(name: str, value: Any) -> None:
     )
 
 
-def _read_open_file(item: Any) -> Any:
+def read_open_file(item: Any) -> Any:
     """Read an open file now: the generator that yielded it may close it before it is sent.
 
     The file is left at its position, so that a retry can read it again.

@@ -43,6 +43,20 @@ def test_interrupted_guard_restores_the_handler():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_ignored_sigint_stays_ignored(gyazo):
+    """A shell lets a process in the background ignore the Ctrl-C that is for another one."""
+
+    def items():
+        signal.raise_signal(signal.SIGINT)
+        yield from pictures(3)
+
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert gyazo.upload_all(items(), progress=False).ok
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 # ── Stop ──────────────────────────────────────────────────────────────────────────────────────
 
 

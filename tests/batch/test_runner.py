@@ -108,13 +108,18 @@ def test_retry_sends_the_picture_as_it_was_rendered(call, gyazo, server):
 def test_memory_of_rendered_pictures_that_failed_is_limited(gyazo, server, monkeypatch):
     """A retry renders the others again, also from an open file."""
     monkeypatch.setattr("gyazo_nb.batch.runner.MAX_RETAINED_BYTES", 3000)
-    items = [*pictures(5, size=1000), io.BytesIO(PNG + b"file" + b"\0" * 1000)]
-    fail_uploads(server, 6)
     rendered = []
-    report = gyazo.upload_all(items, title=rendered.append, progress=False)
+
+    class Figure:
+        def __init__(self, data):
+            self._repr_png_ = lambda: rendered.append(self) or data
+
+    items = [*map(Figure, pictures(5, size=1000)), io.BytesIO(PNG + b"file" + b"\0" * 1000)]
+    fail_uploads(server, 6)
+    report = gyazo.upload_all(items, progress=False)
 
     assert report.retry().ok
-    assert len(rendered) == 6 + 4
+    assert len(rendered) == 5 + 3
     assert len(all_stored(server)) == 6
 
 

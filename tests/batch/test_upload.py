@@ -57,6 +57,38 @@ def test_list_of_values_is_refused_with_the_way(call, gyazo, server, name, value
     assert [image.title for image in report] == ["a", "b"]
 
 
+def test_missing_value_fails_only_its_item(call, gyazo):
+    """The iterator of the values has ended."""
+    values = iter(["a", "b"])
+
+    report = call(gyazo, "upload_all", pictures(3), title=lambda _: next(values), progress=False)
+
+    assert [image.title for image in report] == ["a", "b"]
+    assert "title has no value for this item" in str(report.failures[0])
+
+
+class FailsOnce:
+    """A figure that cannot be rendered at first."""
+
+    _renders = 0
+
+    def _repr_png_(self):
+        self._renders += 1
+        return None if self._renders == 1 else PNG + b"figure"
+
+
+def test_retry_keeps_the_fields_of_an_item_that_was_not_rendered(call, gyazo):
+    """The function for the next value is not called again."""
+    values = iter("abcd")
+    items = [pictures(1)[0], FailsOnce(), pictures(2)[1]]
+    report = call(gyazo, "upload_all", items, title=lambda _: next(values), progress=False)
+    assert [failure.index for failure in report.failures] == [1]
+
+    report = call(report, "retry")
+
+    assert [image.title for image in report] == ["a", "b", "c"]
+
+
 def test_dictionary_of_values_is_refused_with_the_way(gyazo):
     """A function that looks the item up."""
     with pytest.raises(ArgumentError, match=r"title=lambda item: values\[item\]"):
