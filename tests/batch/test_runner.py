@@ -116,7 +116,7 @@ def test_memory_of_rendered_pictures_that_failed_is_limited(gyazo, server, monke
 
     items = [*map(Figure, pictures(5, size=1000)), io.BytesIO(PNG + b"file" + b"\0" * 1000)]
     fail_uploads(server, 6)
-    report = gyazo.upload_all(items, progress=False)
+    report = gyazo.upload_all(items, concurrency=1, progress=False)
 
     assert report.retry().ok
     assert len(rendered) == 5 + 3
