@@ -11,10 +11,12 @@ import glob
 import os
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+from gyazo_nb.api.operation import one_line
 from gyazo_nb.errors import ArgumentError
 from gyazo_nb.images.convert import is_picture_file
 
@@ -43,7 +45,7 @@ def pictures_in(folder: Path) -> Files:
     others = [path for path in entries if path not in listed]
     parts = [f"not pictures: {_names(others)}"] if others else []
     if folders:
-        pattern = str(folder / "**" / "*.png")
+        pattern = str(Path(glob.escape(str(folder)), "**", "*.png"))
         parts.append(
             f"subfolders, which are not searched: {_names(folders)} (for them, use {pattern!r})"
         )
@@ -59,9 +61,39 @@ def pictures_in(folder: Path) -> Files:
 
 def matching(pattern: str) -> list[Path]:
     """Return the files that match a glob, which may contain `~` and `**`. Folders do not count."""
-    # Path.glob takes no absolute pattern; the method of Path raises for an unknown user.
-    found = glob.glob(os.path.expanduser(pattern), recursive=True)  # noqa: PTH111, PTH207
+    # The method of Path raises for an unknown user.
+    found = _matching(os.path.expanduser(pattern))  # noqa: PTH111
     return natural_order(path for path in map(Path, found) if not path.is_dir())
+
+
+def _matching(pattern: str) -> set[str]:
+    """Return the paths that match a pattern. `glob` alone never ends where links lead back to a folder."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        return set(glob.glob(pattern))  # noqa: PTH207 -- Path.glob takes no absolute pattern
+    index = parts.index("**")
+    rest = parts[index + 1 :] or ("*",)
+    found: set[str] = set()
+    for top in _matching(str(Path(*parts[:index]))):
+        for folder in _folders_below(top):
+            found |= _matching(str(Path(glob.escape(folder), *rest)))
+    return found
+
+
+def _folders_below(top: str) -> Iterator[str]:
+    """Yield a folder and the visible folders below it, each once, although links lead to some again."""
+    visited = set()
+    for folder, subfolders, _ in os.walk(top, followlinks=True):
+        with suppress(OSError):  # the folder was deleted meanwhile
+            found = os.stat(folder)  # noqa: PTH116
+            if (identity := (found.st_dev, found.st_ino)) in visited:
+                subfolders.clear()
+                continue
+            visited.add(identity)
+        visible = (name for name in subfolders if not name.startswith("."))
+        # Links come last, so that a file has its own path.
+        subfolders[:] = sorted(visible, key=lambda name: Path(folder, name).is_symlink())
+        yield folder
 
 
 def named_by(items: Any) -> Files | None:
@@ -117,7 +149,12 @@ def _natural_key(path: Path) -> list[list[str | int]]:
     ]
 
 
+def printable(name: str) -> str:
+    """Return a file name as one line that a terminal can show. It may be in another encoding than UTF-8."""
+    return one_line(name.encode("utf-8", "backslashreplace").decode())
+
+
 def _names(paths: list[Path]) -> str:
-    names = [path.name.encode("utf-8", "backslashreplace").decode() for path in paths[:_MAX_NAMES]]
+    names = [printable(path.name) for path in paths[:_MAX_NAMES]]
     more = len(paths) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.image import Image, gallery, text_lines
+from gyazo_nb.api.operation import one_line
 from gyazo_nb.errors import ArgumentError, BatchError, GyazoError
+from gyazo_nb.html import shortened
+
+from .files import printable
 
 if TYPE_CHECKING:  # runner.py imports this module
     from .runner import Batch
@@ -40,7 +44,7 @@ class Failure:
         return self.item
 
     def __str__(self) -> str:
-        return f"{self.index}: {_name_of(self.item)}: {self.error}"
+        return f"{self.index}: {_name_of(self.item)}: {_text_of(self.error)}"
 
 
 @dataclass(eq=False, repr=False)
@@ -197,8 +201,18 @@ def _without_item(failure: Failure) -> Failure:
     if not isinstance(item, PurePath):
         item = _name_of(item)
     if not isinstance(error, GyazoError):
-        error = GyazoError(f"{type(error).__name__}: {error}")
+        error = GyazoError(one_line(f"{type(error).__name__}: {error}"))
     return Failure(failure.index, item, error)
+
+
+def _text_of(error: BaseException) -> str:
+    """The text of an error in one line. If it is only a word, such as the key of a KeyError, with its class."""
+    if isinstance(error, GyazoError):
+        return str(error)
+    text = one_line(str(error))
+    if isinstance(error, KeyError) or " " not in text:
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    return shortened(text)
 
 
 def _name_of(item: Any) -> str:
@@ -212,7 +226,6 @@ def _name_of(item: Any) -> str:
         with suppress(ValueError):
             parts = urlsplit(name)
             name = f"{parts.hostname or ''}{parts.path}"
-    # A file name that is not in UTF-8 cannot be printed.
-    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    name = printable(name)
     half = _MAX_NAME_LENGTH // 2
     return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:half]}…{name[1 - half :]}"

@@ -1,5 +1,6 @@
 """The picture files that a folder or a glob names."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -121,6 +122,39 @@ def test_glob_can_be_given_as_a_text(gyazo, folder, pattern, names):
     report = gyazo.upload_all(pattern, title=lambda path: path.stem, progress=False)
 
     assert [image.title for image in report] == names
+
+
+def test_links_that_lead_back_are_followed_once(folder):
+    """Package managers and Wine create them. A linked folder beside them is searched."""
+    (folder.parent / "data" / ".cache").mkdir(parents=True)
+    for path in ("data/linked.png", "data/.cache/hidden.png"):
+        (folder.parent / path).write_bytes(PNG)
+    for name, target in {"a": ".", "b": ".", "raw/up": "..", "data": "../data"}.items():
+        (folder / name).symlink_to(target)
+
+    found = [str(path) for path in matching("plots/**/*.png")]
+
+    assert found == [
+        "plots/data/linked.png",
+        "plots/plot1.png",
+        "plots/plot9.png",
+        "plots/plot10.png",
+        "plots/raw/x.png",
+    ]
+    assert len(matching(str(folder.absolute() / "**" / "plot*"))) == 3
+    assert len(matching("**/raw/**/x*")) == 1
+
+
+def test_pattern_in_the_sentence_about_subfolders_works(tmp_path):
+    """Although the name of the folder is itself a pattern."""
+    folder = tmp_path / "run[1]"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "a.png").write_bytes(PNG)
+    with pytest.raises(ArgumentError) as caught:
+        pictures_in(folder)
+    pattern = re.search("for them, use '(.*)'", str(caught.value))[1]
+
+    assert matching(pattern) == [folder / "sub" / "a.png"]
 
 
 def test_home_folder_and_names_with_brackets_are_understood(folder, monkeypatch):

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from concurrent.futures import Future
 from html import unescape
 
 import pytest
@@ -29,6 +30,34 @@ def test_failure_is_named_in_one_short_line(gyazo):
     assert "s3cr3t" not in repr(report) + report._repr_html_() + str(report.failures)
     assert "0: 127.0.0.1/a.png: " in repr(report)
     assert max(map(len, repr(report).splitlines())) < 400
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KeyError("a.png"), "KeyError: 'a.png'"),
+        (AssertionError(), "AssertionError"),
+        (ValueError("one\ntwo" + "x" * 10_000), "one twox"),
+    ],
+)
+def test_error_of_user_code_is_named_in_one_short_line(gyazo, error, text):
+    """With its class, if its text is only a word."""
+    future = Future()
+    future.set_exception(error)
+
+    report = gyazo.upload_all([future], progress=False)
+
+    assert f"0: a Future: {text}" in repr(report)
+    assert len(repr(report).splitlines()) == 2
+    assert len(repr(report)) < 1000
+
+
+def test_name_of_a_file_is_one_line(gyazo, tmp_path):
+    """It may contain line breaks and control codes for the terminal."""
+    report = gyazo.upload_all([tmp_path / "a\n\x1b[31m.png"], progress=False)
+
+    assert "a [31m.png: " in str(report.failures[0])
+    assert len(repr(report).splitlines()) == 2
 
 
 def test_failure_holds_its_item(gyazo):
