@@ -127,8 +127,8 @@ class UploadFlow:
         options = self._options(parsed)
         try:
             self._check_signed_in()  # before a long cell, not after it
-        except NotLoggedInError as error:
-            raise NotLoggedInError(f"{error} The cell did not run.") from None
+        except NotLoggedInError as reason:
+            raise NotLoggedInError(f"{reason} The cell did not run.") from None
         before = options.expanded(self._shell.user_ns)
         outer = self._shell.displayhook.exec_result
         outputs, result = capture.run(self._shell, cell)
