@@ -251,6 +251,11 @@ def _not_a_picture(item: Any) -> PictureError:
             f"This {type(item).__name__} has no picture yet: pass future.result(), or a list of futures "
             f"to upload_all."
         )
+    if hasattr(type(item), "__await__"):
+        return PictureError(
+            f"This {type(item).__name__} has no picture yet: pass the result of  await, or a list of "
+            f"asyncio.create_task(…)  to aupload_all."
+        )
     if hasattr(item, "__next__") or _has_pictures(item):
         return PictureError(
             f"This {type(item).__name__} is not a picture, but may contain some. To upload each of them, "

@@ -260,6 +260,24 @@ def test_async_batch_awaits_tasks(gyazo, server):
     assert "This Task was cancelled" in str(report.failures[1])
 
 
+def test_failure_of_a_coroutine_names_the_ways_to_await_it(gyazo):
+    """Such as one of `asyncio.as_completed`."""
+
+    async def render():
+        return PNG
+
+    async def main():
+        item = render()
+        report = await gyazo.aupload_all([item], progress=False)
+        return report, await item
+
+    report, _ = asyncio.run(main())
+
+    assert "This coroutine has no picture yet: pass the result of  await, or a list of" in repr(
+        report
+    )
+
+
 def test_blocking_batch_refuses_a_running_task(gyazo):
     """It would stop the event loop that the task needs. `aretry` waits for the task."""
 
