@@ -86,10 +86,11 @@ class SignInFlow:
         elif self._is_signed_in(options, frontend) or self._with_existing_token(options, frontend):
             return
         elif frontend.is_headless and (frontend.in_kernel or options.mode != "panel"):
+            other_mode = "" if options.mode == "auto" else ", and leave out --mode"
             raise NotLoggedInError(
                 f"This front end can neither show a panel nor answer a prompt: set "
-                f"{ACCESS_TOKEN_VARIABLE} to a token from your application's page before the notebook runs, "
-                f"and leave out --mode.{_misspelled_variables()}"
+                f"{ACCESS_TOKEN_VARIABLE} to a token from your application's page before the notebook "
+                f"runs{other_mode}.{_misspelled_variables()}"
             )
         elif not (target.app or self._settings.text("client_id") or find_service(self._settings)):
             self._show_setup(options, frontend)
