@@ -22,7 +22,7 @@
         ├── ForbiddenError         403: the account is not allowed to do this
         ├── NotFoundError          404
         ├── TooManyRequestsError   429                                            (.retry_after)
-        ├── ServerError            5xx
+        ├── ServerError            5xx, 408
         ├── UnreadableReplyError   the reply is not in the documented form
         └── TokenRequestError      the token endpoint reported an error  (.error, RFC 6749 §5.2)
             ├── InvalidGrantError    the code expired, was used, or has another redirect URI
@@ -192,7 +192,7 @@ class TooManyRequestsError(ResponseError):
 
 
 class ServerError(ResponseError):
-    """5xx: the server has a problem. A later retry may work."""
+    """5xx or 408: the server has a problem, or the request was too slow. A later retry may work."""
 
 
 class UnreadableReplyError(ResponseError):

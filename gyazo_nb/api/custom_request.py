@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
+from http import HTTPStatus
 from json import dumps
 from typing import Any
 from urllib.parse import parse_qs
 
-from gyazo_nb.errors import ArgumentError, ForbiddenError, NotFoundError, ResponseError
+from gyazo_nb.errors import ArgumentError, NotFoundError, ResponseError
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site, origin
 
-from .endpoints import check_text
+from .endpoints import check_text, error_without_image
 from .operation import Operation, Reply, Request, make_error
 
 
@@ -56,18 +58,11 @@ def request(
     )
 
 
-# The table in operation.py has sentences about images for these, which do not fit every path.
-_ERRORS: dict[int, tuple[type[ResponseError], str]] = {
-    404: (NotFoundError, "this path does not exist. Check the path, and the id in it"),
-    403: (ForbiddenError, "this account is not allowed to do that. Sign in as another account"),
-}
-
-
 def _error_for(request: Request, reply: Reply) -> ResponseError | None:
-    if reply.status not in _ERRORS:
-        return None
-    kind, advice = _ERRORS[reply.status]
-    return make_error(kind, request, reply, advice)
+    if reply.status == HTTPStatus.NOT_FOUND:
+        advice = "this path does not exist. Check the path, and the id in it"
+        return make_error(NotFoundError, request, reply, advice)
+    return error_without_image(request, reply)
 
 
 def download(url: str) -> Operation[bytes]:
@@ -113,6 +108,11 @@ def _as_text(argument: str, values: Any) -> dict[str, str | tuple[str, ...]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | Mapping | AbstractSet | list | tuple):
+        raise ArgumentError(
+            f"A parameter or form field is a text, a number, True, False, or a list of these, not "
+            f"{type(value).__name__}."
+        )
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -11,18 +11,27 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
+from numbers import Integral, Real
 from typing import Any, get_args
 
-from gyazo_nb.errors import ArgumentError, InvalidClientError, PlanError
+from gyazo_nb.errors import (
+    ArgumentError,
+    ForbiddenError,
+    InvalidClientError,
+    NotFoundError,
+    PlanError,
+    ResponseError,
+)
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import AccessPolicy, Site, setting_names
 
 from .image import Deleted, Image, Page, page_of_id
 from .models import EasyUpload, Embed, User, single_line
-from .operation import FilePart, Operation, Reply, Request, error_for_reply
+from .operation import FilePart, Operation, Reply, Request, error_for_reply, make_error
 
 MAX_QUERY_LENGTH = 200
 _MAX_PAGE_ENTRIES = 1000  # ten times what Gyazo returns; a hostile server could send millions
@@ -32,7 +41,8 @@ _MAX_UPLOAD_SECONDS = 30.0  # from the creation of an image to the reply
 # https://gyazo.com/api/docs/user
 def me(site: Site, token: Secret) -> Operation[User]:
     """The user of a token."""
-    return Operation(_request(site, token, "GET", "users/me"), _user)
+    request = _request(site, token, "GET", "users/me")
+    return Operation(request, _user, partial(error_without_image, request))
 
 
 def _user(reply: Reply) -> User:
@@ -46,7 +56,7 @@ def images(site: Site, token: Secret, *, page: int = 1, per_page: int = 20) -> O
     check_count("per_page", per_page, 100)
     params = {"page": str(page), "per_page": str(per_page)}
     request = _request(site, token, "GET", "images", params=params)
-    return Operation(request, partial(_page, page, per_page))
+    return Operation(request, partial(_page, page, per_page), partial(error_without_image, request))
 
 
 # https://gyazo.com/api/docs/image#image
@@ -98,7 +108,7 @@ def search(
     check_count("per", per, 100)
     params = {"query": query, "page": str(page), "per": str(per)}
     request = _request(site, token, "GET", "search", params=params)
-    return Operation(request, partial(_page, page, per), partial(_search_not_in_plan, request))
+    return Operation(request, partial(_page, page, per), partial(_search_error, request))
 
 
 # https://gyazo.com/api/docs/image#oembed
@@ -130,7 +140,7 @@ class UploadFields:
 
     def as_form(self) -> dict[str, str]:
         """Return the fields as they are sent. Raises `ArgumentError` for a wrong value."""
-        if self.access_policy not in {None, *get_args(AccessPolicy)}:
+        if self.access_policy not in (None, *get_args(AccessPolicy)):  # a list has no hash
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )
@@ -156,7 +166,8 @@ def upload(
         token_in=site.token_in,
         retry="always",  # Gyazo returns the existing image for identical bytes
     )
-    return Operation(request, partial(_uploaded, fields, seen))
+    parse = partial(_uploaded, fields, seen)
+    return Operation(request, parse, partial(error_without_image, request))
 
 
 # https://gyazo.com/api/docs/image#easy_auth
@@ -170,6 +181,7 @@ def easy_upload(
     desc: str | None = None,
 ) -> Operation[EasyUpload]:
     """Upload a picture without a token. The first browser that opens the link becomes its owner."""
+    check_text("client_id", client_id)
     form = _form({"referer_url": referer_url, "title": title, "desc": desc})
     request = Request(
         "POST",
@@ -181,7 +193,7 @@ def easy_upload(
     return Operation(
         request,
         lambda reply: EasyUpload.from_json(reply.json()),
-        partial(_unknown_client, request),
+        partial(_easy_upload_error, request),
     )
 
 
@@ -200,9 +212,20 @@ def _form(fields: dict[str, Any]) -> dict[str, str]:
     return form
 
 
-def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None:
+def error_without_image(request: Request, reply: Reply) -> ResponseError | None:
+    """The errors of a call that names no image. The general table has sentences about images."""
+    if reply.status == HTTPStatus.NOT_FOUND:
+        advice = "the server does not know this address. Check the URL in the settings"
+        return make_error(NotFoundError, request, reply, advice)
+    if reply.status == HTTPStatus.FORBIDDEN:
+        advice = "this account is not allowed to do that. Sign in as another account"
+        return make_error(ForbiddenError, request, reply, advice)
+    return None
+
+
+def _easy_upload_error(request: Request, reply: Reply) -> ResponseError | None:
     if reply.status != HTTPStatus.UNAUTHORIZED:
-        return None
+        return error_without_image(request, reply)
     return InvalidClientError(
         f"Gyazo does not know this application: check {setting_names('client_id')}.",
         status=401,
@@ -211,9 +234,9 @@ def _unknown_client(request: Request, reply: Reply) -> InvalidClientError | None
     )
 
 
-def _search_not_in_plan(request: Request, reply: Reply) -> PlanError | None:
+def _search_error(request: Request, reply: Reply) -> ResponseError | None:
     if reply.status != HTTPStatus.PAYMENT_REQUIRED:
-        return None
+        return error_without_image(request, reply)
     message = error_for_reply(request, reply).message
     return PlanError(
         f"Search needs a paid plan (402{': ' + message if message else ''}): see "
@@ -287,7 +310,10 @@ def _is_new(reply: Reply, created_at: datetime | None, fields: UploadFields) -> 
 def _deleted(request: Deleted, reply: Reply) -> Deleted:
     if not reply.body.strip():  # some clients have received an empty 204, which means the same
         return request
-    read = Deleted.from_json(reply.json(), request.image_id)
+    data = reply.json()
+    if data and "image_id" not in data:  # such as an error in a reply of status 200
+        raise ValueError("the reply does not say that the image was deleted")
+    read = Deleted.from_json(data, request.image_id)
     return replace(request, image_id=read.image_id, type=read.type)
 
 
@@ -353,19 +379,35 @@ def bool_param(value: Any) -> str:
 
 def timestamp_param(moment: Any) -> str:
     """Convert a time to Unix seconds. A datetime without a time zone is local time, as in Python."""
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
-        if math.isfinite(seconds) and not isinstance(moment, str):
-            return repr(seconds)
+    with contextlib.suppress(ValueError, OverflowError):
+        if isinstance(moment, datetime):
+            return repr(moment.timestamp())
+        # Not everything that `float` takes: a datetime64 of NumPy would become nanoseconds.
+        if isinstance(moment, Real | Decimal) and math.isfinite(moment):
+            return repr(float(moment))
     raise ArgumentError("created_at must be a datetime or Unix seconds.")
 
 
 def check_count(name: str, value: Any, highest: int | None = None) -> None:
     """Raise `ArgumentError` unless `value` is a whole number from 1, and to `highest` if it is given."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)  # also those of NumPy
     if not is_whole or value < 1 or (highest and value > highest):
         limit = f" to {highest}" if highest else ""
         raise ArgumentError(f"{name} must be a whole number from 1{limit}.")
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise `ArgumentError` unless `value` is a number, also one of NumPy."""
+    if not isinstance(value, Real):
+        raise ArgumentError(f"{name} must be a number, not {type(value).__name__}.")
+
+
+def check_type(name: str, value: Any, expected: type) -> None:
+    """Raise `ArgumentError` unless `value` is an object of a class of this package, or None."""
+    if value is not None and not isinstance(value, expected):
+        raise ArgumentError(
+            f"{name} must be a gyazo_nb.{expected.__name__} object, not {type(value).__name__}."
+        )
 
 
 def check_text(name: str, value: Any, *, required: bool = False) -> None:

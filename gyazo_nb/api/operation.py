@@ -10,8 +10,10 @@ Guarantees:
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -45,6 +47,10 @@ Delivery = Literal["not_sent", "unknown", "permanent"]
 
 JSON = "application/json"
 MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
+
+# Of an error. RFC 6749 §5.2 has the second and third, Rails the fourth.
+_MESSAGE_KEYS = ("message", "error_description", "error", "errors")
+_MAX_MESSAGE_DEPTH = 4
 
 # RFC 9110 §9.2.2
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -211,9 +217,24 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
         "this account is not allowed to do that. Sign in as the owner of the image",
     ),
     404: (NotFoundError, "the image does not exist or was deleted. Check its id or address"),
+    405: (
+        InvalidRequestError,
+        "this address does not accept such a call. Check the URL in the settings",
+    ),
+    408: (ServerError, "the request did not arrive in time. Try again"),
+    413: (
+        InvalidRequestError,
+        "the picture is too large for this server. Make it smaller, then try again",
+    ),
+    415: (InvalidRequestError, "the server does not accept this type of file. Upload it as PNG"),
     422: (InvalidRequestError, "Gyazo rejected these values. Correct them, then try again"),
     429: (TooManyRequestsError, "you sent too many requests. Wait a while, then try again"),
+    511: (
+        ServerError,
+        "this network needs a sign-in. Open a web page in a browser, sign in there, then try again",
+    ),
 }
+_CHECK_URL = "Check the URL in the settings and whether a proxy is in the way"
 
 
 def error_for_reply(request: Request, reply: Reply) -> ResponseError:
@@ -221,15 +242,37 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     kind, advice = _ERRORS.get(
         reply.status, (InvalidRequestError, "Gyazo rejected the request. Check its values")
     )
+    wait = _in_words(reply.retry_after)
     if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
         # A redirect is not followed: the token would go to any address that the reply names.
-        kind, advice = UnreadableReplyError, "a redirect, which is not followed. Check the URL"
-    elif reply.status // 100 == 5:  # noqa: PLR2004 -- 5xx
-        kind, advice = ServerError, "the server has a problem. Try again in a minute"
+        kind, advice = UnreadableReplyError, f"a redirect, which is not followed{_target(reply)}"
+    elif reply.status == HTTPStatus.TOO_MANY_REQUESTS and wait:
+        advice = f"you sent too many requests. Wait {wait}, then try again"
+    elif reply.status // 100 == 5 and reply.status not in _ERRORS:  # noqa: PLR2004 -- 5xx
+        kind, advice = ServerError, f"the server has a problem. Try again in {wait or 'a minute'}"
     elif reply.status == HTTPStatus.UNAUTHORIZED and request.token is None:
         # This does not mean that a token was revoked.
         kind, advice = ForbiddenError, "this is not public. Check the address in a browser"
     return make_error(kind, request, reply, advice)
+
+
+def _target(reply: Reply) -> str:
+    """Where a redirect leads, without the query of the address, and what to do."""
+    found = re.match(
+        r"(?:https?:)?//([\w.-]{1,100})(?::\d+)?(?:[/?#]|$)", reply.headers.get("location", "")
+    )
+    return f". It leads to {found[1]}. {_CHECK_URL}" if found else f". {_CHECK_URL}"
+
+
+def _in_words(seconds: float | None) -> str:
+    """A delay for a sentence: seconds, minutes or hours. An empty text for none, or for more than a week."""
+    if seconds is None or seconds > 7 * 24 * 3600:
+        return ""
+    for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= 2 * size or size == 1:
+            number = max(1, math.ceil(seconds / size))
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return ""
 
 
 def make_error(
@@ -238,6 +281,8 @@ def make_error(
     """Return an error with the usual sentence: the request, the status, the server's message, the advice."""
     message = server_message(request, reply)
     said = f" ({message})" if message else ""
+    if reply.status // 100 == 4 and reply.body.lstrip().startswith(b"<"):  # noqa: PLR2004 -- 4xx
+        advice += ". The reply is a web page, which a proxy or a firewall may have sent"
     sentence = f"{describe(request)} returned {reply.status}{said}: {advice}."
     if kind is TooManyRequestsError:
         return TooManyRequestsError(
@@ -255,10 +300,16 @@ def unreadable_reply_error(request: Request, reply: Reply) -> UnreadableReplyErr
         found = "a web page"
     else:
         found = "JSON of another shape" if body[:1] in b'[{"' else "another format"
+    message = ""
+    with suppress(ValueError, RecursionError):
+        if isinstance(data := reply.json(), dict):  # another text can be a token
+            message = _short(request.mask(_message_in(data)))
+    said = f": {message}" if message else ""
     return UnreadableReplyError(
-        f"{describe(request)} returned {reply.status} with an unexpected body ({found}). Check the URL "
-        f"in the settings and whether a proxy is in the way.",
+        f"{describe(request)} returned {reply.status} with an unexpected body ({found}{said}). "
+        f"{_CHECK_URL}.",
         status=reply.status,
+        message=message,
     )
 
 
@@ -271,19 +322,39 @@ def describe(request: Request) -> str:
 def server_message(request: Request, reply: Reply) -> str:
     """Return the server's own error message as one short line, or an empty text.
 
-    This is `message`, `error_description` or `error` of a JSON body, or a plain text. It is never a web
-    page, and never contains a secret of the request.
+    This is `message`, `error_description`, `error` or `errors` of a JSON body, or a plain text. It is never
+    a web page or binary data, and never contains a secret of the request.
     """
     try:
-        body = reply.json()
+        text = _message_in(reply.json())
     except (ValueError, RecursionError):
-        text = reply.body.decode("utf-8", "replace").strip("\ufeff\r\n\t ")
-        return "" if text.startswith("<") else _short(request.mask(text))
-    if not isinstance(body, dict):
-        return ""
-    for key in ("message", "error_description", "error"):
-        if isinstance(body.get(key), str):
-            return _short(request.mask(body[key]))
+        text = _decoded(reply).strip("\ufeff\r\n\t ")
+        text = "" if text.startswith("<") else text
+    return _short(request.mask(text))
+
+
+def _message_in(value: Any, depth: int = 0) -> str:
+    """The message in an error as JSON, in the forms that web frameworks use."""
+    if isinstance(value, str):
+        return value
+    texts: list[str] = []
+    if isinstance(value, dict) and depth < _MAX_MESSAGE_DEPTH:
+        texts = [_message_in(value.get(key), depth + 1) for key in _MESSAGE_KEYS]
+        texts = [text for text in texts if text][:1]
+        if not texts and depth > 0:  # {"errors": {"title": ["is too long"]}}
+            lists = [(field, entry) for field, entry in value.items() if isinstance(entry, list)]
+            texts = [f"{field} {_message_in(entry, depth + 1)}" for field, entry in lists[:5]]
+    elif isinstance(value, list) and depth < _MAX_MESSAGE_DEPTH:
+        texts = [_message_in(entry, depth + 1) for entry in value[:5]]
+    return ", ".join(filter(None, texts))
+
+
+def _decoded(reply: Reply) -> str:
+    """The body as text: in UTF-8, else in the encoding that it names. An empty text for other data."""
+    named = re.search(r"charset=[\"']?([\w-]+)", reply.headers.get("content-type", ""))
+    for encoding in ("utf-8", *(named.groups() if named else ())):
+        with suppress(ValueError, LookupError):
+            return reply.body.decode(encoding)
     return ""
 
 

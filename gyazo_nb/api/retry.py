@@ -3,8 +3,8 @@
 Guarantees: pure functions. The outcome of an attempt, the elapsed time and a random number are arguments;
 no function sleeps. `Request.retry_safety` states which requests can be sent again:
 
-- After 429 and "could not connect", the server did not process the request: every request except the
-  token exchange is sent again.
+- After 408, 429 and "could not connect", the server did not process the request: every request except
+  the token exchange is sent again.
 - After a 5xx or a broken connection this is unknown: only an idempotent request is sent again. That is
   GET, PUT and DELETE, a PATCH that sets texts to given values, and an upload, since Gyazo returns the
   existing image for identical bytes.
@@ -15,16 +15,26 @@ The delay doubles each time, and half of it is random, so that many clients do n
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from numbers import Real
+from typing import Any
 
 from gyazo_nb.errors import ArgumentError
 
 from .operation import NoReply, Reply, RetrySafety
 
-# A retry of 501 (not implemented) or 505 (HTTP version) would have the same result.
-_UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505}
+# A retry of 501 (not implemented), 505 (HTTP version) or 511 (the network needs a sign-in) would have the
+# same result.
+_UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505, 511}
+_UNPROCESSED_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+_MAX_SECONDS = 10_000_000  # sockets accept no infinite number, and fewer seconds on Windows
+
+
+def _is_number(value: Any) -> bool:
+    """Whether this is a number, also one of NumPy."""
+    return isinstance(value, Real)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +53,12 @@ class Timeouts:
     answer: float = 120.0
 
     def __post_init__(self) -> None:
-        with suppress(TypeError):  # a text, None
-            if all(s > 0 for s in (self.connect, self.read, self.write, self.answer)):
-                return
-        raise ArgumentError("A timeout must be a number of seconds above 0.")
+        seconds: tuple[Any, ...] = (self.connect, self.read, self.write, self.answer)
+        if all(_is_number(s) and 0 < s <= _MAX_SECONDS for s in seconds):
+            return
+        raise ArgumentError(
+            f"A timeout must be a number of seconds above 0, and at most {_MAX_SECONDS:,}."
+        )
 
     @classmethod
     def of(cls, given: float | Timeouts | None) -> Timeouts:
@@ -79,9 +91,9 @@ class Retry:
     total: float = 60.0
 
     def __post_init__(self) -> None:
-        with suppress(TypeError):
-            if min(self.times, self.first, self.longest, self.total) >= 0:
-                return
+        numbers: tuple[Any, ...] = (self.times, self.first, self.longest, self.total)
+        if all(_is_number(number) and number >= 0 for number in numbers):
+            return
         raise ArgumentError("retries and each delay must be 0 or more.")
 
     @classmethod
@@ -129,5 +141,5 @@ def _should_retry(safety: RetrySafety, outcome: Reply | NoReply) -> bool:
     if may_have_been_processed(outcome):
         return safety == "always"
     if isinstance(outcome, Reply):
-        return outcome.status == HTTPStatus.TOO_MANY_REQUESTS
+        return outcome.status in _UNPROCESSED_STATUS
     return outcome.delivery == "not_sent"

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gyazo_nb import html
 from gyazo_nb.api import custom_request, endpoints
-from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.endpoints import UploadFields, check_number, check_text, check_type
 from gyazo_nb.api.image import Deleted, Image, Page, warn_about_access
 from gyazo_nb.api.models import EasyUpload, Embed, User
 from gyazo_nb.api.operation import Operation
@@ -90,6 +90,8 @@ class Gyazo:
             "upload_url": upload_url,
             "token_in": token_in,
         }
+        for name, text in arguments.items():
+            check_text(name, text)
         self._settings = (settings or Settings()).with_override(arguments.get)
         # What a pickle holds: no token.
         self._arguments: dict[str, Any] = {**arguments, "timeout": timeout, "retries": retries}
@@ -551,6 +553,8 @@ class Gyazo:
         account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
+        check_type("app", app, App)
+        check_type("site", site, Site)
         return self._connection.login(app, site, switch=switch)
 
     def use_token(
@@ -570,6 +574,7 @@ class Gyazo:
         session unchanged.
         """
         token = Secret.or_none(token) or Secret("")  # a traceback shows arguments
+        check_type("site", site, Site)
         return self._connection.use_token(
             access_token(token), site=site, switch=switch, source=source
         )
@@ -581,6 +586,7 @@ class Gyazo:
 
         Raises `NotLoggedInError` if no sign-in is open, or none is finished in time.
         """
+        check_number("seconds", seconds)
         deadline = time.monotonic() + seconds
         open_logins = self._connection.open_logins
         open_logins.awaiting_cells += 1

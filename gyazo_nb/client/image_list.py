@@ -8,6 +8,7 @@ stays constant. A page that was fetched is not updated: a new call of `gyazo.ima
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
 from collections import deque
 from collections.abc import (
@@ -121,6 +122,7 @@ class Images(_Listing, Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | Images:
         if isinstance(index, slice):
             return Images(self._cache, (*self._slices, index))
+        index = _checked(index)
         position = _select(self._load_indices(index), index)
         page = self._cache.page(self._cache.page_number(position))
         return self._require_image(page, position)
@@ -205,7 +207,7 @@ class AsyncImages(_Listing):
     def __getitem__(self, index: int | slice) -> Awaitable[Image] | AsyncImages:
         if isinstance(index, slice):
             return AsyncImages(self._cache, (*self._slices, index))
-        return self._image_at(index)
+        return self._image_at(_checked(index))
 
     async def _image_at(self, index: int) -> Image:
         position = _select(await self._load_indices(index), index)
@@ -240,6 +242,17 @@ class AsyncImages(_Listing):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _checked(index: Any) -> int:
+    """Return an index as an int. Raises `TypeError`, as a list does."""
+    try:
+        return operator.index(index)
+    except TypeError:
+        raise TypeError(
+            f"An index is a whole number or a slice, not {type(index).__name__}. For one image by its id, "
+            f"call gyazo.image(id)."
+        ) from None
 
 
 def _select(indices: range, index: int) -> int:

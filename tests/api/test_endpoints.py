@@ -6,7 +6,14 @@ import pytest
 from support.helpers import PNG
 from support.scripted_server import scripted_server, scripted_session
 
-from gyazo_nb import AccessPolicyWarning, ArgumentError, Deleted, Gyazo
+from gyazo_nb import (
+    AccessPolicyWarning,
+    ArgumentError,
+    Deleted,
+    Gyazo,
+    ResponseError,
+    UnreadableReplyError,
+)
 from gyazo_nb.sandbox import Fault
 
 ID = "8980c52421e452ac3355ca3e5cfe7a0c"
@@ -112,6 +119,33 @@ def test_delete_accepts_a_reply_without_the_id(call):
     for body in (b'{"image_id": null}', b"{}", b" ", b""):
         with scripted_session(lambda *_, body=body: (200, {}, body)) as (gyazo, _):
             assert call(gyazo, "delete", ID).image_id == ID
+
+
+@pytest.mark.parametrize("body", [b'{"message": "maintenance"}', b'{"user": {}}', b"[]", b"null"])
+def test_delete_does_not_take_another_reply_for_a_success(call, body):
+    """A proxy or a server in maintenance can send status 200. Nothing was deleted then."""
+    with (
+        scripted_session(lambda *_: (200, {}, body)) as (gyazo, _),
+        pytest.raises(UnreadableReplyError, match="unexpected body"),
+    ):
+        call(gyazo, "delete", ID)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [("me", ()), ("upload", (PNG,)), ("search", ("loss",)), ("easy_upload", (PNG,))],
+)
+def test_error_of_a_call_without_an_image_names_no_image(call, monkeypatch, method, argument):
+    """A wrong address in the settings has the status 404, too."""
+    monkeypatch.setenv("GYAZO_CLIENT_ID", "an-id")
+    for status, words in ((404, "Check the URL in the settings"), (403, "another account")):
+        with (
+            scripted_session(lambda *_, status=status: (status, {}, b"")) as (gyazo, _),
+            pytest.raises(ResponseError, match=words) as caught,
+        ):
+            call(gyazo, method, *argument)
+        assert "image does not exist" not in str(caught.value)
+        assert caught.value.status == status
 
 
 def test_delete_says_what_was_deleted(call, gyazo):

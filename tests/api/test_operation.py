@@ -43,11 +43,16 @@ def test_success_is_parsed_by_the_operation():
         (402, PlanError, "paid"),
         (403, ForbiddenError, "owner"),
         (404, NotFoundError, "deleted"),
+        (405, InvalidRequestError, "Check the URL"),
+        (408, ServerError, "Try again"),
         (411, InvalidRequestError, "411"),
+        (413, InvalidRequestError, "too large"),
+        (415, InvalidRequestError, "type of file"),
         (422, InvalidRequestError, "values"),
         (429, TooManyRequestsError, "Wait"),
         (500, ServerError, "Try again"),
         (503, ServerError, "Try again"),
+        (511, ServerError, "sign-in"),
         (302, UnreadableReplyError, "redirect"),
     ],
 )
@@ -76,7 +81,14 @@ def test_status_selects_the_error_class(status, kind, words):
         (b"", ""),
         (b"[1]", ""),
         (b'{"message": 5}', ""),
-        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"\xff\xfe", ""),
+        (b"GIF89a\x80\xff", ""),
+        (b'{"message": ["a is wrong", "b too"]}', "a is wrong, b too"),
+        (b'{"error": {"code": 3, "message": "nope"}}', "nope"),
+        (b'{"errors": [{"message": "nope"}, "no"]}', "nope, no"),
+        (b'{"errors": {"title": ["is too long"], "n": 1}}', "title is too long"),
+        (b'"nope"', "nope"),
+        (b'{"error": ' * 50 + b'"x"' + b"}" * 50, ""),
         (b"a\x1b[31m\nb", "a [31m b"),
     ],
 )
@@ -87,6 +99,16 @@ def test_message_of_the_server_is_part_of_the_error(body, message):
     assert error.message == message
     assert message in str(error)
     assert "<" not in str(error)
+
+
+def test_message_of_the_server_is_decoded_as_it_declares():
+    """A proxy in Japan can send Shift_JIS. A wrong declaration does not matter for UTF-8."""
+    japanese = {"content-type": "text/plain; charset=Shift_JIS"}
+    latin = {"content-type": 'text/plain; charset="no-such-encoding"'}
+
+    assert error_of(500, "障害".encode("cp932"), japanese).message == "障害"
+    assert error_of(500, "障害".encode(), japanese).message == "障害"
+    assert error_of(500, "障害".encode("cp932"), latin).message == ""
 
 
 def test_token_in_the_message_of_the_server_is_masked():
@@ -105,11 +127,52 @@ def test_retry_after_is_read_in_seconds(header, seconds):
 
 
 @pytest.mark.parametrize(
+    ("status", "seconds", "words"),
+    [
+        (429, "7", "Wait 7 seconds, then"),
+        (429, "0.2", "Wait 1 second, then"),
+        (429, "3600", "Wait 60 minutes, then"),
+        (503, "90000", "Try again in 25 hours."),
+        (503, "999999999", "Try again in a minute."),
+        (429, "soon", "Wait a while, then"),
+    ],
+)
+def test_error_says_how_long_the_server_asks_to_wait(status, seconds, words):
+    """A server in maintenance names hours."""
+    assert words in str(error_of(status, headers={"retry-after": seconds}))
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("https://login.corp.example/sso?url=secret", "It leads to login.corp.example. Check"),
+        ("//127.0.0.1:80/x", "It leads to 127.0.0.1. Check"),
+        ("/elsewhere", "not followed. Check the URL in the settings and whether a proxy"),
+        ("https://a\x1b[31m/", "not followed. Check"),
+        ("https://user:secret@b.example/", "not followed. Check"),
+    ],
+)
+def test_redirect_names_the_host_where_it_leads(location, words):
+    """A proxy of a company redirects to its own sign-in page. The query can hold a secret."""
+    sentence = str(error_of(307, headers={"location": location}))
+
+    assert words in sentence
+    assert "secret" not in sentence
+
+
+def test_web_page_as_an_error_can_come_from_a_proxy():
+    """A firewall refuses with a page. Gyazo sends JSON, and sometimes a page, too."""
+    assert "which a proxy or a firewall may have sent." in str(error_of(403, b"<html>"))
+    assert "proxy" not in str(error_of(403, b'{"message": "no"}'))
+
+
+@pytest.mark.parametrize(
     ("body", "kind"),
     [
         (b"", "(empty)"),
         (b" <!doctype html>", "(a web page)"),
         (b'{"y":1}', "(JSON of another shape)"),
+        (b'{"error":"maintenance"}', "(JSON of another shape: maintenance)"),
     ],
 )
 def test_success_with_an_unexpected_body_raises_an_error(body, kind):

@@ -1,5 +1,8 @@
 """The retry policy: which requests are retried, and after which delay."""
 
+from decimal import Decimal
+
+import numpy as np
 import pytest
 
 from gyazo_nb import ArgumentError, ConnectionFailedError, Gyazo, Retry, Timeouts
@@ -29,6 +32,8 @@ def no_reply(delivery):
         (reply(401), ()),
         (reply(404), ()),
         (reply(501), ()),
+        (reply(511), ()),
+        (reply(408), ("always", "if_not_processed")),
         (reply(500), ("always",)),
         (reply(502), ("always",)),
         (reply(503), ("always",)),
@@ -119,7 +124,19 @@ def test_number_is_accepted_for_retries_and_timeout():
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"retries": -1}, {"timeout": 0}, {"timeout": -1.5}, {"timeout": "5"}, {"retries": "3"}],
+    [
+        {"retries": -1},
+        {"retries": "3"},
+        {"retries": Decimal("NaN")},
+        {"timeout": 0},
+        {"timeout": -1.5},
+        {"timeout": "5"},
+        {"timeout": (3, 5)},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": 10**400},
+        {"timeout": np.array([3, 5])},
+    ],
 )
 def test_invalid_retries_and_timeouts_raise_an_error(arguments):
     """Already when the session is created."""

@@ -1,5 +1,6 @@
 """`Gyazo`: every call, blocking and async, against the sandbox."""
 
+import asyncio
 import copy
 import inspect
 import io
@@ -11,6 +12,7 @@ import threading
 from datetime import UTC, datetime
 
 import httpx
+import numpy as np
 import PIL.Image
 import pytest
 from IPython.core.completer import IPCompleter, provisionalcompleter
@@ -207,6 +209,50 @@ def test_images_refuses_a_page_out_of_range(call, gyazo, server, arguments):
         call(gyazo, "images", **arguments)
 
     assert server.sandbox.requests == []
+
+
+def test_number_of_numpy_is_a_number(call, gyazo):
+    """As in a loop over `np.arange`."""
+    gyazo.upload(PNG)
+
+    assert len(call(gyazo, "images", page=np.int64(1), per_page=np.int32(5))) == 1
+    assert gyazo.images()[np.int64(0)].image_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"access_policy": ["only_me"]}, r"not \['only_me'\]"),
+        ({"created_at": np.datetime64("2026-01-01", "ns")}, "a datetime or Unix seconds"),
+        ({"created_at": "2026-01-01"}, "a datetime or Unix seconds"),
+    ],
+)
+def test_upload_refuses_a_field_of_a_wrong_type(call, gyazo, server, fields, words):
+    """`float` would make nanoseconds of a datetime64."""
+    with pytest.raises(ArgumentError, match=words):
+        call(gyazo, "upload", PNG, **fields)
+    assert server.sandbox.requests == []
+
+
+def test_argument_of_a_wrong_class_raises_an_error(signed_out):
+    """The sentence names the class."""
+    with pytest.raises(ArgumentError, match="api_url must be a text, not int"):
+        Gyazo(api_url=5)
+    with pytest.raises(ArgumentError, match="app must be a gyazo_nb.App object, not str"):
+        signed_out.login("client-id")
+    with pytest.raises(ArgumentError, match="site must be a gyazo_nb.Site object, not str"):
+        signed_out.use_token("a-token", site="https://gyazo.com")
+    with pytest.raises(ArgumentError, match="client_id must be a text, not int"):
+        signed_out.easy_upload(PNG, client_id=5)
+    with pytest.raises(ArgumentError, match="seconds must be a number, not str"):
+        asyncio.run(signed_out.ready("5"))
+
+
+def test_list_is_not_indexed_by_an_id(gyazo):
+    """As for every sequence, this is a TypeError."""
+    for images in (gyazo.images(), gyazo.aimages()):
+        with pytest.raises(TypeError, match=r"call gyazo.image\(id\)"):
+            images["8980c52421e452ac3355ca3e5cfe7a0c"]
 
 
 @pytest.mark.parametrize("form", ["id", "page", "picture"])
