@@ -32,6 +32,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, unquote_plus, urlsplit
@@ -466,12 +467,14 @@ def _parameters(address: _Address, state: Secret) -> list[_Parameter]:
                 raise PasteError(_DAMAGED)
             text = f"?code={text[1:]}"
     before, mark, fragment = text.partition("#")
-    in_query = _split_parameters(before.removeprefix("?"), ends_text=not mark)
+    # Without an address, a part in front of a ? may be another address.
+    split = partial(_split_parameters, others_are_free=address.place is not None)
+    in_query = split(before.removeprefix("?"), ends_text=not mark)
     if "=" not in _joined(fragment).replace("_=_", ""):  # Facebook adds #_=_ to every redirect
         return in_query
     if in_query and (address.place is None or _RESULT.search(_joined(before))):
         raise PasteError(_DAMAGED)
-    return _split_parameters(fragment, ends_text=True)
+    return split(fragment, ends_text=True)
 
 
 def _address_end(query: str, state: Secret) -> tuple[str, str]:
@@ -486,8 +489,11 @@ def _address_end(query: str, state: Secret) -> tuple[str, str]:
     return query[:end], query[end:]
 
 
-def _split_parameters(text: str, *, ends_text: bool) -> list[_Parameter]:
-    """Split a query. A part of another form shows that something was lost or added."""
+def _split_parameters(text: str, *, ends_text: bool, others_are_free: bool) -> list[_Parameter]:
+    """Split a query. A part of another form shows that something was lost or added.
+
+    With `others_are_free`, the unknown parameters may have any value.
+    """
     parameters = []
     parts = text.split("&")
     for index, part in enumerate(parts):
@@ -498,7 +504,8 @@ def _split_parameters(text: str, *, ends_text: bool) -> list[_Parameter]:
         if not equals or not _PARAMETER_NAME.fullmatch(name):
             raise PasteError(_DAMAGED)
         name = unquote_plus(name).strip().lower()
-        if name in _RESULT_NAMES and not _PARAMETER_VALUE.fullmatch(value):
+        is_free = others_are_free and name not in _RESULT_NAMES
+        if not (is_free or _PARAMETER_VALUE.fullmatch(value)):
             raise PasteError(_DAMAGED)
         parameters.append(_Parameter(name, value, ends_text and index == len(parts) - 1))
     return parameters

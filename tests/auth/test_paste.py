@@ -484,6 +484,8 @@ LONGER_STATE = f"{REDIRECT}?code=EVIL&state={STATE}x"
         "https://evil.example/callback\nEVIL",
         "https：／／evil．example／callback？\ncode=EVIL",  # noqa: RUF001 -- full-width characters
         f"https://evil.example/callback\\?code\\={QUERY}",
+        f"ht=\ntp:evil.example/callback?x=1&{QUERY}",
+        "127.0=\n.0.1@evil.example/callback?x=1&code=EVIL",
         "code=EVIL\\u0026state\\u003dWRONG",
         "code=EVIL&iss=https://evil.example/callback",
         f"code=https://evil.example/&state={STATE}",
