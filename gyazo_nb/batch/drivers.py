@@ -43,6 +43,7 @@ class WorkerPool(Generic[T]):
 
     def __init__(self, size: int, on_result: Callable[[], object]) -> None:
         self.in_flight = 0
+        self.stopped = threading.Event()  # set: a job does not begin another request
         self._on_result = on_result
         self._size = size
         self._threads = 0
@@ -73,6 +74,7 @@ class WorkerPool(Generic[T]):
 
     def close(self) -> None:
         """Let each thread end after its current job."""
+        self.stopped.set()
         for _ in range(self._threads):
             self._jobs.put(None)
 

@@ -162,6 +162,7 @@ class Batch:
             raise
         except BaseException as error:
             report.interrupted = True
+            run.pool.stopped.set()
             refused: UnauthorizedError | None = None
             with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second Stop ends the wait
                 refused = await self._drain(run)
@@ -196,7 +197,7 @@ class Batch:
         try:
             if pending.rendered is None:
                 pending.rendered = await self._render(pending, item, run.driver)
-            job = self._uploader.job(pending.rendered, run.journal)
+            job = self._uploader.job(pending.rendered, run.journal, run.pool.stopped)
         except NotLoggedInError:
             raise  # every further item would fail in the same way
         except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item

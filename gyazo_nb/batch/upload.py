@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from gyazo_nb.api import endpoints
@@ -20,7 +21,7 @@ from gyazo_nb.api.endpoints import UploadFields
 from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import User
 from gyazo_nb.api.operation import FilePart, Operation
-from gyazo_nb.errors import ArgumentError, PictureError
+from gyazo_nb.errors import ArgumentError, GyazoError, PictureError
 from gyazo_nb.images import convert
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site
@@ -42,7 +43,9 @@ class _Connection(Protocol):
     def signed_in(self) -> tuple[Site, Secret]: ...
     def known_user(self) -> User | None: ...
     def with_default_policy(self, fields: UploadFields) -> UploadFields: ...
-    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image: ...
+    def upload(
+        self, site: Site, token: Secret, part: FilePart, fields: UploadFields, stop: Event
+    ) -> Image: ...
     def send(self, operation: Operation[T]) -> T: ...
     async def asend(self, operation: Operation[T]) -> T: ...
     def local_part(self, picture: Any) -> FilePart: ...
@@ -72,6 +75,7 @@ class UploadJob:
     token: Secret
     item: RenderedItem
     journal: Journal | None
+    stopped: Event
 
     def run(self) -> Image:
         """Upload the picture, unless the journal has it. A picture at an address is downloaded first."""
@@ -85,7 +89,11 @@ class UploadJob:
         return replace(image, requested_policy=self.item.fields.access_policy)
 
     def _send(self, part: FilePart) -> Image:
-        return self.connection.upload(self.site, self.token, part, self.item.fields)
+        if self.stopped.is_set():  # during a download, or the upload of an identical picture
+            raise GyazoError(
+                "The batch was stopped before this upload: gyazo.report.retry() sends it."
+            )
+        return self.connection.upload(self.site, self.token, part, self.item.fields, self.stopped)
 
 
 class Uploader:
@@ -130,10 +138,10 @@ class Uploader:
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
         return RenderedItem(picture, fields)
 
-    def job(self, item: RenderedItem, journal: Journal | None) -> UploadJob:
+    def job(self, item: RenderedItem, journal: Journal | None, stopped: Event) -> UploadJob:
         """Create the upload of a rendered item, for the account that is signed in now."""
         site, token = self._connection.signed_in()
-        return UploadJob(self._connection, site, token, item, journal)
+        return UploadJob(self._connection, site, token, item, journal, stopped)
 
     async def open_journal(self, driver: Driver) -> AbstractContextManager[Journal | None]:
         """Return the journal, which a `with` opens. It belongs to one account at one site."""

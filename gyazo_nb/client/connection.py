@@ -166,10 +166,10 @@ class Connection:
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, operation: Operation[T]) -> T:
-        """Send, wait, and return the result. Raises a `GyazoError`."""
+    def send(self, operation: Operation[T], stop: threading.Event | None = None) -> T:
+        """Send, wait, and return the result. Raises a `GyazoError`. `stop` ends the wait for a retry."""
         try:
-            return self.transport.send(operation)
+            return self.transport.send(operation, stop=stop)
         except UnauthorizedError as error:
             refused = error
         try:
@@ -204,9 +204,16 @@ class Connection:
             return fields
         return replace(fields, access_policy=self.settings.access_policy())
 
-    def upload(self, site: Site, token: Secret, part: FilePart, fields: UploadFields) -> Image:
+    def upload(
+        self,
+        site: Site,
+        token: Secret,
+        part: FilePart,
+        fields: UploadFields,
+        stop: threading.Event | None = None,
+    ) -> Image:
         """Upload a picture. If Gyazo already had it, ask what Gyazo has: its title, who can see it."""
-        image = self.send(endpoints.upload(site, token, part, fields, self.uploaded_ids))
+        image = self.send(endpoints.upload(site, token, part, fields, self.uploaded_ids), stop)
         if endpoints.needs_details(image):
             with suppress(GyazoError):  # the upload itself succeeded
                 details = self.send_once(endpoints.image(site, token, image.image_id))

@@ -20,11 +20,18 @@ import random
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    nullcontext,
+    suppress,
+)
 from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
+from threading import Event
 from typing import IO, Any, BinaryIO, Generic, Self, TypeVar
 
 import httpx
@@ -47,6 +54,9 @@ _WARN_ABOVE = 5.0  # seconds; a longer delay before a retry is logged as a warni
 
 _HEADERS = {"Accept-Encoding": "gzip", "Connection": "keep-alive", "User-Agent": "gyazo_nb"}
 
+# Names in `Content-Encoding` that say nothing about compression. Some servers send them.
+_UNCOMPRESSED = frozenset({"", "identity", "none", "binary", "utf-8", "aws-chunked"})
+
 _log = logging.getLogger(__name__)
 
 
@@ -65,14 +75,22 @@ class Transport:
         return self
 
     @hides_frames
-    def send(self, operation: Operation[T], retry: Retry | None = None) -> T:
-        """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
+    def send(
+        self, operation: Operation[T], retry: Retry | None = None, stop: Event | None = None
+    ) -> T:
+        """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`.
+
+        `stop` ends the wait for a retry, in another thread.
+        """
         attempts = _Attempts(operation, retry or self._retry)
         while True:
             outcome = self._exchange(operation.request)
             if (delay := attempts.delay_after(outcome)) is None:
                 return attempts.result(outcome)
-            time.sleep(delay)
+            if stop is None:
+                time.sleep(delay)
+            elif stop.wait(delay):
+                return attempts.result(outcome)
 
     @hides_frames
     async def asend(self, operation: Operation[T], retry: Retry | None = None) -> T:
@@ -110,12 +128,14 @@ class Transport:
                 built = _to_httpx_request(request, files)
                 deadline.extend(int(built.headers.get("content-length", 0)))
                 response = self._reply_of(request, built, files)
-                body = ReplyBody(response.headers, max_bytes)
-                for chunk in response.iter_raw():
-                    size = body.add(chunk)
-                    if request.accept != JSON:  # a file may be large
-                        deadline.extend(size)
-                content = body.content()
+                content = b""
+                with _body_errors(response):
+                    body = ReplyBody(response.headers, max_bytes)
+                    for chunk in response.iter_raw():
+                        size = body.add(chunk)
+                        if request.accept != JSON:  # a file may be large
+                            deadline.extend(size)
+                    content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
             return failures.to_no_reply(request, error, self._timeouts, deadline)
         except KeyboardInterrupt:
@@ -139,13 +159,15 @@ class Transport:
                 deadline.extend(int(built.headers.get("content-length", 0)))
                 _reschedule(limit, deadline)
                 response = await self._areply_of(request, built, files)
-                body = ReplyBody(response.headers, max_bytes)
-                async for chunk in response.aiter_raw():
-                    size = body.add(chunk)
-                    if request.accept != JSON:
-                        deadline.extend(size)
-                        _reschedule(limit, deadline)
-                content = body.content()
+                content = b""
+                with _body_errors(response):
+                    body = ReplyBody(response.headers, max_bytes)
+                    async for chunk in response.aiter_raw():
+                        size = body.add(chunk)
+                        if request.accept != JSON:
+                            deadline.extend(size)
+                            _reschedule(limit, deadline)
+                    content = body.content()
         except Exception as error:  # noqa: BLE001 -- all of them: the frames hold the token as text
             return failures.to_no_reply(request, error, self._timeouts, deadline)
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
@@ -195,6 +217,16 @@ class Transport:
         return Reply(response.status_code, headers, body, self)
 
 
+def _body_errors(response: httpx.Response) -> AbstractContextManager[None]:
+    """Ignore an error in the body of a reply that is not a success: its status says what happened.
+
+    A server that refuses a large upload early can close the connection before it sent the whole page.
+    """
+    if response.is_success:
+        return nullcontext()
+    return suppress(httpx.HTTPError, failures.ReplyEncodingError, failures.ReplyTooLargeError)
+
+
 def _reschedule(limit: asyncio.Timeout, deadline: Deadline) -> None:
     limit.reschedule(asyncio.get_running_loop().time() + deadline.remaining)
 
@@ -242,11 +274,12 @@ class ReplyBody:
     """
 
     def __init__(self, headers: httpx.Headers, max_bytes: int) -> None:
-        encoding = headers.get("content-encoding", "").strip().lower() or "identity"
-        if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
+        encoding = headers.get("content-encoding", "").strip().lower()
+        is_compressed = encoding not in _UNCOMPRESSED
+        if is_compressed and encoding not in {"gzip", "x-gzip", "deflate"}:
             raise failures.ReplyEncodingError
         # 32: zlib recognizes gzip and zlib by their first bytes.
-        self._decoder = None if encoding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
+        self._decoder = zlib.decompressobj(32 + zlib.MAX_WBITS) if is_compressed else None
         self._is_empty = True
         self._bytes_left, self._max_megabytes = max_bytes, max_bytes // 2**20
         self._content = io.BytesIO()

@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
-from support.batches import delay_uploads, pictures
+from support.batches import delay_uploads, pictures, upload_requests
 from support.helpers import PNG
 
 from gyazo_nb import BatchInterruptedError
@@ -84,6 +86,40 @@ def test_second_stop_does_not_wait_for_running_uploads(gyazo, server, interrupt_
     server.sandbox.faults.clear()
     assert gyazo.report.retry().ok
     assert len(gyazo.report) == 9
+
+
+@pytest.mark.slow
+def test_stop_ends_the_wait_for_a_retry(call, gyazo, server, interrupt_after, monkeypatch):
+    """No picture is sent after the Stop: the user may have seen that it is the wrong one."""
+    monkeypatch.setattr(runner, "STOP_TIMEOUT", 60)
+    wait = Fault(status=429, headers={"Retry-After": "25"}, path="/api/upload", times=3)
+    server.sandbox.faults.append(wait)
+    interrupt_after(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        call(gyazo, "upload_all", pictures(9), concurrency=3, progress=False)
+
+    workers = [thread for thread in threading.enumerate() if thread.name == "gyazo-upload"]
+    for worker in workers:
+        worker.join(10)
+    assert not any(worker.is_alive() for worker in workers)
+    assert upload_requests(server) == []
+    assert "429" in str(gyazo.report.failures[2])
+    assert len(call(gyazo.report, "retry")) == 9
+
+
+@pytest.mark.slow
+def test_stop_during_a_download_ends_before_the_upload(gyazo, server, interrupt_after):
+    """The item fails, and a retry uploads it."""
+    image = gyazo.upload(PNG)
+    server.sandbox.faults.append(Fault(path=urlsplit(image.url).path, delay=0.6))
+    sent = len(upload_requests(server))
+    interrupt_after(0.2)
+    with pytest.raises(BatchInterruptedError):
+        gyazo.upload_all([image.url], progress=False)
+
+    assert len(upload_requests(server)) == sent
+    assert "was stopped before this upload" in str(gyazo.report.failures[0])
+    assert gyazo.report.retry().ok
 
 
 @pytest.mark.slow
