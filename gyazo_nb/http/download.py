@@ -129,7 +129,9 @@ def _message(url: str, fetch: _Fetch, error: Exception, timeouts: Timeouts) -> s
             f"{named} redirects to a private address, which is not fetched: pass that address itself, or "
             f"save the picture and upload the file."
         )
-    failed = fetch.url.copy_with(path="/", query=None, fragment=None) if fetch.url.host else None
+    failed = (
+        fetch.url.copy_with(path="/", query=None, fragment=None) if fetch.url.raw_host else None
+    )
     address = f"https://{named}" if failed is None else str(failed).rstrip("/")
     shown = Request("GET", address, accept=_HEADERS["Accept"])
     reason = failures.to_no_reply(shown, error, timeouts, fetch.deadline).error

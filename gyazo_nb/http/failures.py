@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from urllib.request import getproxies
 
 import httpx
 
@@ -31,6 +32,11 @@ class ReplyEncodingError(Exception):
     """The reply has a content encoding that was not requested, or is damaged."""
 
 
+# X509_V_ERR_… of OpenSSL, which Python does not name
+_WRONG_DATE = frozenset({9, 10})  # CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
+_WRONG_HOST = frozenset({62, 64})  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
+
+_FOR_HTTPS = frozenset({"https", "all"})  # the names of HTTPS_PROXY and ALL_PROXY in `getproxies`
 _CHECK_PROXY = "check the variable, or add the host to NO_PROXY"
 _RAISE_LIMIT = f"raise {setting_names('max_download_mb')}"
 _CHECK_URL = "check the URL in the settings, and whether a proxy is in the way"
@@ -114,27 +120,59 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
     if isinstance(error, ProxySettingError):
         return "permanent", f"was not sent: {error}", "correct the variable, or unset it"
     cause = root_cause(error)
-    if isinstance(cause, ssl.SSLError):
+    is_closed = _is_closed(cause)
+    if isinstance(cause, ssl.SSLError) and not is_closed:
         return _tls_error(request, cause)
     setting = _proxy(request)
+    reason = "the connection was closed" if is_closed else _system_message(cause)
     if setting is None:
-        what = f"could not be reached ({_system_message(cause)})"
-        return "not_sent", what, "check your network and the URL in the settings"
+        what = f"could not be reached ({reason})"
+        return "not_sent", what, f"check your network and the URL in the settings{_hint(request)}"
+    return _proxy_error(setting, error, reason, is_closed=is_closed)
+
+
+def _proxy_error(
+    setting: ProxySetting, error: Exception, reason: str, *, is_closed: bool
+) -> _Explanation:
     what = f"could not be reached: the proxy in {setting.variable}"
+    if is_closed:
+        return "not_sent", f"{what} closed the connection", _CHECK_PROXY
     if not isinstance(error, httpx.ProxyError):
-        return "not_sent", f"{what} is not reachable ({_system_message(cause)})", _CHECK_PROXY
+        return "not_sent", f"{what} is not reachable ({reason})", _CHECK_PROXY
     reason = _proxy_reason(error)
-    what = f"{what} refused the connection ({reason})"
-    if reason.startswith(("407", "Requested", "Invalid")):
-        return "not_sent", what, how_to_name_the_user(setting)
-    return "not_sent", what, _CHECK_PROXY
+    needs_user = reason.startswith(("407", "Requested", "Invalid"))
+    advice = how_to_name_the_user(setting) if needs_user else _CHECK_PROXY
+    return "not_sent", f"{what} refused the connection ({reason})", advice
+
+
+def _is_closed(cause: BaseException) -> bool:
+    """Whether the other side closed the connection, also in the middle of the TLS handshake."""
+    kinds = ConnectionResetError | ConnectionAbortedError | BrokenPipeError | ssl.SSLEOFError
+    return isinstance(cause, kinds) or type(cause).__name__ == "EndOfStream"  # of anyio
+
+
+def _hint(request: Request) -> str:
+    """A proxy variable that is not used for this address, although the user may expect it."""
+    proxies = getproxies()
+    if not request.url.startswith("https:") or "http" not in proxies or proxies.keys() & _FOR_HTTPS:
+        return ""
+    return (
+        "; HTTP_PROXY is used for http:// only, so if your network needs a proxy, set HTTPS_PROXY"
+    )
 
 
 def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     what = f"could not be reached: the TLS connection failed ({_system_message(cause)})"
     if not isinstance(cause, ssl.SSLCertVerificationError):
+        setting = _proxy(request)
         advice = "check that the URL in the settings is one for https"
-        return "permanent", what, _advice_for_tls(_proxy(request)) or advice
+        if setting is not None:
+            advice = _advice_for_tls(setting) or f"check the proxy in {setting.variable}"
+        return "permanent", what, advice
+    if cause.verify_code in _WRONG_DATE:
+        return "permanent", what, "check the date of this machine, and the URL in the settings"
+    if cause.verify_code in _WRONG_HOST:
+        return "permanent", what, _CHECK_URL
     if (variable := _certificate_variable()) is not None:
         return "permanent", what, f"check the certificates in {variable}, or unset it"
     advice = (
@@ -144,9 +182,9 @@ def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
     return "permanent", what, advice
 
 
-def _advice_for_tls(setting: ProxySetting | None) -> str | None:
+def _advice_for_tls(setting: ProxySetting) -> str | None:
     """For a proxy that is set with https://, which is often a mistake; None for others."""
-    if setting is None or not setting.url.startswith("https:"):
+    if not setting.url.startswith("https:"):
         return None
     return f"write http:// into {setting.variable}, unless this proxy accepts TLS"
 
@@ -178,7 +216,7 @@ def _proxy_reason(error: httpx.ProxyError) -> str:
     known = (
         r"\d{3}( [\w -]+)?|(Proxy Server could not connect|Requested|Invalid username)[\w :,./-]*"
     )
-    return text[:80].strip() if re.fullmatch(known, text, re.ASCII) else text[:3]
+    return text[:100].rstrip(" .") if re.fullmatch(known, text, re.ASCII) else text[:3]
 
 
 def _certificate_variable() -> str | None:

@@ -28,6 +28,7 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _HOST_AND_PORT = re.compile(r"((?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?)(?:/.*)?")
+_AROUND = " \t\r\n\"'"  # a file with variables, as for Docker, keeps the quotes around a value
 # The variables that `proxy_for` reads.
 VARIABLES = (
     *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
@@ -63,7 +64,7 @@ def proxy_for(url: str) -> ProxySetting | None:
     if is_local(host) or bypasses_proxy(host, port, settings.get("no", "")):
         return None
     for name in (parts.scheme, "all"):
-        if value := settings.get(name):
+        if value := settings.get(name, "").strip(_AROUND):
             return _setting(value, _variable(name))
     return None
 
@@ -75,7 +76,7 @@ def bypasses_proxy(host: str, port: int, no_proxy: str) -> bool:
     True
     """
     host = host.strip("[]").rstrip(".").lower()
-    for entry in re.split(r"[\s,;]+", no_proxy.lower()):
+    for entry in re.split(r"[\s,;\"']+", no_proxy.lower()):
         name = (entry.partition("://")[2] or entry).rstrip("/")
         if name == "*" or (name and _matches(host, port, name)):
             return True
@@ -102,7 +103,6 @@ def _matches(host: str, port: int, entry: str) -> bool:
 
 
 def _setting(value: str, variable: str) -> ProxySetting:
-    value = value.strip()
     scheme, separator, rest = value.partition("://")
     scheme = scheme.lower() if separator else "http"
     if scheme == "socks":  # what GNOME writes; it means SOCKS 5

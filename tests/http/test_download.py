@@ -412,3 +412,11 @@ def test_download_needs_no_session(call, server, urls):
             assert gyazo._connection.download(f"{url}/x.png") == PNG
         assert gyazo._connection._transport is None
         assert "s3cr3t" not in str(received)
+
+
+def test_host_name_that_cannot_be_decoded_is_an_error(call, gyazo):
+    """Also as the target of a redirect."""
+    with servers("http://xn--/x.png") as (first, _):
+        for address in ("http://xn--/x.png", f"{first}/hop"):
+            with pytest.raises(PictureError, match="could not be fetched from"):
+                call(gyazo, "upload", address)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from support.helpers import PNG
+from support.raw_server import raw_server, read_head
 from support.scripted_server import scripted_session
 
 from gyazo_nb import (
@@ -63,6 +64,31 @@ def test_every_fault_raises_an_error_that_names_the_request(
 
     assert "/api/upload" in str(caught.value)
     assert without_retries.account.token.reveal() not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 900\r\n\r\n<html>",
+        b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\nff\r\n<html>",
+    ],
+    ids=["cut", "encoding", "cut chunk"],
+)
+def test_status_of_an_error_counts_if_its_body_cannot_be_read(call, rest):
+    """A server that refuses a large picture can close the connection before it sent its whole page."""
+
+    def refuse(client):
+        read_head(client)
+        client.recv(2**16)
+        client.sendall(b"HTTP/1.1 413 Payload Too Large\r\n" + rest)
+
+    with (
+        raw_server(refuse) as server,
+        Gyazo("a-token", upload_url=server.url, retries=0) as gyazo,
+        pytest.raises(InvalidRequestError, match="returned 413: the picture is too large"),
+    ):
+        call(gyazo, "upload", PNG)
 
 
 def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silent_server):

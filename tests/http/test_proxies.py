@@ -2,6 +2,8 @@
 
 import os
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import certifi
@@ -10,7 +12,7 @@ from support.helpers import PNG
 from support.raw_server import http_proxy, raw_server, read_head, socks_proxy
 from support.scripted_server import scripted_server
 
-from gyazo_nb import ConnectionFailedError, Gyazo, Image, PictureError, Timeouts
+from gyazo_nb import ConnectionFailedError, Gyazo, Image, PictureError, Retry, Timeouts
 from gyazo_nb.http.proxies import ProxySettingError, bypasses_proxy, is_local, proxy_for
 
 USER = {"user": {"uid": "u1", "name": "Sandy Box", "email": "sandy@box.example"}}
@@ -28,6 +30,8 @@ GYAZO = "https://gyazo.test"
         ("HTTP://Proxy.Test:3128", "http://Proxy.Test:3128", None),
         ("http://proxy.test:3128/any/path?x", "http://proxy.test:3128", None),
         ("  http://proxy.test:3128\n", "http://proxy.test:3128", None),
+        ('"http://proxy.test:3128"', "http://proxy.test:3128", None),
+        ("'proxy.test:3128'", "http://proxy.test:3128", None),
         ("proxy.test:3128", "http://proxy.test:3128", None),
         ("proxy.test", "http://proxy.test", None),
         ("10.0.0.1:3128", "http://10.0.0.1:3128", None),
@@ -75,7 +79,6 @@ def test_every_common_form_of_a_proxy_works(monkeypatch, variable, value, url, a
         "http://s3cr3t:0",
         "http://s3cr3t:99999",
         "http://s3cr3t pass@",
-        '"http://s3cr3t:3128"',
         "http://s3cr3t host:3128",
         "http://s3cr3t\x1b[31m:3128",
         "http:s3cr3t:3128",
@@ -409,6 +412,51 @@ def test_dead_proxy_is_named(error_of, monkeypatch, variable, scheme):
     assert errors.count("check the variable, or add the host to NO_PROXY") == 2
 
 
+def test_blank_variable_is_not_set(monkeypatch):
+    """Also one with quotes only, from a file with variables."""
+    monkeypatch.setenv("HTTPS_PROXY", " ")
+    monkeypatch.setenv("ALL_PROXY", '""')
+
+    assert proxy_for(GYAZO) is None
+
+
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [
+        (lambda client: None, "closed the connection"),
+        (lambda client: (client.recv(9), client.sendall(b"<html>")), "check the proxy in HTTPS"),
+    ],
+    ids=["closed", "page"],
+)
+def test_proxy_that_breaks_the_tls_connection_is_named(error_of, monkeypatch, behave, reason):
+    """It accepts the request for a tunnel, and closes it or sends a page. The URL is not wrong."""
+
+    def accept(client):
+        read_head(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        behave(client)
+
+    with raw_server(accept) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        errors = error_of()
+
+    assert errors.count(reason) == 2
+    assert "one for https" not in errors
+
+
+def test_reason_of_a_socks_proxy_is_complete(error_of, monkeypatch):
+    with socks_proxy({}, "user", "password") as (proxy, _):
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
+        assert error_of().count("but got NO ACCEPTABLE METHODS): write user and password") == 2
+
+
+def test_unused_http_proxy_is_named(error_of, monkeypatch):
+    """HTTP_PROXY alone is not used for https://, in no program."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+
+    assert error_of().count("HTTP_PROXY is used for http:// only") == 2
+
+
 def test_proxy_with_an_unknown_name_is_named(error_of, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://no-such-proxy.invalid:3128")
 
@@ -578,6 +626,39 @@ def test_corrected_certificate_file_takes_effect_at_the_next_call(
             call(gyazo, "me")
         path.write_bytes(content)
         assert call(gyazo, "me").uid == "u1"
+
+
+def test_error_of_a_certificate_says_what_to_check(call, authority, authority_file, monkeypatch):
+    """The certificates in SSL_CERT_FILE are fine: the certificate of the server is for another time or host."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    now = datetime.now(UTC)
+    old = {"not_before": now - timedelta(9), "not_after": now - timedelta(3)}
+    for name, dates, advice in (
+        ("127.0.0.1", old, "check the date of this machine"),
+        ("other.test", {}, "check the URL in the settings, and whether a proxy"),
+    ):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name, **dates).configure_cert(tls)
+        with (
+            scripted_server(lambda *_: (200, {}, USER), tls=tls) as (url, _),
+            Gyazo("a-token", api_url=url, retries=0) as gyazo,
+            pytest.raises(ConnectionFailedError, match=advice) as caught,
+        ):
+            call(gyazo, "me")
+        assert "SSL_CERT_FILE" not in str(caught.value)
+
+
+def test_server_that_closes_the_tls_handshake_was_not_reached(call):
+    """Blocking and async alike: the request was not sent, so it is retried."""
+    with (
+        raw_server(lambda client: client.recv(9)) as server,
+        Gyazo(
+            "a-token", api_url=f"https://127.0.0.1:{server.port}", retries=Retry(1, 0.001)
+        ) as gyazo,
+        pytest.raises(ConnectionFailedError, match=r"could not be reached \((the c|C)onnection"),
+    ):
+        call(gyazo, "me")
+    assert len(server.connections) == 2
 
 
 def test_host_name_of_another_certificate_is_an_error(call, behind_proxies, monkeypatch):

@@ -44,6 +44,14 @@ def zeros(megabytes, nested=1):
     return b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
 
 
+@pytest.mark.parametrize("encoding", ["none", "UTF-8", "binary", "aws-chunked"])
+def test_encoding_that_names_no_compression_is_ignored(call, encoding):
+    """Some servers send these, as browsers ignore them. Copies of S3 send the last one."""
+    with session({"Content-Encoding": encoding}, PNG) as (gyazo, _):
+        picture = Image("a", url=gyazo.account.site.api_url, source=gyazo._connection.transport)
+        assert call(picture, "download") == PNG
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", " x-gzip ", "deflate", "identity", ""])
 def test_reply_with_one_known_encoding_is_read(call, encoding):
     """Gzip is the one that is requested."""

@@ -70,7 +70,9 @@ def test_safe_call_succeeds_after_two_or_three_failures(
     call(gyazo, name, *(values.get(argument, argument) for argument in arguments), **options)
 
     details = name == "upload"  # of the image that existed before
-    assert request_count(server) == len(faults) + 1 + details
+    # The status of a cut reply is enough to see that the first attempt deleted the image.
+    cut = name == "delete" and faults[0].cut == "reply"
+    assert request_count(server) == len(faults) + 1 + details - cut
     assert len(server.sandbox.images) == (name != "delete")
 
 
@@ -104,7 +106,7 @@ def test_unsafe_request_that_may_have_been_processed_is_sent_once(
     """A second POST or PATCH to an undocumented path could change data twice."""
     queue_faults(server, fault)
 
-    with pytest.raises((ServerError, ConnectionFailedError)):
+    with pytest.raises((ServerError, ConnectionFailedError, NotFoundError)):
         call(gyazo, "request", method, "/api/unknown")
 
     assert request_count(server) == 1
