@@ -7,7 +7,7 @@ Guarantees:
   as `://`, `code=` or a port) is read as an address, and never as a bare code. The text is read once: after
   a refusal, no other part of it is tried.
 - An address must have the scheme, user, host, port and path of the redirect URI, and the `state` of this
-  sign-in. Every `state` in it must match.
+  sign-in. Every `state` in it must match. Unknown parameters are ignored (RFC 6749 §4.1.2).
 - A blank or a line break cannot hide an address, because these checks ignore both.
 
 How a text is read:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -241,13 +240,17 @@ def _not_installed(*names: str) -> str:
 
 
 def _no_callback(settings: Settings) -> str:
+    from gyazo_nb.auth.callback_server import can_listen  # noqa: PLC0415 -- python -m gyazo_nb must be fast
+
     uri = settings.text("redirect_uri")
     if not uri:
         return "GYAZO_REDIRECT_URI is not set"
     try:
-        return "" if is_loopback(uri) else "the redirect URI is not on this machine"
+        if not is_loopback(uri):
+            return "the redirect URI is not on this machine"
     except ValueError:
         return "the redirect URI is not a URL"
+    return "" if can_listen(uri) else "the redirect URI does not begin with http://"
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +285,8 @@ def _shown(name: str, value: str) -> str:
     if name in _WORDS:
         return f"set, but it is not {_WORDS[name]}"
     if name == "client_secret_file":
-        return "set" if os.access(Path(value).expanduser(), os.R_OK) else "set, but not readable"
+        path = os.path.expanduser(value)  # noqa: PTH111 -- Path.expanduser raises for an unknown user
+        return "set" if os.access(path, os.R_OK) else "set, but not readable"
     if not name.endswith(("_url", "_uri", "_service")):
         return "set"
     try:

@@ -165,6 +165,29 @@ def test_reason_is_shown_where_a_way_to_sign_in_is_missing(shell, server, monkey
     assert rows(text)["--sandbox"] == "yes"
 
 
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://localhost:8765/callback", "yes"),
+        ("https://localhost:8765/callback", "no: the redirect URI does not begin with http://"),
+        ("https://example.com/callback", "no: the redirect URI is not on this machine"),
+        ("http://[::1/callback", "no: the redirect URI is not a URL"),
+    ],
+)
+def test_row_of_the_callback_server_says_whether_it_can_listen(monkeypatch, uri, shown):
+    """It listens only at plain http on this machine."""
+    monkeypatch.setenv("GYAZO_REDIRECT_URI", uri)
+
+    assert rows(info_text())["callback server"] == shown
+
+
+def test_file_in_the_home_folder_of_an_unknown_user_is_not_readable(monkeypatch):
+    """The other settings are shown."""
+    monkeypatch.setenv("GYAZO_CLIENT_SECRET_FILE", "~unknown-user/secret")
+
+    assert rows(info_text())["client_secret_file"] == "set, but not readable (environment)"
+
+
 def test_part_that_fails_does_not_hide_the_others():
     """It says which error occurred, without its text."""
     text = info_text(object())
