@@ -99,8 +99,10 @@ def _in_html(text: str) -> Iterator[bytes]:
         return
     if "vegaEmbed" in text:
         for call in _VEGA_CALL.finditer(text):
-            if (spec := _json_values(text, call.end(), 1)) is not None:
-                yield render_vegalite_spec(spec[0])
+            # The second argument, where there is one, has the options of vega-embed.
+            spec = _json_values(text, call.end(), 2) or _json_values(text, call.end(), 1)
+            if spec is not None:
+                yield render_vegalite_spec(*spec)
         return
     if (interval := _INTERVAL.search(text)) and (frames := _FRAME.findall(text)):
         with picture_errors("animation"):

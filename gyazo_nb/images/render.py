@@ -31,7 +31,7 @@ from .animation import ProgressBar, render_animation
 from .limits import check_pixels, to_bytes
 from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
-from .svg import render_svg
+from .svg import draw_chart, render_svg
 from .svg_sanitizer import decode_data_url
 from .tables import render_table
 
@@ -52,6 +52,13 @@ _SVG_TYPE = "image/svg+xml"
 _PLOTLY_TYPE = "application/vnd.plotly.v1+json"
 _VEGALITE_PREFIX = "application/vnd.vegalite."  # a version follows
 _VEGALITE_ROWS = {"values", "datasets"}  # the parts of a chart that contain only data
+# Options of vega-embed that change the picture, and their names in vl-convert.
+_EMBED_OPTIONS = {
+    "theme": "theme",
+    "config": "config",
+    "formatLocale": "format_locale",
+    "timeFormatLocale": "time_format_locale",
+}
 # The parts of a figure, and of the style of a map, whose addresses a browser loads.
 _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
@@ -66,7 +73,7 @@ _PLOTLY_MAPS = (
 # A relative path is also an address: the page of kaleido is a local file. A name, such as that of a style,
 # contains none of these characters.
 _ADDRESS = re.compile(r"(?![\0-\x20]*data:).*[:/\\]", re.DOTALL | re.IGNORECASE)
-_EXTERNAL_PICTURE = re.compile(r'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
+_EXTERNAL_PICTURE = re.compile(rb'<image\b[^>]*?\bhref="(?!data:)', re.IGNORECASE)
 # Kaleido needs a Chrome; its error names another command for the terminal.
 _PLOTLY_REMEDY = "if Chrome is missing, run  !plotly_get_chrome -y  and upload it again."
 _PICTURE_RENDERERS = {"png", "jpeg", "svg"}  # of Plotly and Altair
@@ -341,15 +348,14 @@ def _is_blank_plotly(figure: Any) -> bool:
 def _render_altair(item: Any) -> bytes | None:
     if not _is_from("altair", item) or not callable(getattr(item, "save", None)):
         return None
-    _import_exporter("vl_convert", "vl-convert-python", "An Altair chart")
-    spec, out = io.StringIO(), io.BytesIO()
+    spec = io.StringIO()
     with picture_errors("chart"):
         item.save(spec, format="json")  # as for a PNG: with the data inside
-        _check_vegalite(json.loads(spec.getvalue()))
-        if importlib.import_module("altair").renderers.active in _PICTURE_RENDERERS:
-            return from_mime_bundle(_call_repr(item._repr_mimebundle_, None))
-        item.save(out, format="png")
-    return out.getvalue()
+        chart, renderers = json.loads(spec.getvalue()), importlib.import_module("altair").renderers
+        if renderers.active not in _PICTURE_RENDERERS:
+            return render_vegalite_spec(chart, renderers.options.get("embed_options"))
+        _check_vegalite(chart)
+        return from_mime_bundle(_call_repr(item._repr_mimebundle_, None))
 
 
 def _render_holoviews(item: Any) -> bytes | None:
@@ -371,22 +377,14 @@ def _check_vegalite(spec: Any) -> None:
     # vl-convert also takes JSON as a text, which is not checked here.
     if not isinstance(spec, Mapping):
         raise PictureError("The data of this Vega-Lite chart are damaged: run the cell again.")
-    shows_pictures = False
     for node in _nodes(spec, _VEGALITE_ROWS):
-        data, mark = node.get("data"), node.get("mark")
-        if isinstance(data, Mapping) and data.get("url") is not None:
-            raise PictureError(
-                "This chart takes its data from a file or an address, which is not loaded here: pass "
-                "the data itself, for example  alt.Chart(pd.read_csv(…))."
-            )
-        shows_pictures |= "image" in (mark, mark.get("type") if isinstance(mark, Mapping) else "")
-    if shows_pictures:
-        svg = importlib.import_module("vl_convert").vegalite_to_svg(spec)
-        if _EXTERNAL_PICTURE.search(svg):
-            raise PictureError(
-                "This chart shows pictures of files or addresses, which are not loaded here: give "
-                "each as a data: URL."
-            )
+        data = node.get("data")
+        for source in data if isinstance(data, list) else [data]:
+            if isinstance(source, Mapping) and source.get("url") is not None:
+                raise PictureError(
+                    "This chart takes its data from a file or an address, which is not loaded here: pass "
+                    "the data itself, for example  alt.Chart(pd.read_csv(…))."
+                )
 
 
 def _is_from(library: str, item: Any) -> bool:
@@ -529,12 +527,22 @@ def _nodes(spec: Any, skipped: AbstractSet[str] = frozenset()) -> Iterator[Mappi
             nodes += node
 
 
-def render_vegalite_spec(spec: Any) -> bytes:
-    """Render the specification of a Vega-Lite chart."""
-    vl_convert = _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
+def render_vegalite_spec(spec: Any, embed_options: Any = None) -> bytes:
+    """Render the specification of a Vega-Lite chart as a page with these options of vega-embed shows it."""
+    _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
     with picture_errors("Vega-Lite chart"):
         _check_vegalite(spec)
-        return to_bytes(vl_convert.vegalite_to_png(spec))
+        own_options = (spec.get("usermeta") or {}).get("embedOptions") or {}
+        options = (embed_options or {}) | own_options
+        svg = draw_chart(
+            spec, {name: options[key] for key, name in _EMBED_OPTIONS.items() if options.get(key)}
+        )
+        if _EXTERNAL_PICTURE.search(svg):
+            raise PictureError(
+                "This chart shows pictures of files or addresses, which are not loaded here: give "
+                "each as a data: URL."
+            )
+        return render_svg(svg)
 
 
 # ── other libraries ──────────────────────────────────────────────────────────────────────────────

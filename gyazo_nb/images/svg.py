@@ -1,21 +1,25 @@
-"""Renders an SVG as PNG, which Gyazo accepts, in a child process.
+"""Renders an SVG as PNG, which Gyazo accepts, and draws a chart of Vega-Lite, in a child process.
 
 Guarantees:
 
-- The renderer gets only the output of `sanitize`, and no setting of this process.
+- The renderer of an SVG gets only the output of `sanitize`, and no setting of this process.
 - The kernel survives if the renderer crashes, hangs or runs out of memory: a `PictureError` says so.
 - Other threads continue to run. Stop ends the renderer, and `KeyboardInterrupt` propagates.
-- A PNG of another size than the SVG is an error.
+- A PNG of another size than the SVG is an error. With vl-convert, so is a character that no font has.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import struct
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gyazo_nb.errors import PictureError
 
@@ -34,6 +38,7 @@ _VARIABLES = (
     "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 )  # fmt: skip
 _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
+_WITHOUT_FONT = re.compile(r"No fonts with a (.+?)/U\+[0-9A-F]+ character were found")
 
 
 def render_svg(svg: str | bytes) -> bytes:
@@ -43,7 +48,7 @@ def render_svg(svg: str | bytes) -> bytes:
         if not _is_installed(library):
             continue
         clean = sanitize(svg, DEFAULT_FAMILIES if library == "vl_convert" else "")
-        done = _run(library, clean.data)
+        done = _run(library, clean.data, "SVG")
         if done.returncode == svg_renderer.UNLOADABLE:
             unloadable = _reason(done)
             continue
@@ -55,6 +60,21 @@ def render_svg(svg: str | bytes) -> bytes:
     raise PictureError(f"Gyazo does not accept SVG: {_INSTALL}")
 
 
+def draw_chart(chart: Any, options: Mapping[str, Any]) -> bytes:
+    """Draw a chart of Vega-Lite as SVG with vl-convert, which `render_svg` renders.
+
+    `options` are those of vl-convert, such as its theme.
+    """
+    done = _run(svg_renderer.CHART, json.dumps([chart, options]).encode(), "chart")
+    if done.returncode == svg_renderer.UNLOADABLE:
+        raise PictureError(
+            f"The library that renders charts cannot be loaded ({_reason(done)}): run  %pip install "
+            f"--force-reinstall vl-convert-python  and upload it again."
+        )
+    _check_exit(done, "chart")
+    return done.stdout
+
+
 def _is_installed(library: str) -> bool:
     try:
         return importlib.util.find_spec(library) is not None
@@ -62,11 +82,11 @@ def _is_installed(library: str) -> bool:
         return False
 
 
-def _run(library: str, svg: bytes) -> subprocess.CompletedProcess[bytes]:
-    """Run the renderer in its own process group, which Ctrl-C does not reach."""
+def _run(task: str, data: bytes, what: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the renderer in its own process group, which Ctrl-C does not reach. `what` names its input."""
     # Without `site` and isolated, Python starts faster, and no variable or .pth file changes it.
     paths = [path for path in map(str, sys.path) if Path(path).is_absolute()]
-    program = [sys.executable, "-I", "-S", svg_renderer.__file__, library, str(TIMEOUT), *paths]
+    program = [sys.executable, "-I", "-S", svg_renderer.__file__, task, str(TIMEOUT), *paths]
     try:
         with subprocess.Popen(  # noqa: S603 -- our own program
             program,
@@ -74,39 +94,46 @@ def _run(library: str, svg: bytes) -> subprocess.CompletedProcess[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=Path(svg_renderer.__file__).parent,
-            env={name: os.environ[name] for name in _VARIABLES if name in os.environ},
+            env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
+            | {"RUST_LOG": "usvg=warn"},
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         ) as process:
             try:
-                png, errors = process.communicate(svg, timeout=TIMEOUT)
+                output, errors = process.communicate(data, timeout=TIMEOUT)
             except BaseException:  # also KeyboardInterrupt
                 process.kill()
                 process.wait()
                 raise
     except subprocess.TimeoutExpired:
         raise PictureError(
-            f"Rendering this SVG takes more than {TIMEOUT} seconds: simplify it, or use a PNG."
+            f"Rendering this {what} takes more than {TIMEOUT} seconds: simplify it, or use a PNG."
         ) from None
     except (OSError, TypeError) as error:  # TypeError: an embedded Python without `sys.executable`
         raise PictureError(
-            f"The process that renders SVG cannot be started ({type(error).__name__}): use a PNG."
+            f"The process that renders this {what} cannot be started ({type(error).__name__}): use a PNG."
         ) from None
-    return subprocess.CompletedProcess(program, process.returncode, png, errors)
+    return subprocess.CompletedProcess(program, process.returncode, output, errors)
+
+
+def _check_exit(done: subprocess.CompletedProcess[bytes], what: str) -> None:
+    if done.returncode not in {0, 1}:  # a signal, or an abort
+        raise PictureError(
+            f"The renderer crashed on this {what}, or it needed too much memory or time: simplify it, or "
+            f"use a PNG."
+        )
+    if done.returncode:
+        raise PictureError(
+            f"This {what} could not be rendered ({_reason(done)}): simplify it, or use a PNG."
+        )
 
 
 def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> bytes:
     """Return the PNG if it is complete and has the size of the SVG."""
     png = done.stdout
-    if done.returncode not in {0, 1}:  # a signal, or an abort
-        raise PictureError(
-            "The renderer crashed on this SVG, or it needed too much memory or time: simplify it, or "
-            "use a PNG."
-        )
-    if done.returncode:
-        raise PictureError(
-            f"This SVG could not be rendered ({_reason(done)}): simplify it, or use a PNG."
-        )
+    _check_exit(done, "SVG")
+    if characters := _WITHOUT_FONT.findall(done.stderr.decode("utf-8", "replace")):
+        raise missing_font(characters)
     if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:
         raise PictureError("The renderer returned no picture of this SVG: use a PNG.")
     width, height = struct.unpack(">II", png[16:24])
@@ -116,6 +143,16 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
             f"{svg.height:.0f}: use a PNG."
         )
     return png
+
+
+def missing_font(characters: Iterable[str]) -> PictureError:
+    """Return the error for characters that a browser can show, and the renderer cannot."""
+    shown = "".join(dict.fromkeys(characters))[:20]
+    return PictureError(
+        f"No font of this machine has the characters {shown!r}, which would be empty boxes in the picture: "
+        f"install a font that has them (for Japanese on Debian or Ubuntu:  !apt-get install -y "
+        f"fonts-noto-cjk), or copy its file to  ~/.local/share/fonts  and upload it again."
+    )
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:

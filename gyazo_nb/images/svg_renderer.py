@@ -1,8 +1,8 @@
-"""The program that renders one SVG in its own process: `python svg_renderer.py LIBRARY SECONDS PATH…`.
+"""The program that renders one picture in its own process: `python svg_renderer.py TASK SECONDS PATH…`.
 
-It reads an SVG from standard input, and writes a PNG to standard output. `svg.py` starts it as a file,
-isolated and without `site`. So it imports only the standard library and the rendering library, which it
-finds in the given paths.
+The task is the library that renders an SVG as PNG, or `CHART`, which draws a chart of Vega-Lite as SVG. The
+program reads standard input, and writes to standard output. `svg.py` starts it as a file, isolated and without
+`site`. So it imports only the standard library and the rendering library, which it finds in the given paths.
 
 Guarantees: the process has limits of memory and CPU time where the system supports them. The exit code
 says why there is no picture: `OUT_OF_MEMORY`, `UNLOADABLE`, or 1 after an error, which stderr explains.
@@ -11,31 +11,34 @@ says why there is no picture: `OUT_OF_MEMORY`, `UNLOADABLE`, or 1 after an error
 from __future__ import annotations
 
 import importlib
+import json
+import re
 import sys
 from contextlib import suppress
 from typing import Any
 
 OUT_OF_MEMORY = 74
 UNLOADABLE = 75  # differs from the codes of a crash
-_MAX_MEMORY = 2 * 2**30  # address space in bytes; a picture of 50 million pixels takes 200 MB
+CHART = "chart"
+_MAX_MEMORY = 2 * 2**30  # bytes; a picture of 50 million pixels takes 200 MB
 
 
-def main(library: str, seconds: str, *paths: str) -> int:
-    """Render one SVG, and return the exit code."""
+def main(task: str, seconds: str, *paths: str) -> int:
+    """Render one picture, and return the exit code."""
     sys.path.extend(paths)
     _limit_resources(int(seconds))
-    svg = sys.stdin.buffer.read()
+    data = sys.stdin.buffer.read()
     try:
-        module = importlib.import_module(library)
+        module = importlib.import_module("vl_convert" if task == CHART else task)
     except (ImportError, OSError) as error:  # OSError: the cairo library of the system is missing
         return _fail(error, UNLOADABLE)
     try:
-        png = _render(module, svg)
+        picture = (_draw_chart if task == CHART else _render)(module, data)
     except MemoryError as error:
         return _fail(error, OUT_OF_MEMORY)
     except BaseException as error:  # noqa: BLE001 -- a panic in Rust is not an Exception
         return _fail(error, 1)
-    sys.stdout.buffer.write(png)
+    sys.stdout.buffer.write(picture)
     sys.stdout.buffer.flush()
     return 0
 
@@ -44,7 +47,25 @@ def _render(module: Any, svg: bytes) -> bytes:
     if module.__name__ == "cairosvg":
         surface = importlib.import_module("cairosvg.surface").PNGSurface
         return bytes(surface.convert(bytestring=svg, url_fetcher=_fetch_data_only))
+    with suppress(Exception):  # this call starts the log of vl-convert, which `svg.py` reads
+        module.vega_to_html({}, bundle=False)
     return bytes(module.svg_to_png(svg.decode()))
+
+
+def _draw_chart(module: Any, data: bytes) -> bytes:
+    """Draw a chart of Vega-Lite, or of Vega (of VegaFusion), as SVG. It cannot load an address."""
+    chart, options = json.loads(data)
+    options = {"allowed_base_urls": [], **options}
+    schema = str(chart.get("$schema"))
+    if "/vega/" in schema:
+        locales = {
+            name: value for name, value in options.items() if name not in {"theme", "config"}
+        }
+        return str(module.vega_to_svg(chart, **locales)).encode()
+    version = re.search(r"/vega-lite/v(\d+\.\d+)", schema)
+    if version and version[1] in module.get_vegalite_versions():
+        options["vl_version"] = version[1]
+    return str(module.vegalite_to_svg(chart, **options)).encode()
 
 
 def _fetch_data_only(url: str, *_: Any) -> bytes:
@@ -61,7 +82,7 @@ def _limit_resources(seconds: int) -> None:
     except ImportError:  # Windows
         return
     for name, limit in (
-        ("RLIMIT_AS", _MAX_MEMORY),
+        ("RLIMIT_DATA", _MAX_MEMORY),  # not RLIMIT_AS: the JavaScript of vl-convert reserves 1 TB
         ("RLIMIT_CPU", seconds),
         ("RLIMIT_CORE", 0),
         ("RLIMIT_FSIZE", 2**20),

@@ -20,6 +20,7 @@ from support.pictures import open_part, picture_file
 
 from gyazo_nb import PictureError
 from gyazo_nb.images.convert import file_part
+from gyazo_nb.images.page import pictures_in
 from gyazo_nb.images.render import from_mime_bundle
 
 mpl.use("agg")
@@ -162,6 +163,24 @@ def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
     usual = upload(chart)
     with alt.renderers.enable("png", scale_factor=2):
         assert upload(chart).width > usual.width * 1.9
+
+
+def test_chart_has_the_theme_of_the_notebook(upload):
+    """Of the renderer, of the chart, and of a page that showed it."""
+    chart = alt.Chart(TABLE).mark_bar().encode(x="a:O", y="b:Q")
+    dark = {"embedOptions": {"theme": "dark"}}
+    with alt.renderers.enable("html", embed_options={"theme": "dark"}):
+        page = chart._repr_mimebundle_()["text/html"]
+        pictures = [upload(chart), *map(upload, pictures_in({"text/html": page}))]
+    pictures.append(upload(chart.properties(usermeta=dark)))
+
+    assert [picture.getpixel((0, 0))[:3] for picture in pictures] == [(51, 51, 51)] * 3
+
+
+def test_chart_with_a_character_that_no_font_has_is_refused():
+    chart = alt.Chart(TABLE, title="a \U0010fffd").mark_bar().encode(x="a:O", y="b:Q")
+    with pytest.raises(PictureError, match="No font of this machine has the characters"):
+        file_part(chart)
 
 
 @pytest.mark.usefixtures("kaleido")

@@ -598,7 +598,9 @@ def renderer(tmp_path, monkeypatch):
     def install(code):
         lines = code.replace("FOLDER", repr(str(folder))).splitlines()
         (folder / "vl_convert.py").write_text(
-            "import os, sys, time\ndef svg_to_png(svg):\n    " + "\n    ".join(lines)
+            "import os, sys, time\ndef svg_to_png(svg, **_):\n    "
+            + "\n    ".join(lines)
+            + "\nvegalite_to_svg = svg_to_png"
         )
         return folder
 
@@ -634,6 +636,24 @@ def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, 
     with pytest.raises(PictureError, match=words) as caught:
         render_svg(GREEN)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("os.abort()", "crashed on this chart"),
+        ("raise ValueError('a reason')", r"chart could not be rendered \(ValueError: a reason\)"),
+        ("time.sleep(99)", "this chart takes more than 1 seconds"),
+        ("return '<b/>'", "not an SVG"),
+    ],
+)
+def test_failed_chart_raises_an_error_of_one_sentence(renderer, monkeypatch, code, words):
+    """The JavaScript that draws a chart ends its process if it needs too much memory."""
+    monkeypatch.setattr(svg, "TIMEOUT", 1)
+    renderer(code)
+
+    with pytest.raises(PictureError, match=words):
+        from_mime_bundle({"application/vnd.vegalite.v6+json": {"mark": "bar"}})
 
 
 def test_child_process_gets_no_secret_and_imports_little(renderer, monkeypatch):
@@ -843,6 +863,17 @@ def test_text_is_rendered_without_its_font(library):
     assert [font for font, line in zip(FONTS, lines, strict=True) if not line.any()] == []
 
 
+def test_character_that_no_font_has_is_refused(monkeypatch):
+    """vl-convert itself would draw an empty box, where a browser may show the character."""
+    monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
+    accepted = document('<text y="15">e\u0301, 1\u202f000, a\u200db, \u2713\ufe0f</text>')
+    refused = document('<text y="15" font-family="Arial">a \U0010fffd \U0010fffc</text>')
+
+    assert pixels(render_svg(accepted))[:, :, 3].any()
+    with pytest.raises(PictureError, match=r"has the characters '\S{2,20}', .*install a font"):
+        render_svg(refused)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -883,10 +914,10 @@ def test_internal_entity_is_expanded():
         ("größer", "utf-8-sig", "utf-8"),
         ("größer", "utf-16", "UTF-16"),
         ("größer", "utf-16", None),
-        ("図", "shift_jis", "Shift_JIS"),
-        ("図", "euc_jp", "EUC-JP"),
-        ("図", "iso2022_jp", "ISO-2022-JP"),
-        ("図", "gb18030", "GB18030"),
+        ("Ж", "shift_jis", "Shift_JIS"),
+        ("Ж", "euc_jp", "EUC-JP"),
+        ("Ж", "iso2022_jp", "ISO-2022-JP"),
+        ("Ж", "gb18030", "GB18030"),
     ],
 )
 def test_text_keeps_its_characters_in_every_encoding(text, encoding, declared):
