@@ -12,6 +12,7 @@ import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException
 from urllib.parse import urlencode, urlsplit
 
@@ -60,14 +61,9 @@ def exchange(configuration: Configuration, code: str, code_verifier: str) -> Tok
         {"Accept": "application/json", "User-Agent": "gyazo_nb.hub"},
     )
     is_loopback = urlsplit(configuration.auth_url).hostname in LOOPBACK_HOSTS
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({} if is_loopback else None),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        _NoRedirects(),
-    )
     try:
         try:
-            reply = opener.open(request, timeout=TIMEOUT)
+            reply = _opener(is_loopback=is_loopback).open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
             reply = error
         with reply:
@@ -78,6 +74,15 @@ def exchange(configuration: Configuration, code: str, code_verifier: str) -> Tok
     if len(body) > MAX_REPLY_BYTES:
         raise NoReplyError("a reply that is too long")
     return TokenReply(reply.status, body)
+
+
+@cache  # the certificates are loaded once
+def _opener(*, is_loopback: bool) -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({} if is_loopback else None),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        _NoRedirects(),
+    )
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -25,9 +25,13 @@ import asyncio
 import logging
 import os
 import re
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from jupyterhub.services.auth import (
     HubOAuth,
@@ -43,8 +47,13 @@ from .gyazo import NoReplyError, exchange
 from .log import log, place_of
 from .sign_ins import Limits, SignIns, TooManySignInsError
 
+T = TypeVar("T")
+
 HUB_TIMEOUT = 10.0  # seconds for the answer of the hub
 STOP_TIMEOUT = 5.0  # seconds for the exchanges that are running
+REQUEST_TIMEOUT = 60  # seconds for a client to send its request
+MAX_EXCHANGES = 4  # of one user at the same time: Gyazo may take long to reply
+MAX_HUB_SIGN_INS = 5000  # browsers that are at the hub's login: every browser can begin one
 MAX_QUERY_CHARACTERS = 4096
 MAX_FORM_CHARACTERS = 4096
 
@@ -89,7 +98,8 @@ _ERROR_TEXTS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "The hub does not answer: wait half a minute, then load this page again.",
 }
 _DEFAULT_TEXT = (
-    "The request could not be completed: go back to your notebook, and open the link again."
+    "The request could not be completed: go back to your notebook, and open the link again. If this page "
+    "comes back, ask the administrator of the hub."
 )
 
 
@@ -100,9 +110,40 @@ class BrowserAuth(HubOAuth):  # type: ignore[misc]  # JupyterHub has no types
         """Return the token in the cookie. One in a header or in the address does not count."""
         return self._get_token_cookie(handler) if in_cookie else None
 
-    def user_for_token(self, *args: Any, **kwargs: Any) -> Any:
-        """Ask the hub, not the cache, which accepts a stopped server for five more minutes."""
-        return super().user_for_token(*args, **{**kwargs, "use_cache": False})
+    async def user_for_token(self, token: str, *_: Any, **__: Any) -> dict[str, Any] | None:
+        """Ask the hub for the user of a token; None if the hub does not know the token.
+
+        Not the cache, which accepts a stopped server for five more minutes. The error is always 503.
+        """
+        try:
+            async with asyncio.timeout(HUB_TIMEOUT):
+                user: dict[str, Any] | None = await super().user_for_token(
+                    token, use_cache=False, sync=False
+                )
+        except (web.HTTPError, TimeoutError, ValueError):
+            log.error("The hub does not answer: check that it runs, and JUPYTERHUB_API_URL")
+            raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+        return user
+
+    async def token_for_code(self, code: str, **options: Any) -> str:
+        """Get the token of a browser from the hub, which checks the token of this service."""
+        try:
+            token: str = await super().token_for_code(code, **options)
+        except (web.HTTPError, ValueError, KeyError):
+            log.error(
+                "The hub gave no token for a browser: check that it runs, and that JUPYTERHUB_API_TOKEN and "
+                "JUPYTERHUB_CLIENT_ID belong to this service"
+            )
+            raise web.HTTPError(HTTPStatus.BAD_GATEWAY) from None
+        return token
+
+    def generate_state(self, *args: Any, **kwargs: Any) -> str:
+        """Begin the sign-in of a browser to the hub. Only the newest ones are kept."""
+        open_ones = self._oauth_states
+        while len(open_ones) >= MAX_HUB_SIGN_INS:
+            open_ones.pop(next(iter(open_ones.values)), None)
+        state: str = super().generate_state(*args, **kwargs)
+        return state
 
 
 class Service:
@@ -127,7 +168,13 @@ class Service:
     async def listen(self) -> None:
         """Accept connections. Raises `OSError` if the address cannot be used."""
         # A request of a kernel or a browser is small, and the hub's proxy sends it at once.
-        self._server = HTTPServer(self._application(), max_body_size=2**16, max_header_size=2**16)
+        self._server = HTTPServer(
+            self._application(),
+            max_body_size=2**16,
+            max_header_size=2**16,
+            idle_connection_timeout=REQUEST_TIMEOUT,
+            body_timeout=REQUEST_TIMEOUT,
+        )
         self._server.listen(self.configuration.port, self.configuration.host)
         log.info("The service listens at %s:%d", self.configuration.host, self.configuration.port)
 
@@ -170,11 +217,20 @@ class Service:
             self.auth.check_scopes(self.auth.access_scopes, user)
         )
 
-    async def user_of(self, token: str) -> dict[str, Any] | None:
-        """Ask the hub for the user of a token; None if the hub does not know the token."""
-        async with asyncio.timeout(HUB_TIMEOUT):
-            user: dict[str, Any] | None = await self.auth.user_for_token(token, sync=False)
-        return user
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Call a function in a thread of its own, for which the end of the service does not wait."""
+    result: Future[T] = Future()
+    result.set_running_or_notify_cancel()  # the thread cannot be cancelled
+
+    def run() -> None:
+        try:
+            result.set_result(function())
+        except Exception as error:  # noqa: BLE001 -- raised where the result is awaited
+            result.set_exception(error)
+
+    threading.Thread(target=run, name="exchange", daemon=True).start()
+    return await asyncio.wrap_future(result)
 
 
 async def _close_connections_to_hub() -> None:
@@ -262,11 +318,9 @@ class _UserPage(HubOAuthenticated, _Route):  # type: ignore[misc]  # JupyterHub 
         """Ask the hub who this is, without blocking the event loop as the method of JupyterHub does."""
         if "Authorization" in self.request.headers:
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
-        try:
-            async with asyncio.timeout(HUB_TIMEOUT):
-                self._user = await self.hub_auth.get_user(self, sync=False)
-        except (web.HTTPError, TimeoutError):
-            raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+        if len(self.request.query) > MAX_QUERY_CHARACTERS:
+            raise web.HTTPError(HTTPStatus.NOT_FOUND)
+        self._user = await self.hub_auth.get_user(self, sync=False)
         if self._user is not None:
             self.user_name = self._user["name"]
             if not self.service.is_allowed(self._user):
@@ -286,7 +340,7 @@ class CallbackPage(_UserPage):
         query = self.request.query
         states = self.get_query_arguments("state")
         codes, errors = self.get_query_arguments("code"), self.get_query_arguments("error")
-        if len(query) > MAX_QUERY_CHARACTERS or len(states) != 1 or len(codes + errors) != 1:
+        if len(states) != 1 or len(codes + errors) != 1:
             raise web.HTTPError(HTTPStatus.NOT_FOUND)
         is_known = await self.service.sign_ins.bring_redirect(
             self.current_user["name"], states[0], query, "".join(codes)
@@ -330,8 +384,8 @@ class _Api(_Route):
         """Ask the hub for the user of the token."""
         token = _AUTHORIZATION.fullmatch(self.request.headers.get("Authorization", ""))
         try:
-            user = await self.service.user_of(token[1]) if token else None
-        except (web.HTTPError, TimeoutError):
+            user = await self.service.auth.user_for_token(token[1]) if token else None
+        except web.HTTPError:
             self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The hub does not answer.")
         if user is None:
             self.refuse(HTTPStatus.UNAUTHORIZED, "The hub does not know this token.")
@@ -426,9 +480,12 @@ class TokenApi(_Api):
                 "This code did not arrive in a browser of this user.",
                 error="invalid_grant",
             )
-        self.service.exchanges.add(self)
+        exchanges = self.service.exchanges
+        if sum(one.user_name == self.user_name for one in exchanges) >= MAX_EXCHANGES:
+            self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "Other exchanges of this user are running.")
+        exchanges.add(self)
         try:
-            reply = await asyncio.to_thread(exchange, self.service.configuration, code, verifier)
+            reply = await _in_thread(partial(exchange, self.service.configuration, code, verifier))
         except ConfigurationError as error:
             log.error("%s", error)
             self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The service cannot read its secret.")

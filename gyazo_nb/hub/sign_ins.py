@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 
 
@@ -43,11 +43,19 @@ class TooManySignInsError(Exception):
 @dataclass(eq=False)
 class _SignIn:
     expires: float
-    requests: int = 0  # the number of requests that wait now
+    waiting: asyncio.Future[None] | None = None  # the request that waits now
     is_dropped: bool = False
     query: str = field(default="", repr=False)
     code_hash: str = ""
     query_expires: float = 0.0
+
+    def end_wait(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+    def query_after(self, seen: str) -> str | None:
+        """The query, unless this is its SHA-256."""
+        return self.query if self.query and hashed(self.query) != seen else None
 
 
 class SignIns:
@@ -57,7 +65,7 @@ class SignIns:
         self._limits = limits
         # For each user: the sign-ins by the hash of their `state`, the oldest first.
         self._of_users: dict[str, dict[str, _SignIn]] = {}
-        self._changed = asyncio.Condition()
+        self._added = asyncio.Condition()
 
     async def wait_for_redirect(
         self, user: str, state_hash: str, *, seen: str = "", seconds: float = 25.0
@@ -65,38 +73,39 @@ class SignIns:
         """Wait for the redirect with this `state`, and return its query, or None when the time is over.
 
         `seen` is the SHA-256 of a query that the kernel already has. Then this waits for another query.
-        Raises `TooManySignInsError`.
+        The newest request of a sign-in ends an earlier one. Raises `TooManySignInsError`.
         """
-        sign_in = await self._register(user, state_hash)
-        sign_in.requests += 1
-        try:
-            await self._wait_until(
-                lambda: sign_in.is_dropped or (sign_in.query and hashed(sign_in.query) != seen),
-                min(seconds, self._limits.wait),
-            )
-        finally:
-            sign_in.requests -= 1
-            sign_in.expires = time.monotonic() + self._limits.absence
+        sign_in = await self._add(user, state_hash)
+        sign_in.end_wait()
+        if sign_in.query_after(seen) is None:
+            await self._wait(sign_in, min(seconds, self._limits.wait))
         if sign_in.is_dropped:
             raise TooManySignInsError
-        return sign_in.query if hashed(sign_in.query) != seen and sign_in.query else None
+        return sign_in.query_after(seen)
+
+    async def _wait(self, sign_in: _SignIn, seconds: float) -> None:
+        waiting = sign_in.waiting = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await waiting
+        except TimeoutError:
+            pass
+        finally:
+            if sign_in.waiting is waiting:
+                sign_in.waiting = None
+            sign_in.expires = time.monotonic() + self._limits.absence
 
     async def bring_redirect(self, user: str, state: str, query: str, code: str) -> bool:
         """Keep the query of a redirect for the waiting kernel. Return whether a kernel waits.
 
         `code` is the code in the query, or empty if access was denied.
         """
-        state_hash = hashed(state)
-        await self._wait_until(
-            lambda: self._find(user, state_hash) is not None, self._limits.unknown_state
-        )
-        sign_in = self._find(user, state_hash)
+        sign_in = await self._find_or_wait(user, hashed(state))
         if sign_in is None:
             return False
         sign_in.query, sign_in.code_hash = query, hashed(code) if code else ""
         sign_in.query_expires = time.monotonic() + self._limits.code
-        async with self._changed:
-            self._changed.notify_all()
+        sign_in.end_wait()
         return True
 
     def has_code(self, user: str, code: str) -> bool:
@@ -111,29 +120,31 @@ class SignIns:
             if sign_in.code_hash == hashed(code):
                 del sign_ins[state_hash]
 
-    async def _register(self, user: str, state_hash: str) -> _SignIn:
-        self._remove_expired()
-        sign_ins = self._of_users.setdefault(user, {})
-        if (known := sign_ins.get(state_hash)) is not None:
+    async def _add(self, user: str, state_hash: str) -> _SignIn:
+        """Return the sign-in with this `state`: a known one, or a new one."""
+        if (known := self._find(user, state_hash)) is not None:
             return known
+        sign_ins = self._of_users.setdefault(user, {})
         while len(sign_ins) >= self._limits.per_user:
-            sign_ins.pop(next(iter(sign_ins))).is_dropped = True
+            oldest = sign_ins.pop(next(iter(sign_ins)))
+            oldest.is_dropped = True
+            oldest.end_wait()
         sign_in = sign_ins[state_hash] = _SignIn(time.monotonic() + self._limits.absence)
-        async with self._changed:
-            self._changed.notify_all()
+        async with self._added:
+            self._added.notify_all()
         return sign_in
 
     def _find(self, user: str, state_hash: str) -> _SignIn | None:
         self._remove_expired()
         return self._of_users.get(user, {}).get(state_hash)
 
-    async def _wait_until(self, condition: Callable[[], object], seconds: float) -> None:
-        """Return when the condition holds, or when the time is over."""
+    async def _find_or_wait(self, user: str, state_hash: str) -> _SignIn | None:
+        """Return the sign-in, also if its kernel makes it known within a few seconds."""
         try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(condition)
+            async with asyncio.timeout(self._limits.unknown_state), self._added:
+                return await self._added.wait_for(partial(self._find, user, state_hash))
         except TimeoutError:
-            pass
+            return None
 
     def _remove_expired(self) -> None:
         now = time.monotonic()
@@ -141,7 +152,7 @@ class SignIns:
             for state_hash, sign_in in list(sign_ins.items()):
                 if sign_in.query and sign_in.query_expires <= now:
                     sign_in.query = sign_in.code_hash = ""
-                if not (sign_in.requests or sign_in.query or sign_in.expires > now):
+                if not (sign_in.waiting or sign_in.query or sign_in.expires > now):
                     del sign_ins[state_hash]
             if not sign_ins:
                 del self._of_users[user]

@@ -31,8 +31,9 @@ def service(stand_in_hub, tmp_path_factory):
 
 
 @pytest.fixture
-def own_service(stand_in_hub, tmp_path):
+def own_service(stand_in_hub, tmp_path, monkeypatch):
     """A service of one test, which can stop it or change its files."""
+    monkeypatch.setattr("gyazo_nb.hub.service.STOP_TIMEOUT", 0.05)
     service = RunningService(stand_in_hub, tmp_path)
     yield service
     service.close()

@@ -1,6 +1,10 @@
 """The routes of the service: who gets a code, and for whom it is exchanged."""
 
 import hashlib
+import socket
+import ssl
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,6 +12,8 @@ import httpx
 import pytest
 from support.hub_service import API_TOKEN
 
+from gyazo_nb.hub import service as service_module
+from gyazo_nb.hub.gyazo import exchange
 from gyazo_nb.sandbox import Fault
 
 
@@ -170,6 +176,7 @@ def test_fields_that_a_caller_adds_to_an_exchange_are_ignored(service, kernel, a
         ("-", 401),
         ("unknown", 401),
         ("broken-kernel", 503),
+        ("garbled-kernel", 503),
         ("prometheus-service", 403),
         ("alice-noscope", 403),
     ],
@@ -270,6 +277,53 @@ def test_many_waits_of_one_user_do_not_disturb_another(service, kernel, browser)
     assert (statuses.count(204), statuses.count(429)) == (16, 4)
 
 
+def test_only_the_newest_request_of_a_sign_in_waits(kernel, browser):
+    """Otherwise the requests of one user could take all connections of the service."""
+    alice = kernel("alice-kernel")
+    sign_in = alice.begin()
+    waits = [announce(alice, sign_in) for _ in range(5)]
+
+    browser("alice").get(sign_in.redirect())
+
+    assert [wait.result().status_code for wait in waits] == [204, 204, 204, 204, 200]
+
+
+def test_exchanges_of_one_user_do_not_delay_those_of_another(own_service, new_kernel):
+    """Gyazo does not reply to bob, who sends many requests."""
+    alice, bob = new_kernel(own_service, "alice-kernel"), new_kernel(own_service, "bob-kernel")
+    of_alice, of_bob = bring_code(alice, "alice"), bring_code(bob, "bob")
+    hang(own_service, times=4)
+    for _ in range(4):
+        bob.pool.submit(bob.exchange, *of_bob)
+    wait_until(lambda: not own_service.gyazo.sandbox.faults)
+
+    assert bob.exchange(*of_bob).status_code == 429
+    assert "access_token" in alice.exchange(*of_alice).json()
+    own_service.stop()  # ends the requests of bob
+    own_service.start()
+
+
+def bring_code(kernel, user):
+    """Let a code arrive in the browser of the user. Returns it with its verifier."""
+    sign_in = kernel.begin()
+    waiting = announce(kernel, sign_in)
+    address = sign_in.redirect()
+    with kernel.service.browser(user) as browser:
+        browser.get(address)
+    waiting.result()
+    return code_of(address), sign_in.verifier
+
+
+def hang(service, times=1):
+    """Let Gyazo not reply to the next exchanges. The service does not wait for them at its end."""
+    service.gyazo.sandbox.faults.append(Fault(path="/oauth/token", delay=60, times=times))
+
+
+def wait_until(condition):
+    while not condition():
+        time.sleep(0.001)
+
+
 @pytest.mark.parametrize("state_hash", ["", "x" * 63, "x" * 65, "../" * 30])
 def test_wrong_digest_is_refused(kernel, state_hash):
     """A digest has 64 characters."""
@@ -301,35 +355,37 @@ def test_service_that_was_restarted_continues_a_sign_in(own_service, new_kernel)
 def test_replaced_secret_takes_effect_at_once(own_service, new_kernel):
     """An administrator rotates the secret. An unsafe file is refused then, too."""
     alice = new_kernel(own_service, "alice-kernel")
-    sign_in = alice.begin()
-    waiting = announce(alice, sign_in)
-    address = sign_in.redirect()
-    with own_service.browser("alice") as browser:
-        browser.get(address)
-    waiting.result()
+    code, verifier = bring_code(alice, "alice")
     own_service.secret_file.write_text("wrong")
-    assert alice.exchange(code_of(address), sign_in.verifier).json()["error"] == "invalid_client"
+    assert alice.exchange(code, verifier).json()["error"] == "invalid_client"
     own_service.secret_file.write_text(own_service.client_secret)
     own_service.secret_file.chmod(0o644)
-    assert alice.exchange(code_of(address), sign_in.verifier).status_code == 500
+    assert alice.exchange(code, verifier).status_code == 500
     own_service.secret_file.chmod(0o600)
 
-    assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
+    assert "access_token" in alice.exchange(code, verifier).json()
 
 
 def test_service_says_that_gyazo_does_not_reply(own_service, new_kernel):
     """The code stays valid."""
     alice = new_kernel(own_service, "alice-kernel")
-    sign_in = alice.begin()
-    waiting = announce(alice, sign_in)
-    address = sign_in.redirect()
-    with own_service.browser("alice") as browser:
-        browser.get(address)
-    waiting.result()
+    code, verifier = bring_code(alice, "alice")
     own_service.gyazo.sandbox.faults.append(Fault(path="/oauth/token", cut="request"))
 
-    assert alice.exchange(code_of(address), sign_in.verifier).status_code == 504
-    assert "access_token" in alice.exchange(code_of(address), sign_in.verifier).json()
+    assert alice.exchange(code, verifier).status_code == 504
+    assert "access_token" in alice.exchange(code, verifier).json()
+
+
+def test_certificates_are_loaded_once(service, monkeypatch):
+    """This takes 20 ms and more. All exchanges use the same ones."""
+    loaded = []
+    load = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: loaded.append(1) or load())
+
+    for _ in range(3):
+        exchange(service.configuration, "a-code", "a-verifier")
+
+    assert len(loaded) <= 1
 
 
 def test_stopped_server_is_refused_at_once(stand_in_hub, kernel):
@@ -368,3 +424,78 @@ def test_log_contains_no_secret(service, service_log, kernel, arrived):
     secrets = [service.client_secret, code, sign_in.verifier, sign_in.state, token, API_TOKEN]
     secrets += ["alice-kernel", "alice-browser", "hub-code-alice", "a-state-of-the-hub"]
     assert [secret for secret in secrets if secret in log] == []
+
+
+# ── limits ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_long_query_is_refused_before_the_login_of_the_hub(service):
+    """The service would keep it until the login ends, and every browser can send it."""
+    reply = httpx.get(f"{service.url}/callback?code={'x' * 5000}&state=y")
+
+    assert reply.status_code == 404
+
+
+def test_number_of_browsers_at_the_login_of_the_hub_is_limited(own_service, monkeypatch):
+    """The newest ones are kept."""
+    monkeypatch.setattr(service_module, "MAX_HUB_SIGN_INS", 3)
+
+    with httpx.Client(verify=False) as client:
+        for _ in range(5):
+            assert client.get(f"{own_service.url}/done").status_code == 302
+
+    assert len(own_service.auth._oauth_states) == 3
+    with own_service.browser("alice") as browser:
+        assert browser.get(f"{own_service.url}/done?how=ok").status_code == 200
+
+
+def test_client_that_does_not_send_its_request_is_disconnected(
+    stand_in_hub, own_service, monkeypatch
+):
+    """With headers or a body that does not end."""
+    monkeypatch.setattr(service_module, "REQUEST_TIMEOUT", 0.05)
+    own_service.stop()
+    own_service.start()
+    address = (own_service.configuration.host, own_service.configuration.port)
+    for sent in (b"POST ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"):
+        with socket.create_connection(address, timeout=10) as client:
+            client.sendall(sent)
+
+            assert client.recv(1) == b""
+
+
+def test_service_ends_while_gyazo_does_not_reply(own_service, new_kernel):
+    """It does not wait for the thread of the exchange."""
+    alice = new_kernel(own_service, "alice-kernel")
+    code, verifier = bring_code(alice, "alice")
+    hang(own_service)
+    waiting = alice.pool.submit(alice.exchange, code, verifier)
+    wait_until(lambda: not own_service.gyazo.sandbox.faults)
+
+    own_service.stop()
+
+    assert any(one.name == "exchange" for one in threading.enumerate())
+    assert isinstance(waiting.exception(), httpx.TransportError)
+    own_service.start()
+
+
+# ── settings that only the hub can check ─────────────────────────────────────────────────────────
+
+
+def test_wrong_token_of_the_service_is_named_in_its_log(own_service, service_log):
+    """The hub refuses it when a browser comes. The page names the administrator."""
+    own_service.auth.api_token = "another-token"
+
+    with own_service.browser("alice") as browser:
+        page = browser.get(f"{own_service.url}/done?how=ok")
+
+    assert page.status_code == 502
+    assert "ask the administrator" in page.text
+    assert "JUPYTERHUB_API_TOKEN and JUPYTERHUB_CLIENT_ID" in service_log.getvalue()
+    assert "another-token" not in service_log.getvalue()
+
+
+def test_wrong_address_of_the_hub_is_named_in_the_log(service_log, kernel):
+    assert kernel("garbled-kernel").client.get("application").status_code == 503
+
+    assert "JUPYTERHUB_API_URL" in service_log.getvalue()

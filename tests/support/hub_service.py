@@ -61,6 +61,8 @@ class _HubRequest(BaseHTTPRequestHandler):
         name, _, kind = token.partition("-")
         if name == "broken":
             self.reply(500, b"{}")
+        elif name == "garbled":  # another server than the hub
+            self.reply(200, b"<html>")
         elif token in self.server.stopped_servers or kind not in {
             "kernel",
             "browser",
@@ -80,6 +82,9 @@ class _HubRequest(BaseHTTPRequestHandler):
 
     def do_POST(self):
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        if form["client_secret"] != [API_TOKEN]:
+            self.reply(401, b'{"error": "invalid_client"}')
+            return
         user = form["code"][0].removeprefix("hub-code-")
         self.reply(200, json.dumps({"access_token": f"{user}-browser"}).encode())
 
@@ -130,7 +135,8 @@ class RunningService:
         """Start a new service at the same address, which knows nothing of the one before."""
         self._loop = asyncio.new_event_loop()
         self._service = Service(self.configuration, self._limits)
-        self._service.auth.oauth_redirect_uri = self._callback
+        self.auth = self._service.auth
+        self.auth.oauth_redirect_uri = self._callback
         self._stop = asyncio.Event()
         is_ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[is_ready])
