@@ -23,7 +23,13 @@ from gyazo_nb import __version__
 from gyazo_nb.auth.hub import SERVICE_VARIABLE, find_service
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import ConfigError, StoreError
-from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, OUT_OF_BAND, Settings, is_loopback
+from gyazo_nb.settings import (
+    ACCESS_TOKEN_VARIABLE,
+    OUT_OF_BAND,
+    Settings,
+    is_loopback,
+    secret_variable,
+)
 
 from .frontend import Frontend, detect_frontend, request_of
 
@@ -301,7 +307,7 @@ def _shown(name: str, value: str) -> str:
 
 
 def _is_set(name: str) -> bool:
-    return bool(os.environ.get(f"GYAZO_{name.upper()}", "").strip())
+    return bool(secret_variable(f"GYAZO_{name.upper()}"))
 
 
 def _network() -> Iterator[Row]:

@@ -6,7 +6,6 @@ hangs: if the user can neither click nor answer, a token signs in, or the cell f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from gyazo_nb.errors import (
     WaitInterruptedError,
 )
 from gyazo_nb.secret import Secret, hides_frames
-from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site, secret_variable
 
 from . import messages, prompt
 from .cell_wait import CellWait
@@ -320,7 +319,7 @@ class SignInFlow:
     # ── messages ─────────────────────────────────────────────────────────────────────────────────
 
     def _show_setup(self, options: LoginOptions, frontend: Frontend) -> None:
-        given = ["GYAZO_CLIENT_SECRET"] if _is_set("GYAZO_CLIENT_SECRET") else []
+        given = ["GYAZO_CLIENT_SECRET"] if secret_variable("GYAZO_CLIENT_SECRET") else []
         names = ("client_secret_file", "redirect_uri")
         given += [f"GYAZO_{name.upper()}" for name in names if self._settings.text(name)]
         verb = "are" if len(given) > 1 else "is"
@@ -368,11 +367,6 @@ def _misspelled_variables() -> str:
     """A sentence for each set variable that looks like a misspelled setting, after a blank."""
     unknown = unknown_variables().items()
     return "".join(f" {name} is not a setting: {meant}" for name, meant in unknown if meant)
-
-
-@hides_frames
-def _is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable, "").strip())
 
 
 @hides_frames
