@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One displayed output: its MIME bundle, and its object where that is known.
+    """One displayed output: its MIME bundle, its object where that is known, and the class of the object.
 
     `widget` is the `Output` widget of ipywidgets that shows it, or None for the output area of the cell.
     `size` is an estimate in bytes, where it is needed.
@@ -41,6 +41,7 @@ class Output:
     item: Any = None
     widget: Any = None
     size: int = 0
+    item_class: type | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -192,7 +193,8 @@ class Watch:
     ) -> None:
         self._shell, self._own_listener, self._thread = shell, listener, thread
         self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
-        self._formatted: tuple[int, weakref.ref[Any]] | None = None  # the last bundle, its object
+        # The last bundle, its object, and the class of the object.
+        self._formatted: tuple[Any, Callable[[], Any], type] | None = None
         self._waiting = stack.enter_context(ExitStack())  # patches until the next printed text
         # Other code may have patched a method, too, and still call this one.
         stack.callback(setattr, self, "_own_listener", Listener())
@@ -213,9 +215,10 @@ class Watch:
             bundle, metadata = self._format(item, *args, **kwargs)
         finally:
             self._being_formatted.pop()
-        self._formatted = None
-        with suppress(TypeError):  # a number or a text, which is not needed
-            self._formatted = (id(bundle), weakref.ref(item))
+        reference: Callable[[], Any] = _no_item
+        with suppress(TypeError):  # a number, a text, or an object with slots
+            reference = weakref.ref(item)
+        self._formatted = bundle, reference, type(item)
         return bundle, metadata
 
     def _on_publish(self, data: Any, *args: Any, **kwargs: Any) -> Any:
@@ -231,14 +234,15 @@ class Watch:
         formatted, self._formatted = self._formatted, None
         if not isinstance(bundle, Mapping):
             return
-        item = None
-        if formatted is not None and formatted[0] == id(bundle):
-            item = formatted[1]()
+        item, item_class = None, None
+        if formatted is not None and formatted[0] is bundle:
+            item, item_class = formatted[1](), formatted[2]
         elif self._being_formatted and bundle:  # an empty bundle displays nothing
             item = self._being_formatted[-1]
+            item_class = type(item)
         display_id = transient.get("display_id") if isinstance(transient, Mapping) else None
-        widget = _active_widget(self._shell)
-        self._listener.on_display(Output(dict(bundle), item, widget), display_id)
+        output = Output(dict(bundle), item, _active_widget(self._shell), item_class=item_class)
+        self._listener.on_display(output, display_id)
 
     def _on_clear(self, wait: bool = False, *args: Any, **kwargs: Any) -> Any:
         result = self._clear(wait, *args, **kwargs)
@@ -253,6 +257,10 @@ class Watch:
     def _on_write(self) -> None:
         self._waiting.close()
         self._listener.on_write(_active_widget(self._shell))
+
+
+def _no_item() -> None:
+    """Take the place of a reference to an object that has none."""
 
 
 def parent_id(shell: InteractiveShell) -> str | None:

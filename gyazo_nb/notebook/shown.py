@@ -148,8 +148,8 @@ class ShownPictures(Listener):
         """Return the error that says why there are no pictures of this cell, or of any cell."""
         if number is None:
             return ArgumentError(
-                "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload, as  %gyazo fig  "
-                "or  %gyazo plots/*.png  does."
+                "No cell has shown a picture since %load_ext gyazo_nb or %reset. Name the items to upload, as  "
+                "%gyazo fig  or  %gyazo plots/*.png  does."
             )
         if number < 1 or number > self._cells[-1].number:
             return ArgumentError(
@@ -185,8 +185,7 @@ class ShownPictures(Listener):
             cell = self._cell_of(output.widget)
             # An update also belongs to the cell that makes it, because that cell showed the picture.
             if cell is not None and not cell.is_too_large:
-                if not _is_own(output.item):
-                    cell.showed_page |= shows_page(output)
+                cell.showed_page |= shows_page(output)
                 if kept.is_kept or display_id is not None:
                     cell.on_display(kept, display_id)
                 if output.widget is not None:
@@ -283,20 +282,20 @@ class ShownPictures(Listener):
 
 def shows_page(output: Output) -> bool:
     """Whether an output is neither a text nor a picture, but may look like a picture."""
-    if html.is_session_message(str(output.bundle.get("text/html"))):
+    if _is_own(output) or html.is_session_message(str(output.bundle.get("text/html"))):
         return False
     types = output.bundle.keys() - {"text/plain", "text/latex"}
     return bool(types) and not any(str(name).startswith("image/") for name in types)
 
 
-def _is_own(item: Any) -> bool:
-    """Whether an object is shown as a card, a gallery or a report of this package."""
-    return str(type(item).__module__).startswith("gyazo_nb.")  # some classes have None
+def _is_own(output: Output) -> bool:
+    """Whether an output is a card, a gallery or a report of this package."""
+    return str(getattr(output.item_class, "__module__", "")).startswith("gyazo_nb.")
 
 
 def _kept(output: Output) -> Output:
     """Return the part of an output that may be a picture, and its size."""
-    if _is_own(output.item):
+    if _is_own(output):
         return Output({}, widget=output.widget)
     bundle, item = output.bundle, None
     classes = {f"{one.__module__}.{one.__qualname__}" for one in type(output.item).__mro__}

@@ -177,7 +177,10 @@ def test_cell_is_chosen_by_its_execution_count(notebook):
             "--cell 1 Picture('red')",
             r"--cell uploads what a cell showed: run  %gyazo --cell N  with",
         ),
-        ("", "No cell has shown a picture since %load_ext gyazo_nb. Name the items to upload, as"),
+        (
+            "",
+            "No cell has shown a picture since %load_ext gyazo_nb or %reset. Name the items to upload, as",
+        ),
     ],
 )
 def test_cell_without_pictures_is_explained(notebook, line, message):
@@ -225,7 +228,12 @@ def test_card_of_a_shown_picture_is_compact(notebook):
 
 @pytest.mark.parametrize(
     ("cell", "is_page"),
-    [("HTML('<div id=map></div>')", True), ("%gyazo_whoami", False), ("print(1)", False)],
+    [
+        ("HTML('<div id=map></div>')", True),
+        ("%gyazo_whoami", False),
+        ("gyazo.upload(Picture('blue'))", False),
+        ("print(1)", False),
+    ],
 )
 def test_card_below_a_newer_page_shows_which_picture_was_uploaded(notebook, cell, is_page):
     """The user may mean the page, such as a map or a table, which is not a picture."""
