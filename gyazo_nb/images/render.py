@@ -28,6 +28,7 @@ from typing import Any, TypeAlias
 from gyazo_nb.errors import PictureError, reason_of
 
 from .animation import ProgressBar, render_animation
+from .fonts import check_characters, missing_characters
 from .limits import check_pixels, to_bytes
 from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
@@ -64,6 +65,7 @@ _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
 _PLOTLY_ROWS = {"geojson", "meta", "customdata"}  # the parts of a figure that contain only data
+_PLOTLY_NOT_DRAWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate"}
 _PLOTLY_SIZES = {"width", "height", "autosize", "margin"}
 # The types of traces on a map. A browser loads the tiles of the map, with every style and without one.
 _PLOTLY_MAPS = (
@@ -333,6 +335,7 @@ def _render_plotly(item: Any) -> bytes | None:
         renderers = str(importlib.import_module("plotly.io").renderers.default).split("+")
         if not _PICTURE_RENDERERS.isdisjoint(renderers):  # with the user's size and scale
             return from_mime_bundle(item._repr_mimebundle_())
+        _check_plotly_texts(item.to_plotly_json())
         return to_bytes(item.to_image(format="png"))
 
 
@@ -499,7 +502,21 @@ def _render_plotly_data(spec: Mapping[str, Any]) -> bytes:
     _import_exporter("kaleido", "kaleido", "A Plotly figure")
     figure = {"data": spec.get("data"), "layout": spec.get("layout")}
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
+        _check_plotly_texts(figure)
         return to_bytes(plotly_io.to_image(figure, format="png", validate=False))
+
+
+def _check_plotly_texts(figure: Mapping[str, Any]) -> None:
+    """Refuse texts for which the browser that draws a figure has no font."""
+    texts: set[str] = set()
+    for node in _nodes(figure, _PLOTLY_ROWS):
+        for name in node.keys() - _PLOTLY_NOT_DRAWN:
+            value = node[name]
+            if getattr(getattr(value, "dtype", None), "kind", "") in {"O", "U"}:
+                value = value.tolist()
+            values = value if isinstance(value, list | tuple) else [value]
+            texts.update(text for text in values if isinstance(text, str))
+    check_characters(missing_characters("".join(texts)))
 
 
 def _has_plotly_address(traces: Any, layout: Any) -> bool:

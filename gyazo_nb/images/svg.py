@@ -17,15 +17,15 @@ import re
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gyazo_nb.errors import PictureError
 
 from . import svg_renderer
+from .fonts import DEFAULT_FAMILIES, check_characters
 from .png_encoder import PNG_SIGNATURE
-from .svg_fonts import DEFAULT_FAMILIES
 from .svg_sanitizer import CleanSvg, sanitize
 
 TIMEOUT = 60  # seconds, also of CPU time
@@ -132,8 +132,7 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
     """Return the PNG if it is complete and has the size of the SVG."""
     png = done.stdout
     _check_exit(done, "SVG")
-    if characters := _WITHOUT_FONT.findall(done.stderr.decode("utf-8", "replace")):
-        raise missing_font(characters)
+    check_characters(_WITHOUT_FONT.findall(done.stderr.decode("utf-8", "replace")))
     if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:
         raise PictureError("The renderer returned no picture of this SVG: use a PNG.")
     width, height = struct.unpack(">II", png[16:24])
@@ -143,16 +142,6 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
             f"{svg.height:.0f}: use a PNG."
         )
     return png
-
-
-def missing_font(characters: Iterable[str]) -> PictureError:
-    """Return the error for characters that a browser can show, and the renderer cannot."""
-    shown = "".join(dict.fromkeys(characters))[:20]
-    return PictureError(
-        f"No font of this machine has the characters {shown!r}, which would be empty boxes in the picture: "
-        f"install a font that has them (for Japanese on Debian or Ubuntu:  !apt-get install -y "
-        f"fonts-noto-cjk), or copy its file to  ~/.local/share/fonts  and upload it again."
-    )
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -28,7 +28,7 @@ from xml.parsers import expat
 
 from gyazo_nb.errors import PictureError
 
-from .svg_fonts import with_generic_families, with_generic_family
+from .fonts import with_generic_families, with_generic_family
 
 MAX_BYTES = 64 * 2**20
 _MAX_SIDE = 30_000  # pixels; cairo supports 32,767

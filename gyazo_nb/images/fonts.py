@@ -1,0 +1,88 @@
+"""Finds the characters that a renderer cannot draw, and adds a generic font family where an SVG names fonts.
+
+A renderer draws an empty box for a character that no font has, and reports no error. The browser of the user may
+run on another machine, and show the character. vl-convert leaves out a text if none of its fonts is installed.
+Every system has fonts for the generic families.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterable
+
+from gyazo_nb.errors import PictureError
+
+# vl-convert asks for this font where an SVG names none.
+DEFAULT_FAMILIES = "Times New Roman, serif"
+
+_KINDS = (
+    (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace"),
+    (re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE), "serif"),
+)
+_CSS_KEYWORDS = {"inherit", "initial", "unset", "revert", "revert-layer"}
+_CSS_FONT = re.compile(
+    r"""(\bfont(?:-family)?\s*:)((?:"[^"]*"|'[^']*'|[^;}!"'])++)""", re.IGNORECASE
+)
+
+
+def with_generic_family(families: str) -> str:
+    """Append a generic family to a list of fonts, or to the shorthand `font`.
+
+    >>> with_generic_family("Courier New")
+    'Courier New, monospace'
+    """
+    families = families.strip()
+    if families.lower() in _CSS_KEYWORDS:
+        return families
+    kinds = (generic for pattern, generic in _KINDS if pattern.search(families))
+    generic = next(kinds, "sans-serif")
+    return f"{families}, {generic}" if families else generic
+
+
+def with_generic_families(css: str) -> str:
+    """Append a generic family in each declaration of CSS that names fonts.
+
+    >>> with_generic_families("a{font:9px Arial;fill:red}")
+    'a{font:9px Arial, sans-serif;fill:red}'
+    """
+    return _CSS_FONT.sub(lambda found: found[1] + with_generic_family(found[2]), css)
+
+
+def missing_characters(text: str) -> list[str]:
+    """Return the characters of a text that no font of this machine has, as far as fontconfig is there.
+
+    Only Linux is checked. The other systems have fonts for most characters.
+    """
+    # Every font has the Latin letters. Marks, spaces and control characters are not drawn alone.
+    characters = {
+        one for one in text if one > "\u024f" and unicodedata.category(one)[0] not in "CMZ"
+    }
+    if not characters or sys.platform != "linux":
+        return []
+    command = ["fc-list", "--format", "%{charset} "]
+    try:
+        listed = subprocess.run(  # noqa: S603 -- a constant command
+            command, capture_output=True, timeout=10, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    for part in {*listed.decode("ascii", "replace").split()}:  # such as "20-7e"
+        first, _, last = part.partition("-")
+        characters -= {
+            one for one in characters if int(first, 16) <= ord(one) <= int(last or first, 16)
+        }
+    return sorted(characters)
+
+
+def check_characters(characters: Iterable[str]) -> None:
+    """Refuse characters that no font has."""
+    shown = "".join(dict.fromkeys(characters))[:20]
+    if shown:
+        raise PictureError(
+            f"No font of this machine has the characters {shown!r}, which would be empty boxes in the "
+            f"picture: install a font that has them (for Japanese on Debian or Ubuntu:  !apt-get install -y "
+            f"fonts-noto-cjk), or copy its file to  ~/.local/share/fonts  and upload it again."
+        )
