@@ -73,11 +73,6 @@ class _Listing:
         seen.update(image.image_id for image in images)
         return fresh
 
-    def _require_image(self, page: Page, index: int) -> Image:
-        if (image := self._cache.image_at(page, index)) is None:
-            raise IndexError(_OUT_OF_RANGE)
-        return image
-
     def __repr__(self) -> str:
         total = self._cache.total
         number = "images" if total is None else f"{len(self._indices(total))} images"
@@ -105,15 +100,17 @@ class Images(_Listing, Sequence[Image]):
 
     def __iter__(self) -> Iterator[Image]:
         seen: set[str] = set()
-        done = 0
-        # A second round is needed only if an upload during the loop moved the last image by one.
+        done, is_empty = 0, True
+        # A second round is needed only if an upload during the loop moved the last image by one, or if the
+        # number of images was too large, so that a list from the end begins with an empty page.
         while done < len(indices := self._load_indices()):
             with closing(self._pages(indices[done:])) as pages:
                 for page, page_indices in pages:
                     yield from self._deduplicated(page, page_indices, seen)
+                    is_empty = is_empty and not seen
                     if not page:
                         break
-            done = len(indices)
+            done = 0 if is_empty and not page else len(indices)
 
     @overload
     def __getitem__(self, index: int) -> Image: ...
@@ -123,9 +120,13 @@ class Images(_Listing, Sequence[Image]):
         if isinstance(index, slice):
             return Images(self._cache, (*self._slices, index))
         index = _checked(index)
-        position = _select(self._load_indices(index), index)
-        page = self._cache.page(self._cache.page_number(position))
-        return self._require_image(page, position)
+        while True:
+            position = _select(indices := self._load_indices(index), index)
+            page = self._cache.page(self._cache.page_number(position))
+            if (image := self._cache.image_at(page, position)) is not None:
+                return image
+            if self._load_indices(index) == indices:  # else the number of images was too large
+                raise IndexError(_OUT_OF_RANGE)
 
     def _load_indices(self, *index: int) -> range:
         self._cache.page(1)
@@ -190,15 +191,16 @@ class AsyncImages(_Listing):
 
     async def __aiter__(self) -> AsyncIterator[Image]:
         seen: set[str] = set()
-        done = 0
+        done, is_empty = 0, True
         while done < len(indices := await self._load_indices()):
             async with aclosing(self._pages(indices[done:])) as pages:
                 async for page, page_indices in pages:
                     for image in self._deduplicated(page, page_indices, seen):
                         yield image
+                    is_empty = is_empty and not seen
                     if not page:
                         break
-            done = len(indices)
+            done = 0 if is_empty and not page else len(indices)
 
     @overload
     def __getitem__(self, index: int) -> Awaitable[Image]: ...
@@ -210,9 +212,13 @@ class AsyncImages(_Listing):
         return self._image_at(_checked(index))
 
     async def _image_at(self, index: int) -> Image:
-        position = _select(await self._load_indices(index), index)
-        page = await self._cache.apage(self._cache.page_number(position))
-        return self._require_image(page, position)
+        while True:
+            position = _select(indices := await self._load_indices(index), index)
+            page = await self._cache.apage(self._cache.page_number(position))
+            if (image := self._cache.image_at(page, position)) is not None:
+                return image
+            if await self._load_indices(index) == indices:
+                raise IndexError(_OUT_OF_RANGE)
 
     async def _load_indices(self, *index: int) -> range:
         await self._cache.apage(1)

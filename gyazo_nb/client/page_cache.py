@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ class PageCache:
         self._pages: OrderedDict[int, Page] = OrderedDict()
         self._lock = threading.Lock()
         self._page_size = PAGE_SIZE
+        self._whole: tuple[str, ...] | None = (
+            None  # the ids of a first page that can be the whole list
+        )
         self._reported_total: int | None = None
         self._total_unreliable = False  # Gyazo reported less than was found
         self._seen, self._upper_bound = 0, UNKNOWN  # images, at least and at most
@@ -105,9 +109,12 @@ class PageCache:
 
     def _store(self, number: int, page: Page) -> Page:
         with self._lock:
-            self._check_repetition(number, page)
             if number == 1:
                 self._learn_page_size(page)
+            elif self._whole is not None and _ids(page) == self._whole:
+                # The server ignores the page number, and the first page was the whole list.
+                page = replace(page, images=())
+            self._check_repetition(number, page)
             self._learn_total(number, page)
             self._pages[number] = page
             while len(self._pages) > _MAX_CACHED_PAGES:
@@ -120,7 +127,7 @@ class PageCache:
         One repeated page is possible: after 100 uploads during an iteration, a page contains the images of
         the page before it. Locked images have no id.
         """
-        ids = tuple(image.image_id for image in page)
+        ids = _ids(page)
         is_repeated = any(ids) and self._numbers.setdefault(hash(ids), number) != number
         self._repeated_pages = self._repeated_pages + 1 if is_repeated else 0
         if self._repeated_pages > 1:
@@ -131,22 +138,32 @@ class PageCache:
             )
 
     def _learn_page_size(self, first: Page) -> None:
-        if 0 < first.per_page < PAGE_SIZE:
+        if len(first) <= first.per_page < PAGE_SIZE and first.per_page > 0:
             self._page_size = first.per_page  # the server reports a smaller page size
-        if 0 < len(first) < self._page_size and (_total(first) or 0) > len(first):
-            self._page_size = len(first)  # the server uses one without a report
+        if 0 < len(first) < self._page_size and _total(first) != len(first):
+            # The server may use a smaller one without a report. The next page shows it.
+            self._page_size, self._whole = len(first), _ids(first)
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
-        if (total := _total(page)) is not None and not self._total_unreliable:
+        total = _total(page)
+        if number == 1 and total == len(page) == self._page_size:
+            # This can be the length of the page. The next page shows it.
+            total, self._whole = None, _ids(page)
+        if total is not None and not self._total_unreliable:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.
             self._reported_total = max(total, self._reported_total or 0)
         if page:
             self._seen = max(self._seen, before + len(page))
         if self._reported_total is not None and self._reported_total < self._seen:
             self._reported_total, self._total_unreliable = None, True
-        if not page or (self._reported_total is None and len(page) < self._page_size):
+        is_last = self._reported_total is None or (self.total or 0) <= before + self._page_size
+        if not page or (is_last and len(page) < self._page_size):
             self._upper_bound = min(self._upper_bound, before + len(page))
+
+
+def _ids(page: Page) -> tuple[str, ...]:
+    return tuple(image.image_id for image in page)
 
 
 def _total(page: Page) -> int | None:

@@ -1,5 +1,6 @@
 """The list of images is complete although a server sends a wrong total, or pages of another length."""
 
+import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -37,6 +38,12 @@ def images_reply(total, served=250, length=100, header=None):
         (images_reply(250, length=50), 6),
         (images_reply(250, length=50, header=50), 6),
         (images_reply(None, length=50, header=50), 14),
+        (images_reply(None, length=50), 14),
+        (images_reply("-1", length=50), 14),
+        (images_reply(0, length=50), 14),
+        (images_reply(100), 12),
+        (images_reply(250, header=7), 3),
+        (images_reply(None, length=50, header=7), 14),
     ],
 )
 def test_list_is_complete_whatever_total_and_page_length_the_server_sends(reply, max_requests):
@@ -50,6 +57,41 @@ def test_list_is_complete_whatever_total_and_page_length_the_server_sends(reply,
         assert requests <= max_requests
         assert images[60].image_id == f"{60:032x}"
         assert [i.image_id for i in images[95:105]] == [f"{n:032x}" for n in range(95, 105)]
+
+
+@pytest.mark.parametrize("total", [None, "5", "0", "6", "many"])
+@pytest.mark.parametrize("served", [5, 100])
+def test_server_without_pages_can_send_the_whole_list(total, served):
+    """Such as a list in a file. Its first page is the whole list."""
+    page = [{"image_id": f"{n:032x}"} for n in range(served)]
+    headers = {} if total is None else {"X-Total-Count": total}
+    if served == 100:
+        headers = {"X-Total-Count": "100"}
+    with scripted_session(lambda *_: (200, headers, page)) as (gyazo, _):
+        assert [i.image_id for i in gyazo.images()] == [i["image_id"] for i in page]
+        assert gyazo.images()[-1].image_id == page[-1]["image_id"]
+
+
+@pytest.mark.parametrize("served", [0, 5, 100, 130])
+@pytest.mark.parametrize("more", [1, 120])
+def test_list_from_its_end_is_complete_if_the_total_is_too_large(served, more):
+    """A count can include images that were deleted a moment before."""
+    newest = [f"{n:032x}" for n in range(served)]
+
+    async def read(gyazo):
+        images = gyazo.aimages()
+        return [i.image_id async for i in images[::-1]], await images[-1]
+
+    with scripted_session(images_reply(served + more, served=served)) as (gyazo, received):
+        assert [i.image_id for i in gyazo.images()[::-1]] == newest[::-1]
+        if served:
+            assert gyazo.images()[-1].image_id == newest[-1]
+            found, last = asyncio.run(read(gyazo))
+            assert (found, last.image_id) == (newest[::-1], newest[-1])
+        else:
+            with pytest.raises(IndexError):
+                gyazo.images()[-1]
+        assert len(received) < 90
 
 
 def test_first_images_take_one_request_without_a_total():
