@@ -35,7 +35,7 @@ from gyazo_nb.errors import GyazoError, NotLoggedInError, UnauthorizedError
 from gyazo_nb.images import convert
 from gyazo_nb.images.render import Formatter
 from gyazo_nb.secret import Secret
-from gyazo_nb.settings import App, Settings, Site
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site
 
 if TYPE_CHECKING:
     from gyazo_nb.http.transport import Transport
@@ -143,12 +143,15 @@ class Connection:
         try:
             user = self.send_once(endpoints.me(site, token))
         except UnauthorizedError as error:
-            next_step = (
-                "Run %gyazo_login --token again with the whole token, or %gyazo_login to sign in another "
-                "way."
-                if source == "--token"
-                else "Run %gyazo_login --mode panel (or --token) to sign in another way."
-            )
+            other_way = "%gyazo_login --mode panel (or --token) to sign in another way."
+            next_step = f"Run {other_way}"
+            if source == ACCESS_TOKEN_VARIABLE:  # a headless run has no other way
+                next_step = f"Set the variable to a valid token, or run {other_way}"
+            elif source == "--token":
+                next_step = (
+                    "Run %gyazo_login --token again with the whole token, or %gyazo_login to sign in "
+                    "another way."
+                )
             raise UnauthorizedError(
                 f"Gyazo does not accept the token from {source}: it was deleted or revoked, or is not "
                 f"complete. {next_step}",

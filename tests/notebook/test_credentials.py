@@ -147,7 +147,10 @@ def test_saved_token_signs_in_after_a_revoked_token_in_the_environment(run_magic
 
 def test_revoked_token_in_a_headless_run_is_an_error(run_magic):
     """The error names the next step."""
-    with pytest.raises(UnauthorizedError, match="%gyazo_login --mode panel .or --token."):
+    with pytest.raises(
+        UnauthorizedError,
+        match="Set the variable to a valid token, or run %gyazo_login --mode panel .or --token.",
+    ):
         run_magic(token="revoked")
 
 
