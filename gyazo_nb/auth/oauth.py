@@ -37,6 +37,7 @@ from . import paste
 LIFETIME = 600.0
 
 _FORM = "application/x-www-form-urlencoded"
+MAX_FORM_FIELDS = 100  # of a token reply
 
 
 @hides_frames
@@ -184,7 +185,7 @@ def _fields(reply: Reply) -> Any:
     except ValueError:
         if not reply.headers.get("content-type", "").lower().startswith(_FORM):
             raise
-    return dict(parse_qsl(reply.body.decode()))
+    return dict(parse_qsl(reply.body.decode(), max_num_fields=MAX_FORM_FIELDS))
 
 
 def _error_code(reply: Reply) -> str:

@@ -149,8 +149,9 @@ def test_a_reply_may_be_a_form():
     for status in (200, 400):
         with pytest.raises(InvalidGrantError):
             read_form(status, b"error=invalid_grant&error_description=used")
-    with pytest.raises(UnreadableReplyError):
-        read_form(200, b"access_token=two+words")
+    for body in (b"access_token=two+words", b"access_token=T0ken" + b"&a=b" * 100, b"a=\xff"):
+        with pytest.raises(UnreadableReplyError):
+            read_form(200, body)
 
 
 @pytest.mark.parametrize(
