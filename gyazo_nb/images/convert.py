@@ -26,8 +26,9 @@ from gyazo_nb.errors import PictureError
 from .animation import ProgressBar
 from .limits import to_bytes
 from .other_formats import UTF16_MARKS, convert_or_refuse, is_convertible
+from .page import picture_of_page
 from .png_encoder import JOIN_FRAMES
-from .render import Formatter, address_of, render
+from .render import Formatter, address_of, picture_errors, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
 
@@ -78,11 +79,15 @@ def file_part(
         return from_bytes(item)
     if isinstance(item, bytearray | memoryview):
         return from_bytes(to_bytes(item))
-    if (data := render(item, formatter, progress_bar)) is not None:
-        return from_bytes(data, f"This {type(item).__name__}")
-    if callable(getattr(item, "read", None)):
-        return _from_file(item)
-    raise _not_a_picture(item)
+    with picture_errors(type(item).__name__):  # reading an attribute may raise any error
+        data = render(item, formatter, progress_bar)
+        if data is None:
+            data = picture_of_page(item)
+        if data is not None:
+            return from_bytes(data, f"This {type(item).__name__}")
+        if callable(getattr(item, "read", None)):
+            return _from_file(item)
+        raise _not_a_picture(item)
 
 
 def picture_url(item: Any) -> str | None:

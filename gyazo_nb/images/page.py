@@ -33,8 +33,12 @@ from .render import (
 from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 
-# An open script, and an element that ends at the next "<", keep the time linear in the length of a page.
-_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+# Parts that a page does not show. An open script, and an element that ends at the next "<", keep the time linear
+# in the length of a page.
+_HIDDEN = re.compile(
+    r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
 _MEDIA = re.compile(
     r"<(?:img|video|source)\b[^<>]*?\bsrc\s*=\s*"
     r"(?:[\"'](?P<quoted>data:(?:image|video)/[^\"'>]+)|(?P<bare>data:(?:image|video)/[^\s>]+))",
@@ -82,6 +86,21 @@ def pictures_in(bundle: Mapping[str, Any]) -> list[bytes]:
     return []
 
 
+def picture_of_page(item: Any) -> bytes | None:
+    """Return the picture that an `HTML`, a `Markdown` or a `Video` of IPython shows, or None."""
+    if not type(item).__module__.startswith("IPython."):
+        return None
+    types = {"text/html": "_repr_html_", "text/markdown": "_repr_markdown_"}
+    methods = {mime: getattr(item, name, None) for mime, name in types.items()}
+    pictures = pictures_in({mime: method() for mime, method in methods.items() if callable(method)})
+    if len(pictures) > 1:
+        raise PictureError(
+            f"This {type(item).__name__} shows {len(pictures)} pictures: display it, and run  %gyazo  alone "
+            f"to upload all of them."
+        )
+    return pictures[0] if pictures else None
+
+
 def refuse_chart(bundle: Mapping[str, Any]) -> None:
     """Raise the error for a chart that only its own library can draw."""
     for mime_type, library in _BROWSER_CHARTS.items():
@@ -111,7 +130,7 @@ def _in_html(text: str) -> Iterator[bytes]:
             joined = join_frames(pictures, float(interval[1]), plays=plays)
         yield joined
         return
-    visible = _SCRIPT.sub("", text)
+    visible = _HIDDEN.sub("", text)
     if svg := _ONLY_SVG.fullmatch(visible):
         yield render_svg(svg["svg"])
         return
@@ -119,7 +138,7 @@ def _in_html(text: str) -> Iterator[bytes]:
 
 
 def _in_markdown(text: str) -> Iterator[bytes]:
-    visible = _SCRIPT.sub("", text)
+    visible = _HIDDEN.sub("", text)
     yield from _data_urls(_MARKDOWN_PICTURE, visible)
     yield from _data_urls(_MEDIA, visible)
 

@@ -302,7 +302,7 @@ def _encode_pil_image(item: Any) -> bytes | None:
     if _is_from("PIL.ImageSequence", item) and hasattr(item, "im"):
         with picture_errors("image"):
             return encode_all_frames(item.im)
-    if not callable(getattr(item, "save", None)) or not hasattr(item, "mode"):
+    if not _is_from("PIL", item) or not hasattr(item, "getbands"):
         return None
     with picture_errors("image"):
         return encode(item)

@@ -8,6 +8,7 @@ import sys
 import timeit
 
 import altair as alt
+import IPython.display
 import matplotlib as mpl
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
 from gyazo_nb import PictureError
+from gyazo_nb.images.convert import file_part
 from gyazo_nb.images.page import pictures_in, refuse_chart
 from gyazo_nb.images.render import from_mime_bundle
 
@@ -46,6 +48,9 @@ MP4 = b"\0\0\0\x18ftypmp42" + bytes(40)
         ),
         (f'<video src="{data_url(MP4, "video/mp4")}" autoplay></video>', "mp4"),
         (f'<script>a = "<img src={data_url(png())}>"</script>', ""),
+        (f'<!-- <img src="{data_url(png())}"> --><p>text</p>', ""),
+        (f'<template><img src="{data_url(png())}"></template>', ""),
+        (f'<noscript><img src="{data_url(png())}"></noscript><p>text</p>', ""),
         (f'<style>a {{background: url("{data_url(png())}")}}</style><p>text</p>', ""),
         ('<img src="https://example.com/a.png">', ""),
         ('<img src="data:image/png;base64,a">', ""),
@@ -71,6 +76,37 @@ def test_page_that_is_an_svg_is_rendered(page):
     (picture,) = pictures_in({"text/html": page})
 
     assert Image.open(io.BytesIO(picture)).size == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("item", "picture"),
+    [
+        (IPython.display.HTML(f"<img src='{data_url(png())}'>"), png()),
+        (IPython.display.Markdown(f"![a]({data_url(png())})"), png()),
+        (IPython.display.Video(MP4, embed=True, mimetype="video/mp4"), MP4),
+    ],
+    ids=["HTML", "Markdown", "Video"],
+)
+def test_displayed_page_as_an_item_is_its_picture(item, picture):
+    """As `%gyazo` alone does after it was displayed."""
+    assert file_part(item).content == picture
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (
+            IPython.display.HTML(f"<img src='{data_url(png())}'>" * 2),
+            "shows 2 pictures.*%gyazo  alone",
+        ),
+        (IPython.display.HTML("<b>text</b>"), "This HTML is not a picture"),
+        (IPython.display.Video("https://example.com/a.mp4"), "This Video is not a picture"),
+    ],
+    ids=["several", "text", "address"],
+)
+def test_page_that_is_not_one_picture_is_refused(item, words):
+    with pytest.raises(PictureError, match=words):
+        file_part(item)
 
 
 def test_picture_of_a_bundle_is_preferred_to_its_page():

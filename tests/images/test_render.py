@@ -369,6 +369,34 @@ def test_object_that_displays_only_text_is_refused():
         file_part(Displayable("_repr_mimebundle_", {"text/html": "a"}))
 
 
+class ClosedDataset:
+    """As a dataset of h5py whose file is closed: it raises an error for each attribute."""
+
+    def __getattr__(self, name):
+        raise ValueError(f"invalid identifier ({name})")
+
+
+class QRCode:
+    """As of segno: it has the names of some attributes of a PIL image."""
+
+    mode = "byte"
+
+    def save(self, file):
+        """Write a file."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (ClosedDataset, r"ClosedDataset could not be rendered \(ValueError: invalid identifier"),
+        (QRCode, "This QRCode is not a picture: pass a figure"),
+    ],
+)
+def test_object_that_cannot_be_recognized_is_refused(kind, words):
+    with pytest.raises(PictureError, match=words):
+        file_part(kind())
+
+
 @pytest.mark.parametrize("kind", [Displayable, Figure, Image.Image, go.Figure])
 def test_class_is_refused(kind):
     """It has the methods of its objects, but displays no picture."""
