@@ -57,11 +57,15 @@ def boolean(value: Any) -> bool | None:
 
 
 def date(value: Any) -> datetime | None:
-    """Read a date in any of the four formats that Gyazo sends. Another format is None."""
+    """Read a date in any of the four formats that Gyazo sends. Another format is None.
+
+    A date without a time zone is in UTC: two dates can be compared only if both have one.
+    """
     try:
-        return datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def page_url(page: str | None, picture: str | None) -> str | None:

@@ -22,10 +22,11 @@ def image(**fields):
         "2020-02-01T13:31:37+0000",
         "2020-02-01T13:31:37.000Z",
         "2020-02-01T13:31:37.000+0000",
+        "2020-02-01T13:31:37",
     ],
 )
 def test_all_four_date_formats_are_read(text):
-    """The formats of the documentation, the list, the detail and a recorded reply."""
+    """The formats of the documentation, the list, the detail and a recorded reply; and one without a zone."""
     assert image(created_at=text).created_at == datetime(2020, 2, 1, 13, 31, 37, tzinfo=UTC)
 
 
