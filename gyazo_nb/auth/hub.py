@@ -201,7 +201,7 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
         ForbiddenError,
         (
             "This server may not use the hub's Gyazo service: ask your administrator to give "
-            "access:services!service=gyazo to the roles user and server, then restart your server."
+            "access:services!service={name} to the roles user and server, then restart your server."
         ),
     ),
     429: (
@@ -220,7 +220,8 @@ def _error(service: HubService, request: Request, reply: Reply) -> ResponseError
     status = reply.status
     if status in _ERRORS:
         kind, sentence = _ERRORS[status]
-        return kind(sentence, status=status)
+        name = service.url.rpartition("/")[2]
+        return kind(sentence.replace("{name}", name), status=status)
     if status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}:
         return ServerError(_no_answer(service), status=status)
     if status // 100 == 5:  # noqa: PLR2004 -- 5xx

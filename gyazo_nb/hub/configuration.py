@@ -155,6 +155,14 @@ def _redirect_uri(environment: Mapping[str, str], prefix: str) -> str:
             f"GYAZO_REDIRECT_URI must end with {prefix}callback, where this service receives the redirect; "
             f"it is {_shortened(uri)}: register https://HUB{prefix}callback with Gyazo, and set it here."
         )
+    # An address with a host only on a hub with subdomains, on which each service has its own host.
+    own = urlsplit(environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", ""))
+    if own.hostname and own.hostname != urlsplit(uri).hostname:
+        raise ConfigurationError(
+            f"GYAZO_REDIRECT_URI must begin with {own.scheme}://{own.netloc}, the address of this service on "
+            f"a hub with subdomains; it is {_shortened(uri)}: register the address with Gyazo, and set it "
+            f"here and in GYAZO_HUB_SERVICE of the servers."
+        )
     return uri
 
 

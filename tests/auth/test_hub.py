@@ -349,6 +349,14 @@ def test_refused_server_says_what_to_do(session, monkeypatch, token, kind, sente
     assert token not in str(caught.value)
 
 
+def test_refused_server_names_the_service_of_its_address():
+    """The administrator has chosen another name."""
+    service = hub.HubService("https://hub.example.org/services/share", Secret("a-token"))
+
+    with pytest.raises(ForbiddenError, match="access:services!service=share to the roles"):
+        hub.application(service).read(Reply(403, {}, b"{}"))
+
+
 def test_service_that_does_not_listen_says_what_to_do(session, monkeypatch):
     monkeypatch.setenv("GYAZO_HUB_SERVICE", "http://127.0.0.1:1/services/gyazo")
 

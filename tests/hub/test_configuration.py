@@ -164,6 +164,20 @@ def test_wrong_setting_is_named_with_its_remedy(variables, name, value, sentence
     assert "u:p" not in refused
 
 
+def test_redirect_to_the_host_of_a_hub_with_subdomains_is_refused(variables):
+    """There, each service has its own host, and the hub's proxy knows no other address."""
+    own = "https://gyazo--service.hub.example.org"
+    variables["JUPYTERHUB_OAUTH_CALLBACK_URL"] = f"{own}/services/gyazo/oauth_callback"
+    variables["GYAZO_REDIRECT_URI"] = "https://hub.example.org/services/gyazo/callback"
+    assert refusal(variables).startswith(f"GYAZO_REDIRECT_URI must begin with {own}, the address")
+
+    variables["GYAZO_REDIRECT_URI"] = f"{own}/services/gyazo/callback"
+
+    assert (
+        Configuration.from_environment(variables).redirect_uri == f"{own}/services/gyazo/callback"
+    )
+
+
 def test_address_to_listen_at_can_be_another_than_that_of_the_proxy(variables):
     """In Kubernetes, the hub's proxy knows the service by a name."""
     variables["JUPYTERHUB_SERVICE_URL"] = "http://gyazo-hub:10101"
