@@ -38,6 +38,7 @@ _SESSION_MESSAGE = '<div class="gyazo-nb-session">'
 MAX_THUMBNAILS = 100
 MAX_ADDRESS_LENGTH = 2**12
 _MARKDOWN_ESCAPES = {ord(char): f"\\{char}" for char in r"\[]`*_<>!"}
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _MAX_TEXT_LENGTH = 300
 _MAX_NOTATION_LENGTH = 4 * MAX_ADDRESS_LENGTH
 _MAX_LINKS_LENGTH = 2**17  # of all lines of one notation; 500 images take 50,000 to 80,000
@@ -238,7 +239,7 @@ def web_address(url: str) -> str:
 def markdown_embed(title: str, picture: str, link: str) -> str:
     """A picture that links to its page, in Markdown."""
     picture, link = web_address(picture), web_address(link)
-    text = " ".join(title.split()).translate(_MARKDOWN_ESCAPES)
+    text = _ENTITY.sub(r"\&", " ".join(title.split()).translate(_MARKDOWN_ESCAPES))
     return f"[![{text}]({picture})]({link})" if picture else f"[{text or link}]({link})"
 
 

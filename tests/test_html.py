@@ -1,8 +1,10 @@
 """Text from outside cannot inject HTML or Markdown, and only web addresses become links or pictures."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import mistune
 import pytest
 from support.replies import recorded
 
@@ -53,6 +55,14 @@ def test_newlines_and_tabs_of_a_title_are_blanks_in_markdown_and_html():
 
     assert 'alt="Loss curve"' in entry.html
     assert entry.markdown.startswith("[![Loss curve](")
+
+
+def test_entity_in_a_title_is_a_text_in_markdown():
+    """Otherwise Markdown shows `&lt;` as `<`. Another `&` stays readable."""
+    entry = image(metadata={"title": "R&D &lt; &#93; &amp"})
+
+    assert mistune.html(entry.markdown).count('alt="R&amp;D &amp;lt; &amp;#93; &amp;amp"') == 1
+    assert entry.markdown.startswith("[![R&D ")
 
 
 # ── the buttons that copy ────────────────────────────────────────────────────────────────────────────────
@@ -156,6 +166,10 @@ def test_compact_card_has_no_picture():
     assert "Who can see it: only you" in bundle["text/html"]
     assert bundle["text/plain"] == f"{entry!r}  # The picture of cell [2]"
     assert entry.mime_bundle()["text/html"] == entry._repr_html_()
+    public = replace(entry, access_policy="anyone", requested_policy="only_me")
+    plain = public.mime_bundle(note="The picture of cell [2]")["text/plain"].splitlines()
+    assert plain[0].endswith("  # The picture of cell [2]")
+    assert plain[1].startswith("Warning: ")
 
 
 def test_card_shows_the_description_in_one_line_of_plain_text():

@@ -289,7 +289,9 @@ class Image:
             warning=self.warning,
             compact=compact,
         )
-        return {"text/html": card, "text/plain": f"{self!r}{f'  # {note}' if note else ''}"}
+        first, newline, warning = repr(self).partition("\n")
+        plain = f"{first}{f'  # {note}' if note else ''}{newline}{warning}"
+        return {"text/html": card, "text/plain": plain}
 
     def _picture(self) -> tuple[FileSource, str]:
         if self.source is None:
