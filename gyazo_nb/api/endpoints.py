@@ -140,7 +140,8 @@ class UploadFields:
 
     def as_form(self) -> dict[str, str]:
         """Return the fields as they are sent. Raises `ArgumentError` for a wrong value."""
-        if self.access_policy not in (None, *get_args(AccessPolicy)):  # a list has no hash
+        policy = self.access_policy
+        if policy is not None and str(policy) not in get_args(AccessPolicy):
             raise ArgumentError(
                 f"access_policy must be 'anyone' or 'only_me', not {self.access_policy!r}."
             )

@@ -80,7 +80,7 @@ class _Fetch:
         """Fetch a file, following redirects. The address that the caller named may be private."""
         self.url = named = httpx.URL(address)
         for _ in range(MAX_REDIRECTS + 1):
-            is_private_allowed = _origin(self.url) == _origin(named)
+            is_private_allowed = is_same_server(self.url, named)
             if not is_private_allowed:
                 _check_public(self.url)
             is_direct = proxy_for(str(self.url)) is None
@@ -100,8 +100,12 @@ class _Fetch:
         return body.content()
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+def is_same_server(url: httpx.URL, named: httpx.URL) -> bool:
+    """Whether a redirect stays at the server that the caller named, or only changes from http to https."""
+    if url.host != named.host:
+        return False
+    is_secured = (named.scheme, url.scheme) == ("http", "https") and named.port == url.port is None
+    return is_secured or (url.scheme, url.port) == (named.scheme, named.port)
 
 
 def _check_public(url: httpx.URL) -> None:

@@ -4,12 +4,14 @@ import socket
 from contextlib import contextmanager
 from urllib.parse import quote
 
+import httpx
 import pytest
 from support.helpers import PNG
 from support.raw_server import http_proxy
 from support.scripted_server import scripted_server
 
 from gyazo_nb import Gyazo, Image, PictureError, __version__
+from gyazo_nb.http.download import is_same_server
 from gyazo_nb.http.proxies import is_public
 
 
@@ -412,6 +414,24 @@ def test_download_needs_no_session(call, server, urls):
             assert gyazo._connection.download(f"{url}/x.png") == PNG
         assert gyazo._connection._transport is None
         assert "s3cr3t" not in str(received)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_same"),
+    [
+        ("http://wiki.corp/b.png", True),
+        ("https://wiki.corp/a.png", True),
+        ("https://WIKI.corp:443/a.png", True),
+        ("https://wiki.corp:8443/a.png", False),
+        ("http://wiki.corp:8080/a.png", False),
+        ("https://other.corp/a.png", False),
+        ("https://wiki.corp./a.png", False),
+    ],
+)
+def test_redirect_from_http_to_https_stays_at_the_server(address, is_same):
+    """Many private servers redirect so. The other direction, and another port, are another server."""
+    assert is_same_server(httpx.URL(address), httpx.URL("http://wiki.corp/a.png")) is is_same
+    assert not is_same_server(httpx.URL("http://wiki.corp/"), httpx.URL("https://wiki.corp/"))
 
 
 def test_host_name_that_cannot_be_decoded_is_an_error(call, gyazo):
