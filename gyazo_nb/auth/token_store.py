@@ -43,6 +43,7 @@ KEYRING_TIMEOUT = 5.0
 MAX_PROFILE_CHARACTERS = 65_536
 MAX_DRAFTS = 100  # a save whose draft another process removes begins again
 SERVICE = "gyazo_nb"  # of the entries in a keyring
+DEFAULT_PROFILE = "default"  # the profile of `%gyazo_login --save` without `--profile`
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,11 @@ class FileStore:
             self._remove_drafts(name)
             _write(path, profile)
         except OSError as error:
+            option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
             raise StoreError(
                 f"The token could not be saved in {path} ({error.strerror or error}). You stay signed in "
-                f"until this kernel ends. To save the token, correct the problem, then run the same "
-                f"%gyazo_login line again."
+                f"until this kernel ends. To save the token, correct the problem, then run "
+                f"%gyazo_login{option} --save file."
             ) from None
         return f"the file {shown_path(path)}"
 

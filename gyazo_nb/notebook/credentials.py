@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from gyazo_nb.api.models import User
 from gyazo_nb.auth.account import Account
 from gyazo_nb.auth.profiles import Profiles
-from gyazo_nb.auth.token_store import Profile
+from gyazo_nb.auth.token_store import DEFAULT_PROFILE, Profile
 from gyazo_nb.client.gyazo import Gyazo
 from gyazo_nb.errors import (
     ConfigError,
@@ -27,8 +27,6 @@ from gyazo_nb.errors import (
 from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, Settings, Site
 
 from .login_options import LoginOptions
-
-DEFAULT_PROFILE = "default"  # the profile of `--save` without `--profile`
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,28 @@ def test_check_box_saves_the_token_and_the_line_says_where(shell, server, run_ma
     assert (config_folder / "default.json").exists()
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("profile", ["", " --profile work"])
+def test_failed_save_of_the_check_box_names_the_line_that_saves(
+    shell, server, run_magic, config_folder, profile
+):
+    """The line of the panel has no --save, so the same line again would save no token."""
+    run_magic(f"%gyazo_login --mode panel{profile}")
+    (panel,) = shell.magics_manager.registry["GyazoMagics"].sign_in._panels
+    panel._stay.value = True
+    config_folder.parent.mkdir()
+    config_folder.write_text("a file in place of the folder")
+    panel._box.value = server.sandbox.new_code()
+    line = f"%gyazo_login{profile} --save file"
+    assert f"could not be saved in {config_folder}" in panel._head.value
+    assert f"correct the problem, then run {line}." in panel._head.value
+
+    config_folder.unlink()
+    shown = run_magic(line, fresh=False)
+
+    assert "Already signed in as Sandy Box. The token is saved in the file" in shown
+
+
 def test_check_box_is_checked_with_save_and_can_be_cleared(shell, server, run_magic, config_folder):
     """Then the token is not saved, and the line says how to save it."""
     run_magic("%gyazo_login --mode panel --save file")
