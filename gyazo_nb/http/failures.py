@@ -190,7 +190,9 @@ def _advice_for_tls(setting: ProxySetting) -> str | None:
 
 
 def how_to_name_the_user(setting: ProxySetting) -> str:
-    """The advice for a proxy that needs a password."""
+    """The advice for a proxy that needs a password, or does not accept the one that is set."""
+    if setting.auth is not None:
+        return f"correct the user and the password in {setting.variable}"
     scheme = setting.url.partition(":")[0]
     return (
         f"write user and password into {setting.variable}, as in {scheme}://user:password@host:port"

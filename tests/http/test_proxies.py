@@ -487,6 +487,15 @@ def test_refusal_of_a_proxy_is_named(error_of, monkeypatch, status, advice):
     assert "\x1b" not in errors
 
 
+def test_wrong_password_of_a_proxy_is_to_be_corrected(error_of, monkeypatch):
+    """It is set, but the proxy does not accept it."""
+    with http_proxy({}, status="407 Proxy Authentication Required") as (proxy, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:s3cr3t@127.0.0.1:{proxy.port}")
+        errors = error_of()
+
+    assert errors.count("correct the user and the password in HTTPS_PROXY.") == 2
+
+
 def test_refusal_of_a_proxy_for_plain_addresses_is_named(call, gyazo, monkeypatch):
     """Its reply looks like one of the server."""
     with http_proxy({}, status="407 Proxy Authentication Required") as (proxy, _):
