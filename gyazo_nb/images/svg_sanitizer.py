@@ -7,8 +7,9 @@ a host, and differences between XML parsers do not matter.
 Guarantees:
 
 - An SVG that refers to other resources is refused, because without them the picture would change. Parts
-  that a renderer never shows are left out: scripts, metadata, the addresses of links, animations.
-- HTML in an SVG is refused: the renderers would leave it out.
+  that a renderer never shows are left out: scripts, metadata, the addresses of links, animations that a click
+  starts.
+- HTML and an animation in an SVG are refused: the renderers would leave them out.
 - The number of elements, their depth, the text and the size of the picture are bounded.
 - The encoding is the declared one.
 """
@@ -46,7 +47,10 @@ _ATTRIBUTE_PREFIXES = {
     "http://www.w3.org/XML/1998/namespace": "xml:",
 }
 # Renderers of still pictures ignore these elements.
-_INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "set", "discard"}
+_INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "discard"}
+_STARTS_BY_ITSELF = re.compile(
+    r"(?:^|;)\s*[+-]?[\d.]"
+)  # the attribute `begin` of an animation: a time
 _REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
 _NAME_ATTRIBUTES = {"id", "class"}  # any text, which no renderer reads as CSS
 _EMBEDDING_ELEMENTS = {"image", "feImage"}  # may refer to a data: URL
@@ -197,7 +201,13 @@ class _Sanitizer:
             )
         # An element that only one program can show requires an extension.
         has_extension = tag == "foreignObject" and attributes.get("requiredExtensions", "").strip()
-        is_invisible = tag in _INVISIBLE or tag.startswith("animate")
+        is_animation = tag == "set" or tag.startswith("animate")
+        if is_animation and _STARTS_BY_ITSELF.search(attributes.get("begin", "0s")):
+            raise PictureError(
+                f"This SVG is an animation (<{tag[:30]}>), and its picture would not move: save it as GIF, or "
+                f"remove the animation."
+            )
+        is_invisible = is_animation or tag in _INVISIBLE
         if namespace != self._namespace or is_invisible or has_extension:
             self._skip_from = self._depth
         elif tag == "foreignObject":

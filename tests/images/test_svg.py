@@ -190,7 +190,7 @@ REFUSED = {
     "HTML frame": '<foreignObject><h:iframe src="TARGET"/></foreignObject>',
     "HTML stylesheet": '<h:link rel="stylesheet" href="TARGET"/>',
     "XInclude": '<xi:include href="TARGET" parse="text"/>',
-    "animated href": '<image><set attributeName="href" to="TARGET"/></image><image href="TARGET"/>',
+    "animated href": '<image><set begin="click" attributeName="href" to="TARGET"/></image><image href="TARGET"/>',
 }
 
 
@@ -306,7 +306,8 @@ LEFT_OUT = [
     '<q:namedview xmlns:q="http://www.inkscape.org/" href="TARGET"><image href="TARGET"/></q:namedview>',
     '<g xmlns:q="http://www.inkscape.org/" q:export-filename="TARGET" q:label="url(TARGET)"/>',
     '<g xml:base="TARGET" onclick="fetch(\'TARGET\')" data-a="url(TARGET)" id="url(TARGET)"/>',
-    '<rect><animate attributeName="fill" to="url(TARGET)"/><set attributeName="href" to="TARGET"/></rect>',
+    '<rect><animate begin="a.click" attributeName="fill" to="url(TARGET)"/></rect>',
+    '<rect><set begin="mouseover; b.end+1s" attributeName="href" to="TARGET"/></rect>',
     '<foreignObject requiredExtensions="urn:a"><h:img src="TARGET"/></foreignObject>',
     "<!-- <image href='TARGET'/> -->",
     '<text fill="none">url(TARGET) file:TARGET</text>',
@@ -881,6 +882,11 @@ def test_character_that_no_font_has_is_refused(monkeypatch):
             f'<image href="{base64_url(NESTED.replace("TARGET", base64_url(RED_PNG)))}"/>',
             "contains another picture: embed it as PNG",
         ),
+        (
+            '<g><animateTransform dur="1s"/></g>',
+            "is an animation .<animateTransform>.*save it as GIF",
+        ),
+        ('<g><set begin="click; 2s" to="a"/></g>', "is an animation"),
         ("<style>a{}<g/></style>", "style> of this SVG contains the element <g>"),
         ("<style>a{}<style>b{}</style></style>", "contains the element <style>"),
     ],
