@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 from gyazo_nb.errors import ConfigError, GyazoError, StoreError, StoreLateError
@@ -390,17 +391,17 @@ def check_private_folder(folder: Path) -> None:
         link, found = folder.lstat(), folder.stat()
     except OSError:
         return  # the file in it cannot be read or written either, which is an error or "not saved"
-    user = os.getuid()
+    user, argument = os.getuid(), quote(str(folder))
     if found.st_uid != user or link.st_uid not in {user, 0}:
         raise StoreError(
             f"The folder {folder} belongs to another user, so no saved token is read or written there: "
-            f'remove it, or run  sudo chown "$USER" {folder} && chmod 700 {folder}  if you trust its '
+            f'remove it, or run  sudo chown "$USER" {argument} && chmod 700 {argument}  if you trust its '
             f"files, then try again."
         )
     if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022:
         raise StoreError(
             f"Other users can write to the folder {folder}, so no saved token is read or written there: "
-            f"run  chmod 700 {folder}  if you trust its files, or remove it, then try again."
+            f"run  chmod 700 {argument}  if you trust its files, or remove it, then try again."
         )
 
 
@@ -481,6 +482,6 @@ def _check_private(path: Path, found: os.stat_result) -> None:
         return  # the user's folder is private there, and modes have no effect
     if found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise StoreError(
-            f"Other users can read or write the saved token in {path}: run  chmod 600 {path}  if you "
-            f"trust the file, or remove it and sign in again."
+            f"Other users can read or write the saved token in {path}: run  chmod 600 {quote(str(path))}  if "
+            f"you trust the file, or remove it and sign in again."
         )

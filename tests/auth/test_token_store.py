@@ -668,6 +668,7 @@ def test_the_configuration_folder_of_a_new_home_is_private(tmp_path, monkeypatch
 @pytest.mark.parametrize("kind", ["file", "keyring"])
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path, keyring, mode, link, kind):
     """The command in the error makes it usable. A sign-out removes the token in any case."""
+    tmp_path = tmp_path / "a blank"
     folder = tmp_path / "gyazo_nb"
     profiles = Profiles(folder)
     profiles.save(kind, "a", PROFILE)
