@@ -51,6 +51,7 @@ MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
 # Of an error. RFC 6749 §5.2 has the second and third, Rails the fourth.
 _MESSAGE_KEYS = ("message", "error_description", "error", "errors")
 _MAX_MESSAGE_DEPTH = 4
+_MAX_MESSAGE_BYTES = 10_000
 
 # RFC 9110 §9.2.2
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -352,9 +353,12 @@ def _message_in(value: Any, depth: int = 0) -> str:
 def _decoded(reply: Reply) -> str:
     """The body as text: in UTF-8, else in the encoding that it names. An empty text for other data."""
     named = re.search(r"charset=[\"']?([\w-]+)", reply.headers.get("content-type", ""))
+    body = reply.body
+    if len(body) > _MAX_MESSAGE_BYTES:  # some encodings of Python take quadratic time
+        body = body[:_MAX_MESSAGE_BYTES].rpartition(b"\n")[0]
     for encoding in ("utf-8", *(named.groups() if named else ())):
         with suppress(ValueError, LookupError):
-            return reply.body.decode(encoding)
+            return body.decode(encoding)
     return ""
 
 
