@@ -71,6 +71,10 @@ def test_a_web_page_has_no_markdown():
     [
         "```python\nprint(1)",
         "> ```\n> code",
+        "- ```\n  code",
+        "1. one\n\n   ```\n   code",
+        "   ```\n   code",
+        "text:\n\n    ```\n    code",
         "~~~~ text",
         "<!-- comment",
         "<script>\nlet a",
