@@ -76,13 +76,10 @@ class Publication:
             cosense.check_installed()
         self._notation, self._overwrite = notation, overwrite
         source = _user_path(path)
+        notebook = _read(source)
         self._target = source.with_suffix(SUFFIXES[notation]) if to is None else _user_path(to)
-        if to is None and self._target == source:
-            raise ArgumentError(
-                f"{str(path)!r} is not a notebook: pass the path of an .ipynb file."
-            )
         self._check_target(source)
-        self.draft = Draft(_read(source), source.parent)
+        self.draft = Draft(notebook, source.parent)
 
     def print_summary(self) -> None:
         """Say how many pictures will be uploaded."""
@@ -151,8 +148,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         )
     if not isinstance(notebook, Mapping) or not isinstance(notebook.get("cells"), list):
         raise ArgumentError(
-            f"{str(path)!r} is not a notebook of format 4 (JSON with cells): open it in "
-            f"JupyterLab, save it, and publish it again."
+            f"{str(path)!r} is not a notebook of format 4 (JSON with cells): pass the path of an .ipynb file. "
+            f"If it is an older notebook, open it in JupyterLab, save it, and publish it again."
         )
     return notebook
 

@@ -57,10 +57,19 @@ def test_a_notebook_has_a_limit(publish, monkeypatch):
         publish(markdown_cell("text"))
 
 
-def test_a_missing_notebook_is_named(gyazo, tmp_path):
-    """One sentence with the path."""
-    with pytest.raises(ArgumentError, match=r"none\.ipynb' cannot be read \(No such file"):
-        gyazo.publish(tmp_path / "none.ipynb")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none.ipynb", "No such file or directory"),
+        ("none/a.ipynb", "No such file or directory"),
+        ("", "Is a directory"),
+    ],
+)
+def test_a_missing_notebook_is_named(gyazo, tmp_path, monkeypatch, name, reason):
+    """One sentence with the path. The file to write is not the problem."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=f"'{name or '.'}' cannot be read \\({reason}\\)"):
+        gyazo.publish(name)
 
 
 def test_the_cosense_notation_has_the_pages_of_the_pictures(publish, path):
@@ -201,8 +210,11 @@ def test_a_notebook_without_pictures_shows_no_bar_and_a_hint(gyazo, tmp_path, ca
 
 
 def test_a_file_that_is_not_a_notebook_is_named(gyazo, tmp_path):
-    """Without `to`, its suffix tells it."""
-    with pytest.raises(ArgumentError, match=r"c.md' is not a notebook: pass the path of an .ipynb"):
+    """One sentence with the way."""
+    (tmp_path / "c.md").write_text("# Title")
+    with pytest.raises(
+        ArgumentError, match=r"c.md' is not a notebook .*: pass the path of an .ipynb"
+    ):
         gyazo.publish(tmp_path / "c.md")
 
 
