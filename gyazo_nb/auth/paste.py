@@ -44,6 +44,8 @@ from gyazo_nb.settings import Site
 MAX_PASTE_CHARACTERS = 20_000  # a longer text is a document, not a code
 # For a text that is only a code. 20 of the 94 visible ASCII characters hold at least 128 bits.
 MIN_CODE_CHARACTERS = 20
+# A shorter client secret, such as that of a test server, may be a part of any other text.
+MIN_SECRET_CHARACTERS = 16
 
 _GYAZO = Site().auth_url
 
@@ -179,8 +181,8 @@ def read(
     >>> read(Secret("code=abc"), redirect_uri="http://localhost/", state=Secret("s")).code.reveal()
     'abc'
 
-    A text that equals one of `not_codes`, or contains one of `secrets` (the client secret, a token), is
-    refused. Raises `PasteError` with the next step. `auth_url` is the site whose page shows the code if
+    A text that equals one of `not_codes` or `secrets` (the client secret, a token), or contains a long one
+    of `secrets`, is refused. Raises `PasteError` with the next step. `auth_url` is the site whose page shows the code if
     the redirect URI is a URN.
     """
     text = pasted.reveal()
@@ -256,7 +258,8 @@ def _spaced(text: str) -> str:
 def _check_not_secret(
     text: str, not_codes: tuple[Secret, ...], secrets: tuple[Secret, ...]
 ) -> None:
-    if Secret(text) in not_codes or any(s and s.reveal() in text for s in secrets):
+    long = [secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET_CHARACTERS]
+    if Secret(text) in (*not_codes, *secrets) or any(secret in text for secret in long):
         raise PasteError(
             "This is your client id, client secret or access token, not the code. It was not sent. "
             "Paste the address that your browser shows after you allow the access."

@@ -272,6 +272,17 @@ def test_a_pasted_client_id_or_secret_is_refused(text):
         )
 
 
+@pytest.mark.parametrize("secret", ["s", "secret", "callback", "code"])
+def test_a_short_client_secret_may_be_a_part_of_the_address(secret):
+    """A test server may have one. As the whole code, it is refused."""
+    pasted = f"{REDIRECT}?code=secret-code&state={STATE}"
+    values = {"redirect_uri": REDIRECT, "state": Secret(STATE), "secrets": (Secret(secret),)}
+
+    assert read(Secret(pasted), **values).code.reveal() == "secret-code"
+    with pytest.raises(PasteError, match="not the code"):
+        read(Secret(pasted.replace("secret-code", secret)), **values)
+
+
 def test_the_page_that_shows_the_code_needs_no_state():
     """Only with the out-of-band URN: there, the address of Gyazo's page has the code and no state."""
     page = "https://gyazo.com/oauth/authorize/native?code=abc"
