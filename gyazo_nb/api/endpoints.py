@@ -78,10 +78,11 @@ def update(
     body = _form({"desc": desc, "alt_text": alt_text})
     if not body:
         raise ArgumentError("There is nothing to change: pass desc or alt_text.")
-    path = f"images/{image_id_of(image_id)}"
+    known = image_id_of(image_id)
+    old = image_id if isinstance(image_id, Image) else Image(known, page_of_id(known))
     # Idempotent: it sets texts to given values.
-    request = _request(site, token, "PATCH", path, body=body, retry="always")
-    return Operation(request, _image)
+    request = _request(site, token, "PATCH", f"images/{known}", body=body, retry="always")
+    return Operation(request, partial(_updated, old, body))
 
 
 # https://gyazo.com/api/docs/image#delete
@@ -321,6 +322,15 @@ def _deleted(request: Deleted, reply: Reply) -> Deleted:
 def _already_deleted(request: Deleted, reply: Reply) -> Deleted | None:
     """After an attempt whose reply was lost, "not found" means that the attempt deleted the image."""
     return request if reply.status == HTTPStatus.NOT_FOUND else None
+
+
+def _updated(old: Image, texts: dict[str, str], reply: Reply) -> Image:
+    if reply.body.strip():
+        return _image(reply)
+    # An empty reply, as of many servers to a PATCH, means that the texts were changed.
+    metadata = replace(old.metadata, desc=texts.get("desc", old.metadata.desc))
+    alt_text = texts.get("alt_text", old.alt_text)
+    return replace(old, alt_text=alt_text, metadata=metadata, source=reply.source)
 
 
 def _image(reply: Reply) -> Image:

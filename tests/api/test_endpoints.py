@@ -114,6 +114,20 @@ def test_upload_whose_first_reply_was_lost_counts_as_new(call, server, urls):
     assert (image.title, image.was_there) == ("mine", False)
 
 
+def test_update_accepts_an_empty_reply(call, gyazo, server):
+    """Many servers send 204 to a PATCH. The new texts are known."""
+    image = call(gyazo, "upload", PNG, title="mine", desc="old")
+    server.sandbox.faults.append(Fault(status=204, body="", method="PATCH", times=2))
+
+    changed = call(gyazo, "update", image, alt_text="A curve")
+    other = call(gyazo, "update", ID, desc="new")
+
+    assert (changed.title, changed.metadata.desc, changed.alt_text) == ("mine", "old", "A curve")
+    assert changed.download() == PNG
+    assert (other.image_id, other.metadata.desc) == (ID, "new")
+    assert str(other) == f"https://gyazo.com/{ID}"
+
+
 def test_delete_accepts_a_reply_without_the_id(call):
     """The id in the request is known."""
     for body in (b'{"image_id": null}', b"{}", b" ", b""):
