@@ -36,6 +36,9 @@ class ReplyEncodingError(Exception):
 _WRONG_DATE = frozenset({9, 10})  # CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
 _WRONG_HOST = frozenset({62, 64})  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
 
+# Variables of other programs for the same file
+OTHER_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")
+
 _FOR_HTTPS = frozenset({"https", "all"})  # the names of HTTPS_PROXY and ALL_PROXY in `getproxies`
 _CHECK_PROXY = "check the variable, or add the host to NO_PROXY"
 _RAISE_LIMIT = f"raise {setting_names('max_download_mb')}"
@@ -175,9 +178,10 @@ def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:
         return "permanent", what, _CHECK_URL
     if (variable := _certificate_variable()) is not None:
         return "permanent", what, f"check the certificates in {variable}, or unset it"
+    source = next(filter(os.environ.get, OTHER_CERTIFICATES), "")
     advice = (
-        "check the URL in the settings; if your network uses its own certificate authority, set "
-        "SSL_CERT_FILE to the file with its certificates"
+        f"check the URL in the settings; if your network uses its own certificate authority, set SSL_CERT_FILE "
+        f"to the file {f'in {source}' if source else 'with its certificates'}"
     )
     return "permanent", what, advice
 

@@ -7,6 +7,7 @@ import trustme
 from support.helpers import PNG
 
 from gyazo_nb import Gyazo, Retry
+from gyazo_nb.http.failures import OTHER_CERTIFICATES
 from gyazo_nb.http.proxies import VARIABLES
 
 
@@ -72,5 +73,5 @@ def authority_file(authority, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _no_network_settings(monkeypatch):
     """Remove the proxies and the certificates of this machine."""
-    for name in (*VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in (*VARIABLES, *OTHER_CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)

@@ -657,6 +657,19 @@ def test_error_of_a_certificate_says_what_to_check(call, authority, authority_fi
         assert "SSL_CERT_FILE" not in str(caught.value)
 
 
+def test_certificates_of_another_program_are_named(call, server_tls, authority_file, monkeypatch):
+    """Many companies set REQUESTS_CA_BUNDLE only, which httpx does not read."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority_file)
+    with (
+        scripted_server(lambda *_: (200, {}, USER), tls=server_tls) as (url, _),
+        Gyazo("a-token", api_url=url, retries=0) as gyazo,
+        pytest.raises(
+            ConnectionFailedError, match="SSL_CERT_FILE to the file in REQUESTS_CA_BUNDLE"
+        ),
+    ):
+        call(gyazo, "me")
+
+
 def test_server_that_closes_the_tls_handshake_was_not_reached(call):
     """Blocking and async alike: the request was not sent, so it is retried."""
     with (
