@@ -154,6 +154,15 @@ def test_wrong_proxy_or_certificate_variable_raises_an_error(monkeypatch, name, 
         Gyazo("a-token", api_url="https://127.0.0.1:1", retries=0).me()
 
 
+def test_reason_of_the_system_is_the_same_for_blocking_and_async(call):
+    """asyncio says: Connect call failed ('127.0.0.1', 1)."""
+    with (
+        Gyazo("a-token", api_url="http://127.0.0.1:1", retries=0) as gyazo,
+        pytest.raises(ConnectionFailedError, match=r"could not be reached \(Connection refused\)"),
+    ):
+        call(gyazo, "me")
+
+
 def test_error_of_an_unreachable_server_shows_no_token(call):
     """Not even with the token as a parameter: the error has no query."""
     with serve(Sandbox()) as server:
