@@ -15,10 +15,11 @@ The delay doubles each time, and half of it is random, so that many clients do n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 from gyazo_nb.errors import ArgumentError
 
@@ -28,6 +29,9 @@ from .operation import NoReply, Reply, RetrySafety
 # same result.
 _UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505, 511}
 _UNPROCESSED_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+# Waits for some seconds before a retry. If it returns True, there is no retry: the batch was stopped.
+Sleep: TypeAlias = Callable[[float], bool | None]
 
 _MAX_SECONDS = 10_000_000  # sockets accept no infinite number, and fewer seconds on Windows
 

@@ -8,8 +8,9 @@ Guarantees:
 
 - User code (the source of the items, the rendering) runs in the caller's thread, in both cases.
 - Each job of a `WorkerPool` has exactly one outcome: a result or an error.
-- SIGINT sets a flag that the batch checks. While user code runs, or at the second SIGINT, it raises
-  `KeyboardInterrupt` immediately. The former handler is restored at the end.
+- SIGINT sets a flag that the batch checks. Only while user code runs, it raises `KeyboardInterrupt`
+  immediately: in the middle of our own code, it would lose an item. A second SIGINT ends the wait for the
+  running uploads. The former handler is restored at the end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import asyncio
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
@@ -43,7 +45,8 @@ class WorkerPool(Generic[T]):
 
     def __init__(self, size: int, on_result: Callable[[], object]) -> None:
         self.in_flight = 0
-        self.stopped = threading.Event()  # set: a job does not begin another request
+        # Not a `threading.Event`: an interrupt in its `set` would block it, and each thread that waits for it.
+        self.is_stopped = False
         self._on_result = on_result
         self._size = size
         self._threads = 0
@@ -72,9 +75,20 @@ class WorkerPool(Generic[T]):
         """End the wait in `next_result`. May be called in any thread."""
         self._results.put(None)
 
+    def stop(self) -> None:
+        """Let the jobs begin no further request."""
+        self.is_stopped = True
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait, in a job. Return True as soon as the pool is stopped."""
+        end = time.monotonic() + seconds
+        while not self.is_stopped and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_INTERVAL))
+        return self.is_stopped
+
     def close(self) -> None:
         """Let each thread end after its current job."""
-        self.stopped.set()
+        self.stop()
         for _ in range(self._threads):
             self._jobs.put(None)
 
@@ -106,6 +120,7 @@ class BlockingDriver:
 
     def __init__(self) -> None:
         self.requested = False
+        self.is_urgent = False  # requested a second time: the batch waits for no upload
         self._raise_immediately = False
         self._former_handler: Any = None
 
@@ -124,9 +139,9 @@ class BlockingDriver:
             signal.signal(signal.SIGINT, self._former_handler)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        raises = self._raise_immediately or self.requested
-        self.requested, self._raise_immediately = True, False  # user code may swallow the exception
-        if raises:
+        self.is_urgent = self.requested
+        self.requested = True  # user code may swallow the exception
+        if self._raise_immediately:
             raise KeyboardInterrupt
 
     def _check(self) -> None:
@@ -159,9 +174,9 @@ class BlockingDriver:
         with self.interruptible():
             return function()
 
-    async def next_result(self, pool: WorkerPool[T], seconds: float) -> Result[T] | None:
+    async def next_result(self, pool: WorkerPool[T]) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
-        return pool.next_result(seconds)
+        return pool.next_result(POLL_INTERVAL)
 
 
 class AsyncioDriver:
@@ -169,6 +184,7 @@ class AsyncioDriver:
 
     retry_call = "await gyazo.report.aretry()"
     runs_event_loop = True
+    is_urgent = False  # a second cancellation raises at the await
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -202,13 +218,13 @@ class AsyncioDriver:
         """Call a function that may take long in a thread, and return its result."""
         return await asyncio.to_thread(function)
 
-    async def next_result(self, pool: WorkerPool[T], seconds: float) -> Result[T] | None:
+    async def next_result(self, pool: WorkerPool[T]) -> Result[T] | None:
         """Wait for the next result of the pool; None if there is none in time."""
         self._has_result.clear()
         result = pool.next_result(0)
         if result is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(POLL_INTERVAL):
                     await self._has_result.wait()
             result = pool.next_result(0)
         return result

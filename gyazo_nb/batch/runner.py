@@ -39,7 +39,6 @@ from gyazo_nb.errors import (
 from gyazo_nb.images.convert import is_encoded
 
 from .drivers import (
-    POLL_INTERVAL,
     AsyncioDriver,
     BlockingDriver,
     Driver,
@@ -162,7 +161,7 @@ class Batch:
             raise
         except BaseException as error:
             report.interrupted = True
-            run.pool.stopped.set()
+            run.pool.stop()
             refused: UnauthorizedError | None = None
             with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second Stop ends the wait
                 refused = await self._drain(run)
@@ -197,7 +196,7 @@ class Batch:
         try:
             if pending.rendered is None:
                 pending.rendered = await self._render(pending, item, run.driver)
-            job = self._uploader.job(pending.rendered, run.journal, run.pool.stopped)
+            job = self._uploader.job(pending.rendered, run.journal, run.pool)
         except NotLoggedInError:
             raise  # every further item would fail in the same way
         except Exception as error:  # noqa: BLE001 -- recorded as the failure of this item
@@ -233,9 +232,9 @@ class Batch:
         await run.driver.checkpoint()  # a Stop, and not an error of the future
         return outcome
 
-    async def _settle_next(self, run: _Run, seconds: float = POLL_INTERVAL) -> None:
+    async def _settle_next(self, run: _Run) -> None:
         """Record the next result, if there is one in time."""
-        result = await run.driver.next_result(run.pool, seconds)
+        result = await run.driver.next_result(run.pool)
         if result is not None:
             index, outcome = result
             self._settle(index, outcome, run)
@@ -273,9 +272,9 @@ class Batch:
     async def _drain(self, run: _Run) -> UnauthorizedError | None:
         """Wait a moment for the running uploads. Return an error that says that the token is refused."""
         deadline, refused = time.monotonic() + STOP_TIMEOUT, None
-        while run.pool.in_flight and (left := deadline - time.monotonic()) > 0:
+        while run.pool.in_flight and time.monotonic() < deadline and not run.driver.is_urgent:
             try:
-                await self._settle_next(run, left)
+                await self._settle_next(run)
             except UnauthorizedError as error:
                 refused = error
             except (NotLoggedInError, JournalError):

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from gyazo_nb.api import endpoints
@@ -26,7 +25,7 @@ from gyazo_nb.images import convert
 from gyazo_nb.secret import Secret
 from gyazo_nb.settings import Site
 
-from .drivers import Driver
+from .drivers import Driver, WorkerPool
 from .journal import Journal, absolute_path
 
 T = TypeVar("T")
@@ -44,7 +43,12 @@ class _Connection(Protocol):
     def known_user(self) -> User | None: ...
     def with_default_policy(self, fields: UploadFields) -> UploadFields: ...
     def upload(
-        self, site: Site, token: Secret, part: FilePart, fields: UploadFields, stop: Event
+        self,
+        site: Site,
+        token: Secret,
+        part: FilePart,
+        fields: UploadFields,
+        sleep: Callable[[float], bool],
     ) -> Image: ...
     def send(self, operation: Operation[T]) -> T: ...
     async def asend(self, operation: Operation[T]) -> T: ...
@@ -75,7 +79,7 @@ class UploadJob:
     token: Secret
     item: RenderedItem
     journal: Journal | None
-    stopped: Event
+    pool: WorkerPool[Image]
 
     def run(self) -> Image:
         """Upload the picture, unless the journal has it. A picture at an address is downloaded first."""
@@ -89,11 +93,13 @@ class UploadJob:
         return replace(image, requested_policy=self.item.fields.access_policy)
 
     def _send(self, part: FilePart) -> Image:
-        if self.stopped.is_set():  # during a download, or the upload of an identical picture
+        if self.pool.is_stopped:  # during a download, or the upload of an identical picture
             raise GyazoError(
                 "The batch was stopped before this upload: gyazo.report.retry() sends it."
             )
-        return self.connection.upload(self.site, self.token, part, self.item.fields, self.stopped)
+        return self.connection.upload(
+            self.site, self.token, part, self.item.fields, self.pool.sleep
+        )
 
 
 class Uploader:
@@ -138,10 +144,12 @@ class Uploader:
         picture = convert.picture_url(item) or _snapshot(self._connection.local_part(item))
         return RenderedItem(picture, fields)
 
-    def job(self, item: RenderedItem, journal: Journal | None, stopped: Event) -> UploadJob:
+    def job(
+        self, item: RenderedItem, journal: Journal | None, pool: WorkerPool[Image]
+    ) -> UploadJob:
         """Create the upload of a rendered item, for the account that is signed in now."""
         site, token = self._connection.signed_in()
-        return UploadJob(self._connection, site, token, item, journal, stopped)
+        return UploadJob(self._connection, site, token, item, journal, pool)
 
     async def open_journal(self, driver: Driver) -> AbstractContextManager[Journal | None]:
         """Return the journal, which a `with` opens. It belongs to one account at one site."""

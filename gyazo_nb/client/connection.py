@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from gyazo_nb.api.endpoints import UploadFields
 from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
-from gyazo_nb.api.retry import NO_RETRY, Retry, Timeouts
+from gyazo_nb.api.retry import NO_RETRY, Retry, Sleep, Timeouts
 from gyazo_nb.auth import hub
 from gyazo_nb.auth.account import Account, CurrentAccount, check_same_site, check_same_user
 from gyazo_nb.auth.login import Login, OpenLogins, request_user
@@ -169,10 +170,10 @@ class Connection:
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, operation: Operation[T], stop: threading.Event | None = None) -> T:
-        """Send, wait, and return the result. Raises a `GyazoError`. `stop` ends the wait for a retry."""
+    def send(self, operation: Operation[T], sleep: Sleep = time.sleep) -> T:
+        """Send, wait, and return the result. Raises a `GyazoError`."""
         try:
-            return self.transport.send(operation, stop=stop)
+            return self.transport.send(operation, sleep=sleep)
         except UnauthorizedError as error:
             refused = error
         try:
@@ -213,10 +214,10 @@ class Connection:
         token: Secret,
         part: FilePart,
         fields: UploadFields,
-        stop: threading.Event | None = None,
+        sleep: Sleep = time.sleep,
     ) -> Image:
         """Upload a picture. If Gyazo already had it, ask what Gyazo has: its title, who can see it."""
-        image = self.send(endpoints.upload(site, token, part, fields, self.uploaded_ids), stop)
+        image = self.send(endpoints.upload(site, token, part, fields, self.uploaded_ids), sleep)
         if endpoints.needs_details(image):
             with suppress(GyazoError):  # the upload itself succeeded
                 details = self.send_once(endpoints.image(site, token, image.image_id))

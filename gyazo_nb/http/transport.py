@@ -31,14 +31,13 @@ from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
-from threading import Event
 from typing import IO, Any, BinaryIO, Generic, Self, TypeVar
 
 import httpx
 
 from gyazo_nb.api import custom_request
 from gyazo_nb.api.operation import JSON, FilePart, NoReply, Operation, Reply, Request, describe
-from gyazo_nb.api.retry import Retry, Timeouts, may_have_been_processed
+from gyazo_nb.api.retry import Retry, Sleep, Timeouts, may_have_been_processed
 from gyazo_nb.secret import Secret, hides_frames
 from gyazo_nb.settings import Settings
 
@@ -76,20 +75,14 @@ class Transport:
 
     @hides_frames
     def send(
-        self, operation: Operation[T], retry: Retry | None = None, stop: Event | None = None
+        self, operation: Operation[T], retry: Retry | None = None, sleep: Sleep = time.sleep
     ) -> T:
-        """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`.
-
-        `stop` ends the wait for a retry, in another thread.
-        """
+        """Send, wait, and read the reply. Raises `ConnectionFailedError` or a `ResponseError`."""
         attempts = _Attempts(operation, retry or self._retry)
         while True:
             outcome = self._exchange(operation.request)
-            if (delay := attempts.delay_after(outcome)) is None:
-                return attempts.result(outcome)
-            if stop is None:
-                time.sleep(delay)
-            elif stop.wait(delay):
+            delay = attempts.delay_after(outcome)
+            if delay is None or sleep(delay):
                 return attempts.result(outcome)
 
     @hides_frames

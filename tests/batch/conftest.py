@@ -12,6 +12,14 @@ def _record_many_requests(monkeypatch):
     monkeypatch.setattr("gyazo_nb.sandbox.state.MAX_RECORDED_REQUESTS", 1_000_000)
 
 
+@pytest.fixture(autouse=True)
+def _sigint_is_not_ignored():
+    """A shell lets a process in the background ignore it, such as `make test &`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def interrupt_after():
     """A function that sends SIGINT after some seconds, at any moment of the work; 0 cancels it.

@@ -45,6 +45,18 @@ def test_interrupted_guard_restores_the_handler():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_sigints_raise_only_in_user_code():
+    """Anywhere else, the second one would lose the item that the batch has just received."""
+    with BlockingDriver() as driver:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        assert driver.is_urgent
+    with BlockingDriver() as driver, suppress(KeyboardInterrupt), driver.interruptible():
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+
 def test_ignored_sigint_stays_ignored(gyazo):
     """A shell lets a process in the background ignore the Ctrl-C that is for another one."""
 
