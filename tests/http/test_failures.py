@@ -155,7 +155,7 @@ def test_wrong_proxy_or_certificate_variable_raises_an_error(monkeypatch, name, 
 
 
 def test_reason_of_the_system_is_the_same_for_blocking_and_async(call):
-    """asyncio says: Connect call failed ('127.0.0.1', 1)."""
+    """The event loop of Python says: Connect call failed ('127.0.0.1', 1)."""
     with (
         Gyazo("a-token", api_url="http://127.0.0.1:1", retries=0) as gyazo,
         pytest.raises(ConnectionFailedError, match=r"could not be reached \(Connection refused\)"),
@@ -180,5 +180,5 @@ def test_error_names_the_reason_also_while_the_caller_handles_another_error(call
         try:
             int("not a number")
         except ValueError:
-            with pytest.raises(ConnectionFailedError, match="refused|Connect call failed"):
+            with pytest.raises(ConnectionFailedError, match="refused"):
                 call(gyazo, "me")
