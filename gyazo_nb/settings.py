@@ -39,6 +39,10 @@ Override = Callable[[str], str | None]
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _ADDRESSES = ("auth_url", "api_url", "upload_url")
+# Blanks, control characters, characters without a width, and bytes of another encoding.
+_NOT_IN_A_URL = re.compile(
+    r"[\s\x00-\x1f\x7f\\\u200b-\u200f\u2060\ufeff\ud800-\udfff]|%(?![0-9A-Fa-f]{2})"
+)
 # Schemes of files, scripts and other protocols, and `htp`, a frequent mistake.
 _OTHER_SCHEMES = re.compile("|about|blob|data|file|ftps?|htp|javascript|mailto|sftp|ssh|wss?")
 
@@ -305,7 +309,7 @@ def _split(setting: str, url: str) -> SplitResult:
     """Split a URL, or raise `ConfigError` if the text cannot be one."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-        if parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f\\]|%(?![0-9A-Fa-f]{2})", url):
+        if parts.port != 0 and not _NOT_IN_A_URL.search(url):
             return parts
     raise ConfigError(f"{setting_names(setting)} is not a URL: {_shortened(url)}.")
 

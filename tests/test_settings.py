@@ -85,6 +85,8 @@ def test_app_without_a_client_id_raises_an_error():
         "http://a/#b",
         "http://[",
         "http://a b/",
+        "http://localhost/callback\u200b",
+        "http://localhost/\udcff",
     ],
 )
 def test_redirect_uri_that_no_browser_can_open_raises_an_error(uri):
