@@ -1,8 +1,8 @@
 """Converts Markdown to the notation of Cosense (Scrapbox): text, headings, code, tables, lists, links, math.
 
-Guarantees: plain text never becomes a link, a picture, a code block or a table. A bracket in a text becomes
-code, and an address that is not a web address is left out. The package mistune, which reads the Markdown, is
-imported only here.
+Guarantees: plain text never becomes a link, a tag, a picture, a code block or a table. A bracket in a text
+becomes code, and an address that is not a web address is left out. The package mistune, which reads the
+Markdown, is imported only here.
 
 Source: https://scrapbox.io/help/Syntax
 """
@@ -24,7 +24,8 @@ _PLUGINS = ("strikethrough", "table", "task_lists", "math", "url")
 _LARGEST_HEADING = 4  # stars, for a heading of level 1
 _MAX_DEPTH = 40  # of nested lists and quotes; mistune itself stops earlier
 _BRACKETS = re.compile(r"\[[^\[\]\n]*\]|[\[\]]")
-_STARTS_BLOCK = re.compile(r"^\s*(?:code|table):")
+_STARTS_BLOCK = re.compile(r"^\s*(?:(?:code|table):|[$%?] |>)")
+_TAG = re.compile(r"(?<![^\s\[\]])#(?=\S|\Z)")  # at the end, the tag may be the next token
 _GRAVE_ACCENT = "\u02cb"  # looks like a backtick, which would end the code
 _RULE = "――――――――"
 _BLOCK_TAGS = {
@@ -75,7 +76,8 @@ class _Writer:
                 return self._text_lines(children)
             case "heading":
                 stars = "*" * max(1, _LARGEST_HEADING + 1 - token["attrs"]["level"])
-                return ["", f"[{stars} {self.inline(children)}]"]
+                text = self.inline(children)
+                return ["", f"[{stars} {text}]"] if text.strip() else []  # `[* ]` would be a link
             case "thematic_break":
                 return ["", _RULE, ""]
             case "block_code":
@@ -280,11 +282,12 @@ def _plain_text(tokens: Iterable[_Token]) -> str:
 
 def _escaped(text: str) -> str:
     """A text without notation: Cosense has no escape character, so a bracket becomes code."""
+    text = _TAG.sub("\u200b#", text.replace("`", _GRAVE_ACCENT))
     return _BRACKETS.sub(lambda found: f"`{found[0]}`", text)
 
 
 def _safe_line(line: str) -> str:
-    """A line of text that does not begin a list, a code block or a table."""
+    """A line of text that does not begin a list, a code block, a table, a quote, a command or a question."""
     line = line.lstrip()
     return f"\u200b{line}" if _STARTS_BLOCK.match(line) else line
 
@@ -294,7 +297,7 @@ def _code(text: str) -> str:
 
 
 def _math(text: str) -> str:
-    return f"[$ {' '.join(text.split())} ]"
+    return f"[$ {' '.join(text.split()).replace(' ]', ' {}]')} ]"  # " ]" would end it
 
 
 def _url(url: str) -> str:
