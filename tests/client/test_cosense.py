@@ -58,7 +58,7 @@ def test_markdown_has_a_notation(markdown, expected):
         ("issue #12, C#, **#one**", "issue \u200b#12, C#, [* \u200b#one]"),
         ("\\`[a]\\`", "\u02cb`[a]`\u02cb"),
         ("$ ls", "\u200b$ ls"),
-        ("\\>#one", "\u200b>#one"),
+        ("\\> one", "\u200b> one"),
         ("#", ""),
         ("- ? word", " \u200b? word"),
         ("$[0, 1 ]$", "[$ [0, 1 {}] ]"),
