@@ -32,7 +32,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import partial
 from html import unescape
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, unquote_plus, urlsplit
@@ -258,8 +257,11 @@ def _spaced(text: str) -> str:
 def _check_not_secret(
     text: str, not_codes: tuple[Secret, ...], secrets: tuple[Secret, ...]
 ) -> None:
-    long = [secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET_CHARACTERS]
-    if Secret(text) in (*not_codes, *secrets) or any(secret in text for secret in long):
+    is_secret = Secret(text) in (*not_codes, *secrets)
+    if is_secret or any(
+        len(plain := secret.reveal()) >= MIN_SECRET_CHARACTERS and plain in text
+        for secret in secrets
+    ):
         raise PasteError(
             "This is your client id, client secret or access token, not the code. It was not sent. "
             "Paste the address that your browser shows after you allow the access."
@@ -471,13 +473,14 @@ def _parameters(address: _Address, state: Secret) -> list[_Parameter]:
             text = f"?code={text[1:]}"
     before, mark, fragment = text.partition("#")
     # Without an address, a part in front of a ? may be another address.
-    split = partial(_split_parameters, others_are_free=address.place is not None)
-    in_query = split(before.removeprefix("?"), ends_text=not mark)
+    are_free = address.place is not None
+    query = before.removeprefix("?")
+    in_query = _split_parameters(query, ends_text=not mark, others_are_free=are_free)
     if "=" not in _joined(fragment).replace("_=_", ""):  # Facebook adds #_=_ to every redirect
         return in_query
     if in_query and (address.place is None or _RESULT.search(_joined(before))):
         raise PasteError(_DAMAGED)
-    return split(fragment, ends_text=True)
+    return _split_parameters(fragment, ends_text=True, others_are_free=are_free)
 
 
 def _address_end(query: str, state: Secret) -> tuple[str, str]:
