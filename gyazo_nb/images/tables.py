@@ -23,6 +23,18 @@ _NOT_RENDERED = re.compile(
     r"|<(?:img|svg|canvas)\b",
     re.IGNORECASE,
 )
+# The library takes colors only from the rules of single cells, and ignores some properties.
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_CELLS = re.compile(r"(?:\s*#T_[\w-]+?_(?:row|level)\d+\w*\s*,?)+")
+_INTERACTIVE = re.compile(r":(?:hover|focus|active)\b")
+_IGNORED = re.compile(r"(?<![\w-])(?:background|opacity)\s*:[^;]*", re.IGNORECASE)
+_COLOR = re.compile(
+    r"(?<![\w-])(?:background-)?color\s*:(?!\s*(?:inherit|initial|unset|transparent))[^;]*",
+    re.IGNORECASE,
+)
+_INLINE_COLOR = re.compile(
+    r"""style\s*=\s*["'][^"']*(?<![\w-])(?:background|color)[^"']*""", re.IGNORECASE
+)
 
 
 def render_table(item: Any) -> bytes:
@@ -85,8 +97,23 @@ def _check(item: Any, table: Any, sizes: dict[str, int]) -> None:
             f"This table shows {shown[0]:,} x {shown[1]:,} cells, and the limit is {_MAX_CELLS:,}: pass a "
             f"part of it, for example  table.head(50)."
         )
-    if item is not table and (found := _NOT_RENDERED.search(item.to_html())):
+    if item is not table and (lost := _lost_style(item.to_html())):
         raise PictureError(
-            f"This table is styled with {found[0][:40]!r}, which would be missing in the picture: remove "
-            f"it, or upload a screenshot."
+            f"This table is styled with {lost[:40]!r}, which would be missing in the picture: remove it, or "
+            f"upload a screenshot. The colors of cells and headings are kept, if  Styler.map  or  "
+            f"Styler.map_index  sets their  color  and  background-color."
         )
+
+
+def _lost_style(html: str) -> str | None:
+    """Return a part of the style of a table that the library would leave out, or None."""
+    css, _, body = html.partition("</style>")
+    if found := _NOT_RENDERED.search(html) or _INLINE_COLOR.search(body):
+        return found[0]
+    for selectors, declarations in _RULE.findall(css.partition(">")[2]):
+        found = _IGNORED.search(declarations)
+        if not _CELLS.fullmatch(selectors):
+            found = found or _COLOR.search(declarations)
+        if found and not _INTERACTIVE.search(selectors):
+            return f"{selectors.split()[-1]} {{{found[0].strip()}}}"
+    return None

@@ -64,6 +64,15 @@ def test_colors_of_a_styler_arrive(upload):
     assert (sent == [0, 0, 255]).all(axis=2).sum() > 20
 
 
+def test_style_that_shows_no_color_is_accepted():
+    """A rule of the mouse, and one that only places headings."""
+    hover = {"selector": "tr:hover", "props": "background-color: yellow"}
+    place = {"selector": "th", "props": "color: inherit; border-color: red"}
+    styler = TABLE.style.set_uuid("my-id").set_table_styles([hover, place])
+
+    assert file_part(styler.map_index(lambda _: "color: red"))
+
+
 def test_table_shows_the_rows_and_columns_of_the_notebook():
     """A long table is cut as pandas cuts it."""
     long = pd.DataFrame({"a": range(1000)})
@@ -94,12 +103,41 @@ def test_dollar_signs_are_text():
         (lambda: TABLE.style.bar(subset=["value"]), "gradient.*missing in the picture: remove it"),
         (lambda: TABLE.style.format({"name": "<img src=a.png>"}), "<img.*missing in the picture"),
         (lambda: TABLE.style.set_properties(display="none"), "display: none.*missing"),
+        (
+            lambda: TABLE.style.set_table_styles([{"selector": "th", "props": "color: red"}]),
+            r"'th \{color: red\}', which would be missing in the picture.*Styler.map_index",
+        ),
+        (
+            lambda: TABLE.style.set_table_styles(
+                {"name": [{"selector": "", "props": "color: red"}]}
+            ),
+            r"\.col0 \{color: red\}",
+        ),
+        (
+            lambda: TABLE.style.set_properties(background="red"),
+            r"\{background: red\}.*background-color",
+        ),
+        (lambda: TABLE.style.format('<i style="color: red">{}</i>'), "style=.*missing"),
+        (lambda: TABLE.style.set_table_attributes('style="color: red"'), "style=.*missing"),
         (lambda: pd.DataFrame(np.zeros((200, 200))).style, r"200 x 200 cells.*table.head\(50\)"),
         (lambda: TABLE.value, r"This Series is not a picture.*series.to_frame\(\)"),
         (lambda: TABLE.index, "shown as text"),
         (pd.DataFrame, "table is empty: it has no rows and no columns. Fill it"),
     ],
-    ids=["glyph", "bar", "picture", "hidden", "large", "series", "index", "empty"],
+    ids=[
+        *(
+            "glyph",
+            "bar",
+            "picture",
+            "hidden",
+            "headings",
+            "column",
+            "shorthand",
+            "text",
+            "attribute",
+        ),
+        *("large", "series", "index", "empty"),
+    ],
 )
 def test_table_that_would_lose_something_is_refused(gyazo, server, make, words):
     with pytest.raises(PictureError, match=words):
