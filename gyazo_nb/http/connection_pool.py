@@ -34,6 +34,7 @@ from gyazo_nb.api.retry import Timeouts
 from . import proxies
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
+_PART_BYTES = 2**18
 
 # The deadline of the blocking exchange in this thread.
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
@@ -315,7 +316,64 @@ class _TrackedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
         _opened.get().append(stream)
-        return stream
+        return _PartwiseStream(stream)
+
+
+class _PartwiseStream(httpcore.AsyncNetworkStream):
+    """An async socket, with or without TLS, that sends a large body in parts, each with its own timeout.
+
+    It reads at the same time. A server can refuse an upload early, and close the connection: asyncio would
+    lose its reply with the error of the write. (A blocking socket keeps it.)
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._early = b""  # the beginning of a reply that came before the end of the request
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- as above
+    ) -> bytes:
+        if not self._early:
+            return await self._stream.read(max_bytes, timeout)
+        data, self._early = self._early[:max_bytes], self._early[max_bytes:]
+        return data
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 -- as above
+    ) -> None:
+        if len(buffer) <= _PART_BYTES:
+            await self._stream.write(buffer, timeout)
+            return
+        reading = asyncio.create_task(self._stream.read(_PART_BYTES))
+        try:
+            for start in range(0, len(buffer), _PART_BYTES):
+                if self._stream.get_extra_info("is_readable"):
+                    await asyncio.wait([reading], timeout=0.01)  # also bytes of TLS itself
+                await self._stream.write(buffer[start : start + _PART_BYTES], timeout)
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+            if not reading.cancelled() and reading.exception() is None:
+                self._early += reading.result()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 -- as above
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _PartwiseStream(stream)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _addresses(host: str, port: int) -> list[str]:

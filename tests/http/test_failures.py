@@ -1,6 +1,7 @@
 """Every failure of the network becomes one error of this package, within the stated time."""
 
 import dataclasses
+import re
 import socket
 import threading
 import time
@@ -89,6 +90,45 @@ def test_status_of_an_error_counts_if_its_body_cannot_be_read(call, rest):
         pytest.raises(InvalidRequestError, match="returned 413: the picture is too large"),
     ):
         call(gyazo, "upload", PNG)
+
+
+@pytest.mark.slow  # the server waits, so that the reply arrives before the end of the connection
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_early_reply_to_a_large_upload_is_read(call, tls, server_tls, authority_file, monkeypatch):
+    """The server refuses the upload after its head, and closes the connection while the body is sent."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+
+    def refuse(client):
+        read_head(client)
+        client.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n")
+        time.sleep(0.2)
+
+    with (
+        raw_server(refuse, tls=server_tls if tls else None) as server,
+        Gyazo("a-token", upload_url=server.url, retries=0) as gyazo,
+        pytest.raises(InvalidRequestError, match="returned 413"),
+    ):
+        call(gyazo, "upload", PNG + bytes(20_000_000))
+
+
+@pytest.mark.slow  # the server reads for several timeouts
+def test_timeout_of_a_write_is_for_a_part_of_the_body(call):
+    """An upload on a slow line takes longer than one timeout."""
+    image = b'{"image_id": "8980c52421e452ac3355ca3e5cfe7a0c"}'
+
+    def read_slowly(client):
+        head = read_head(client)
+        left = int(re.search("(?i)content-length: ([0-9]+)", head)[1])
+        while left:
+            left -= len(client.recv(min(left, 2**17)))
+            time.sleep(0.015)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(image), image))
+
+    with (
+        raw_server(read_slowly, receive_buffer=2**16) as server,
+        Gyazo("a-token", upload_url=server.url, timeout=Timeouts(5, 10, 0.5), retries=0) as gyazo,
+    ):
+        assert call(gyazo, "upload", PNG + bytes(10_000_000)).image_id.startswith("8980")
 
 
 def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silent_server):
