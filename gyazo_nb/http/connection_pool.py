@@ -373,6 +373,8 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         return _PartwiseStream(stream)
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable" and self._early:
+            return True  # an idle connection with such bytes is not used again
         return self._stream.get_extra_info(info)
 
 
