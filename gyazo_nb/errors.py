@@ -237,7 +237,9 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     plain = {_plain(choice): choice for choice in choices}
     given = _plain(name)
     near = [choice for key, choice in plain.items() if given and key.startswith(given)]
-    near = near or [choice for key, choice in plain.items() if given.startswith(key)]
+    # A short name that a word only begins with, such as p for plot.png, is not near.
+    beginnings = (key for key in plain if given.startswith(key) and len(given) <= 2 * len(key))
+    near = near or [plain[key] for key in beginnings]
     near = near or [plain[key] for key in get_close_matches(given, plain, 1)]
     return f"did you mean {' or '.join(near[:3])}?" if near else ""
 

@@ -37,6 +37,12 @@ def test_unknown_word_names_the_nearest_variable():
         resolve("los_fig", {"loss_fig": 1, "_loss_fig": 2}, pytest.fail)
 
 
+def test_variable_of_one_letter_is_not_the_nearest_name():
+    """The word only begins with this letter."""
+    with pytest.raises(ArgumentError, match="neither a variable nor a file. Name variables"):
+        resolve("plot.png", {"p": 1, "pl": 2}, pytest.fail)
+
+
 @pytest.mark.parametrize("magic", ["login", "logout", "whoami", "info"])
 def test_name_of_another_magic_is_recognized(magic):
     """`%gyazo login` lacks an underscore."""
