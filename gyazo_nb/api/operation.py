@@ -246,7 +246,10 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     wait = _in_words(reply.retry_after)
     if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
         # A redirect is not followed: the token would go to any address that the reply names.
-        kind, advice = UnreadableReplyError, f"a redirect, which is not followed{_target(reply)}"
+        kind, advice = (
+            UnreadableReplyError,
+            f"a redirect, which is not followed. {_target(request, reply)}",
+        )
     elif reply.status == HTTPStatus.TOO_MANY_REQUESTS and wait:
         advice = f"you sent too many requests. Wait {wait}, then try again"
     elif reply.status // 100 == 5 and reply.status not in _ERRORS:  # noqa: PLR2004 -- 5xx
@@ -257,12 +260,11 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     return make_error(kind, request, reply, advice)
 
 
-def _target(reply: Reply) -> str:
-    """Where a redirect leads, without the query of the address, and what to do."""
-    found = re.match(
-        r"(?:https?:)?//([\w.-]{1,100})(?::\d+)?(?:[/?#]|$)", reply.headers.get("location", "")
-    )
-    return f". It leads to {found[1]}. {_CHECK_URL}" if found else f". {_CHECK_URL}"
+def _target(request: Request, reply: Reply) -> str:
+    """The host where a redirect leads, without the rest of the address, and what to do."""
+    location = request.mask(reply.headers.get("location", ""))
+    found = re.match(r"(?:https?:)?//([\w.-]{1,100})(?::\d+)?(?:[/?#]|$)", location)
+    return f"It leads to {found[1]}. {_CHECK_URL}" if found else _CHECK_URL
 
 
 def _in_words(seconds: float | None) -> str:

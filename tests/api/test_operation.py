@@ -158,6 +158,7 @@ def test_error_says_how_long_the_server_asks_to_wait(status, seconds, words):
         ("/elsewhere", "not followed. Check the URL in the settings and whether a proxy"),
         ("https://a\x1b[31m/", "not followed. Check"),
         ("https://user:secret@b.example/", "not followed. Check"),
+        ("https://the-token.b.example/", "not followed. Check"),
     ],
 )
 def test_redirect_names_the_host_where_it_leads(location, words):
@@ -166,6 +167,7 @@ def test_redirect_names_the_host_where_it_leads(location, words):
 
     assert words in sentence
     assert "secret" not in sentence
+    assert "the-token" not in sentence
 
 
 def test_web_page_as_an_error_can_come_from_a_proxy():
