@@ -353,10 +353,14 @@ def _render_altair(item: Any) -> bytes | None:
         return None
     spec = io.StringIO()
     with picture_errors("chart"):
-        item.save(spec, format="json")  # as for a PNG: with the data inside
-        chart, renderers = json.loads(spec.getvalue()), importlib.import_module("altair").renderers
-        if renderers.active not in _PICTURE_RENDERERS:
-            return render_vegalite_spec(chart, renderers.options.get("embed_options"))
+        altair = importlib.import_module("altair")
+        if altair.data_transformers.active.startswith("vegafusion"):  # it puts the data into Vega
+            chart = item.to_dict(format="vega")
+        else:
+            item.save(spec, format="json")  # as for a PNG: with the data inside
+            chart = json.loads(spec.getvalue())
+        if altair.renderers.active not in _PICTURE_RENDERERS:
+            return render_vegalite_spec(chart, altair.renderers.options.get("embed_options"))
         _check_vegalite(chart)
         return from_mime_bundle(_call_repr(item._repr_mimebundle_, None))
 

@@ -260,6 +260,36 @@ def test_address_in_the_data_of_a_plotly_figure_is_text(monkeypatch):
             pictures_in({"application/vnd.plotly.v1+json": figure})
 
 
+def test_chart_of_vegafusion_is_rendered(upload):
+    """Altair shows it with a specification of Vega, whose data are a list."""
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega/v6.json",
+        "width": 20,
+        "height": 10,
+        "data": [{"name": "a", "values": [{"b": 1}]}],
+        "marks": [
+            {
+                "type": "rect",
+                "from": {"data": "a"},
+                "encode": {
+                    "enter": {
+                        "width": {"value": 20},
+                        "height": {"value": 10},
+                        "fill": {"value": "red"},
+                    }
+                },
+            }
+        ],
+    }
+    page = '<script>vegaEmbed; (function(spec, embedOpt){})(SPEC, {"mode": "vega"});</script>'
+    (picture,) = pictures_in({"text/html": page.replace("SPEC", json.dumps(spec))})
+
+    assert upload(picture).convert("RGB").getpixel((10, 5)) == (255, 0, 0)
+    spec["data"][0]["url"] = "http://127.0.0.1:9/a.csv"
+    with pytest.raises(PictureError, match="takes its data from a file or an address"):
+        pictures_in({"text/html": page.replace("SPEC", json.dumps(spec))})
+
+
 def test_vegalite_chart_as_a_text_is_refused():
     """The library would read the text, and load the address in it."""
     spec = '{"data": {"url": "http://127.0.0.1:9/a.csv"}, "mark": "point"}'
