@@ -52,8 +52,16 @@ FLOODS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _imports():
-    """Import everything that a request needs: the deadlines are too short for that."""
-    with session("http://127.0.0.1:1", retries=0) as gyazo:
+    """Import everything that a request needs: the deadlines are too short for that.
+
+    The certificates are those without variables, as in the tests.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        session("http://127.0.0.1:1", retries=0) as gyazo,
+    ):
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            patch.delenv(name, raising=False)
         for kind in ("blocking", "async"):
             assert "could not be reached" in run(kind, calls(gyazo, "")[kind, "me"])
 
