@@ -259,7 +259,10 @@ def secret_variable(name: str) -> Secret:
 def _secret_file(name: str) -> Secret | None:
     """Read a secret from a file that contains only the secret. None if this is impossible."""
     try:
-        text = _unquoted(Path(name).expanduser().read_text("utf-8-sig"))
+        path = Path(name).expanduser()
+        if not path.is_file():  # a pipe could wait for ever
+            return None
+        text = _unquoted(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RuntimeError):  # RuntimeError: the home folder is unknown
         return None
     return Secret(text) if text and text.isprintable() else None

@@ -1,6 +1,8 @@
 """Every `Site` and `App` is usable: a wrong setting raises an error that names the setting."""
 
+import os
 import re
+import threading
 
 import pytest
 
@@ -185,6 +187,25 @@ def test_client_id_with_unusual_characters_raises_an_error(client_id):
     """A character without a width that was copied with it, or bytes in another encoding."""
     with pytest.raises(ConfigError, match=r"GYAZO_CLIENT_ID .*unusual characters: copy"):
         App(client_id)
+
+
+def test_pipe_in_place_of_the_file_of_the_client_secret_raises_an_error(tmp_path):
+    """It is not read: that could wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    settings = Settings({"client_id": "a", "client_secret_file": str(tmp_path / "pipe")}.get)
+    errors = []
+
+    def read():
+        try:
+            settings.app()
+        except ConfigError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert "cannot be read from the file in GYAZO_CLIENT_SECRET_FILE" in errors[0]
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"a\nb", "s3cr3t".encode("utf-16"), b"s\xff"])
