@@ -102,6 +102,10 @@ def named_by(items: Any) -> Files | None:
     path = Path(os.path.expanduser(text))  # noqa: PTH111 -- as above
     try:
         is_folder, is_file = path.is_dir(), path.exists()
+    except PermissionError as error:
+        raise ArgumentError(
+            f"{text[:200]!r} cannot be read ({error.strerror}): check the permissions of its folder."
+        ) from None
     except (OSError, ValueError):  # too long for a path, or with a zero byte
         return None
     if is_folder:

@@ -1,5 +1,6 @@
 """The picture files that a folder or a glob names."""
 
+import os
 import re
 import struct
 from pathlib import Path
@@ -122,6 +123,20 @@ def test_glob_can_be_given_as_a_text(gyazo, folder, pattern, names):
     report = gyazo.upload_all(pattern, title=lambda path: path.stem, progress=False)
 
     assert [image.title for image in report] == names
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="only POSIX has these permissions")
+def test_glob_in_a_folder_that_cannot_be_read_is_refused(gyazo, tmp_path):
+    """The error names the permissions where Python reports them, up to 3.13."""
+    folder = tmp_path / "plots"
+    folder.mkdir(mode=0)
+    user = os.geteuid()
+    os.seteuid(user or 65534)  # permissions do not limit root
+    try:
+        with pytest.raises(ArgumentError, match="cannot be read .*permissions|no file matches"):
+            gyazo.upload_all(str(folder / "*.png"))
+    finally:
+        os.seteuid(user)
 
 
 def test_links_that_lead_back_are_followed_once(folder):
