@@ -172,7 +172,10 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
         advice = "check the application's settings, then open the link again"
     else:
         reason = f"{reply.status}{': ' + message if message else ''}"
-        advice = f"check {setting_names('auth_url')}: the address has no Gyazo token endpoint"
+        advice = (
+            f"this is not a reply of a Gyazo token endpoint. Check {setting_names('auth_url')}, and the "
+            f"client id and secret"
+        )
     return TokenRequestError(
         f"{describe(request)} refused the sign-in ({reason}): {advice}.", **details
     )

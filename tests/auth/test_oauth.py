@@ -200,6 +200,15 @@ def test_without_an_error_field_the_status_decides():
         read(502, b"<html>Bad gateway</html>")
 
 
+@pytest.mark.parametrize(("status", "body"), [(401, b""), (404, b"<html>"), (400, b"Bad request")])
+def test_a_refusal_without_an_error_field_names_all_settings_that_may_be_wrong(status, body):
+    """The address, or the client id and secret: some servers refuse them with an empty reply."""
+    with pytest.raises(TokenRequestError, match="GYAZO_AUTH_URL .*client id and secret") as caught:
+        read(status, body)
+
+    assert caught.value.status == status
+
+
 def test_secrets_in_the_message_of_a_server_are_masked():
     """A server may repeat the request in its error_description."""
     body = {"error": "invalid_request", "error_description": "bad code the code and the secret"}
