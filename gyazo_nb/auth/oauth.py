@@ -192,9 +192,9 @@ def _fields(reply: Reply) -> Any:
 
 
 def _error_code(reply: Reply) -> str:
-    """The field `error`, reduced to the usual characters; empty if it is missing."""
+    """The field `error`, in small letters and with the usual characters; empty if it is missing."""
     try:
         error = _fields(reply)["error"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
-    return re.sub(r"[^a-z_]", "", error)[:60] if isinstance(error, str) else ""
+    return re.sub(r"[^a-z_]", "", error.lower())[:60] if isinstance(error, str) else ""

@@ -182,6 +182,7 @@ def test_a_reply_without_a_bearer_token_is_unreadable(body):
     ("error", "kind", "words"),
     [
         ("invalid_grant", InvalidGrantError, "Open the link again"),
+        ("INVALID_GRANT", InvalidGrantError, "Open the link again"),
         ("invalid_client", InvalidClientError, "GYAZO_CLIENT_SECRET"),
         ("unsupported_grant_type", TokenRequestError, "unsupported_grant_type"),
     ],
@@ -191,7 +192,7 @@ def test_the_error_field_decides_the_error_class(status, error, kind, words):
     with pytest.raises(kind, match=words) as caught:
         read(status, {"error": error, "error_description": "Because."})
 
-    assert (caught.value.status, caught.value.error) == (status, error)
+    assert (caught.value.status, caught.value.error) == (status, error.lower())
 
 
 def test_without_an_error_field_the_status_decides():
