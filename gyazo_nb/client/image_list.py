@@ -17,7 +17,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Generator,
-    Iterable,
     Iterator,
     Sequence,
 )
@@ -64,10 +63,17 @@ class _Listing:
         indices = self._indices_if_known()
         return max(indices[0], indices[-1]) + 1 if indices else UNKNOWN
 
-    def _deduplicated(self, page: Page, indices: Iterable[int], seen: set[str]) -> list[Image]:
-        """The images at these indices, without those that a new upload moved here from the previous page."""
-        found = [self._cache.image_at(page, index) for index in indices]
-        images = [image for image in found if image is not None]
+    def _deduplicated(self, page: Page, indices: list[int], seen: set[str]) -> list[Image]:
+        """The images at these indices, without those that a new upload moved here from the previous page.
+
+        A whole page is returned as it is: it can be longer than the first one, if the server leaves out
+        some images of each page.
+        """
+        if indices == list(self._cache.indices_of(indices[0])):
+            images = list(page)
+        else:
+            found = [self._cache.image_at(page, index) for index in indices]
+            images = [image for image in found if image is not None]
         fresh = [image for image in images if image.locked or image.image_id not in seen]
         seen.clear()
         seen.update(image.image_id for image in images)

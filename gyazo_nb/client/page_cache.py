@@ -57,6 +57,11 @@ class PageCache:
         """The number of the page that holds an index."""
         return index // self._page_size + 1
 
+    def indices_of(self, index: int) -> range:
+        """The indices on the same page as this one."""
+        start = index - index % self._page_size
+        return range(start, start + self._page_size)
+
     def image_at(self, page: Page, index: int) -> Image | None:
         """The image at an index, which is on this page; None if the page is shorter than expected."""
         position = index % self._page_size

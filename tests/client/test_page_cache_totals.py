@@ -94,6 +94,24 @@ def test_list_from_its_end_is_complete_if_the_total_is_too_large(served, more):
         assert len(received) < 90
 
 
+@pytest.mark.parametrize("total", [250, 248, None])
+@pytest.mark.parametrize("hidden", [{3, 7}, {99, 120}, {100}, {249}])
+def test_list_is_complete_if_the_server_leaves_out_images_of_a_page(total, hidden):
+    """Its first page is then shorter than the others."""
+
+    def reply(method, path):
+        status, headers, page = images_reply(total)(method, path)
+        return status, headers, [i for i in page if int(i["image_id"], 16) not in hidden]
+
+    async def read(gyazo):
+        return [int(image.image_id, 16) async for image in gyazo.aimages()]
+
+    expected = [n for n in range(250) if n not in hidden]
+    with scripted_session(reply) as (gyazo, _):
+        assert [int(image.image_id, 16) for image in gyazo.images()] == expected
+        assert asyncio.run(read(gyazo)) == expected
+
+
 def test_first_images_take_one_request_without_a_total():
     """Iteration, an index and a slice at the beginning do not count the list."""
     for read_first in (lambda i: next(iter(i)), lambda i: i[0], lambda i: list(i[:20])):
