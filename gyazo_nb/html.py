@@ -307,7 +307,7 @@ def _warning(text: str) -> str:
     return (
         f'<div role="alert" style="margin:0 0 8px;padding:6px 10px;overflow-wrap:anywhere;'
         f'border:2px solid var(--jp-error-color1,#d32f2f);border-left-width:8px;border-radius:4px">'
-        f"<strong>⚠ {escape(first)}{dot}</strong>{escape(rest)}</div>"
+        f"<strong>⚠&nbsp;{escape(first)}{dot}</strong>{escape(rest)}</div>"
     )
 
 
