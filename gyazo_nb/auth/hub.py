@@ -223,7 +223,11 @@ def _error(service: HubService, request: Request, reply: Reply) -> ResponseError
         name = service.url.rpartition("/")[2]
         return kind(sentence.replace("{name}", name), status=status)
     if status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}:
-        return ServerError(_no_answer(service), status=status)
+        return ServerError(
+            f"The hub's Gyazo service at {service.url} does not answer: wait half a minute (the hub starts "
+            f"it again by itself), then try again.",
+            status=status,
+        )
     if status // 100 == 5:  # noqa: PLR2004 -- 5xx
         said = f" ({message})" if (message := server_message(request, reply)) else ""
         return ServerError(
@@ -249,13 +253,6 @@ def _token_error(service: HubService, request: Request, reply: Reply) -> Respons
     return _error(service, request, reply)
 
 
-def _no_answer(service: HubService) -> str:
-    return (
-        f"The hub's Gyazo service at {service.url} does not answer: wait half a minute (the hub starts it "
-        f"again by itself), then try again."
-    )
-
-
 def _no_service(service: HubService, kind: type[ResponseError], status: int) -> ResponseError:
     return kind(
         f"There is no Gyazo service at {service.url}: check {SERVICE_VARIABLE}.", status=status
@@ -267,4 +264,7 @@ def send(connection: SignInConnection, service: HubService, operation: Operation
     try:
         return connection.send_once(operation)
     except ConnectionFailedError as error:
-        raise ConnectionFailedError(f"{_no_answer(service)} ({error})") from None
+        raise ConnectionFailedError(
+            f"The hub's Gyazo service at {service.url} cannot be reached: if the hub is restarting, wait half "
+            f"a minute, then try again. Otherwise tell your administrator. ({error})"
+        ) from None

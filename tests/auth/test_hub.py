@@ -364,8 +364,8 @@ def test_service_that_does_not_listen_says_what_to_do(session, monkeypatch):
         session.login()
 
     assert str(caught.value).startswith(
-        "The hub's Gyazo service at http://127.0.0.1:1/services/gyazo does not answer: wait half a minute "
-        "(the hub starts it again by itself), then try again."
+        "The hub's Gyazo service at http://127.0.0.1:1/services/gyazo cannot be reached: if the hub is "
+        "restarting, wait half a minute, then try again. Otherwise tell your administrator. (GET 127.0.0.1:1"
     )
 
 
