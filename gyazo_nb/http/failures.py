@@ -259,8 +259,7 @@ def _unsendable(request: Request, error: Exception) -> _Explanation:
 
 def _system_message(error: BaseException) -> str:
     """The message of the operating system: `Connection refused`, or what is wrong with a certificate."""
-    if isinstance(error, ConnectionError) and error.errno:
-        return os.strerror(error.errno)  # asyncio has a text of its own
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        is_replaced = error.strerror.startswith("Connect call failed")  # by asyncio
+        return os.strerror(error.errno or 0) if is_replaced else error.strerror
     return str(error)[:100] or type(error).__name__
