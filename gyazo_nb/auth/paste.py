@@ -332,7 +332,8 @@ def _read_address(text: str, places: tuple[_Place, ...], state: Secret) -> Paste
     if _AUTHORIZE_LINK.search(joined) and not re.search(r"[?&#](?:code|error)=", joined):
         raise PasteError(
             "This is the link itself, not its result: open it, allow the access, then copy the "
-            "address that your browser shows at the end."
+            "address that your browser shows at the end. If Gyazo shows an error there, check the "
+            "client id and the redirect URI in your settings."
         )
     if _OTHER_PARAMETER.sub("", joined).count("://") > 1:
         raise PasteError(_MORE_THAN_ONE_ADDRESS)

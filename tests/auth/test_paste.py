@@ -185,7 +185,7 @@ def test_every_form_of_redirect_uri_is_recognized(redirect_uri):
         (f"https://api.gyazo.com/oauth/authorize?client_id=x&state={STATE}", "the link itself"),
         (
             f"http://h/oauth/authorize?response_type=code&redirect_uri={quote(REDIRECT)}",
-            "link itself",
+            "link itself.*If Gyazo shows an error there, check the client id and the redirect URI",
         ),
         ("two words", "blank inside"),
         ("4/0Aea YSHB", "blank inside"),
