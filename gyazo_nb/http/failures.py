@@ -74,6 +74,8 @@ def root_cause(error: BaseException) -> BaseException:
     httpx and httpcore may hide it: `raise … from None`. The context of any other exception can be one that
     the caller handles.
     """
+    if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
+        return root_cause(error.exceptions[-1])
     inner = error.__cause__
     if inner is None and type(error).__module__ in {"httpx", "httpcore"}:
         inner = error.__context__

@@ -203,6 +203,22 @@ def test_reason_of_the_system_is_the_same_for_blocking_and_async(call):
         call(gyazo, "me")
 
 
+def test_reason_is_named_for_a_host_with_several_addresses(call, monkeypatch):
+    """An async call tries them at the same time: "multiple connection attempts failed"."""
+    resolve = socket.getaddrinfo
+
+    def resolve_twice(host, *arguments, **options):
+        name = "127.0.0.1" if host in {"two.test", b"two.test"} else host
+        return resolve(name, *arguments, **options) * 2
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_twice)
+    with (
+        Gyazo("a-token", api_url="https://two.test:1", retries=0) as gyazo,
+        pytest.raises(ConnectionFailedError, match=r"could not be reached \(Connection refused\)"),
+    ):
+        call(gyazo, "me")
+
+
 def test_error_of_an_unreachable_server_shows_no_token(call):
     """Not even with the token as a parameter: the error has no query."""
     with serve(Sandbox()) as server:
