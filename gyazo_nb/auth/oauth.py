@@ -162,7 +162,8 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
     if error == "invalid_client":
         return InvalidClientError(
             f"Gyazo does not know this application: check {setting_names('client_id')} and "
-            f"{setting_names('client_secret')}, then try again.",
+            f"{setting_names('client_secret')}, then try again. If you change a variable outside of the "
+            f"notebook, restart Jupyter first.",
             **details,
         )
     if reply.status // 100 not in {2, 4} or reply.status == HTTPStatus.TOO_MANY_REQUESTS:

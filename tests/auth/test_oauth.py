@@ -183,7 +183,7 @@ def test_a_reply_without_a_bearer_token_is_unreadable(body):
     [
         ("invalid_grant", InvalidGrantError, "Open the link again"),
         ("INVALID_GRANT", InvalidGrantError, "Open the link again"),
-        ("invalid_client", InvalidClientError, "GYAZO_CLIENT_SECRET"),
+        ("invalid_client", InvalidClientError, "GYAZO_CLIENT_SECRET.*restart Jupyter"),
         ("unsupported_grant_type", TokenRequestError, "unsupported_grant_type"),
     ],
 )
