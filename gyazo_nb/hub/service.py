@@ -274,6 +274,7 @@ class _Route(web.RequestHandler):
 
 def _log_request(route: web.RequestHandler) -> None:
     status = route.get_status()
+    user = getattr(route, "user_name", "-")
     level = logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     log.log(
         level,
@@ -281,7 +282,7 @@ def _log_request(route: web.RequestHandler) -> None:
         route.request.method if route.request.method in {"GET", "POST"} else "other method",
         type(route).__name__,
         status,
-        getattr(route, "user_name", "-"),
+        user if user.isprintable() else repr(user),  # a name could hold a line break
         1000 * route.request.request_time(),
     )
 

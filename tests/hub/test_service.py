@@ -426,6 +426,15 @@ def test_log_contains_no_secret(service, service_log, kernel, arrived):
     assert [secret for secret in secrets if secret in log] == []
 
 
+def test_user_name_cannot_forge_a_line_of_the_log(service_log, kernel):
+    """Some authenticators of JupyterHub accept a line break in a name."""
+    kernel("eve%0A%1Bforged-kernel").client.get("application")
+
+    wait_until(lambda: "ApplicationApi" in service_log.getvalue())  # written after the reply
+    assert r"'eve\n\x1bforged'" in service_log.getvalue()
+    assert "\x1b" not in service_log.getvalue()
+
+
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import httpx
 from support.helpers import free_port
@@ -72,7 +72,7 @@ class _HubRequest(BaseHTTPRequestHandler):
             self.reply(403, b"{}")
         else:
             model = {
-                "name": name,
+                "name": unquote(name),
                 "kind": "service" if kind == "service" else "user",
                 "admin": False,
                 "groups": [],
