@@ -5,7 +5,8 @@ Guarantees:
 - The renderer of an SVG gets only the output of `sanitize`, and no setting of this process.
 - The kernel survives if the renderer crashes, hangs or runs out of memory: a `PictureError` says so.
 - Other threads continue to run. Stop ends the renderer, and `KeyboardInterrupt` propagates.
-- A PNG of another size than the SVG is an error. With vl-convert, so is a character that no font has.
+- A PNG of another size than the SVG is an error. With vl-convert, so are a character that no font has, and a
+  function of CSS that it does not know.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ _VARIABLES = (
     "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 )  # fmt: skip
 _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
+# The warnings of vl-convert about what it leaves out. A browser also ignores a number that is "NaN".
+_UNKNOWN_VALUE = re.compile(
+    r"Failed to parse ([\w-]+) value: '((?![^']*(?:NaN|undefined))"
+    r"[^']*(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b)[^']*)'"
+)
 _WITHOUT_FONT = re.compile(r"No fonts with a (.+?)/U\+[0-9A-F]+ character were found")
 
 
@@ -132,7 +138,13 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
     """Return the PNG if it is complete and has the size of the SVG."""
     png = done.stdout
     _check_exit(done, "SVG")
-    check_characters(_WITHOUT_FONT.findall(done.stderr.decode("utf-8", "replace")))
+    log = done.stderr.decode("utf-8", "replace")
+    check_characters(_WITHOUT_FONT.findall(log))
+    if unknown := _UNKNOWN_VALUE.search(log):
+        raise PictureError(
+            f"The renderer does not know the value {unknown[2][:40]!r} ({unknown[1]}) of this SVG: write a "
+            f"plain value, such as #ff0000 or 12px, or use a PNG."
+        )
     if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:
         raise PictureError("The renderer returned no picture of this SVG: use a PNG.")
     width, height = struct.unpack(">II", png[16:24])

@@ -11,15 +11,19 @@ says why there is no picture: `OUT_OF_MEMORY`, `UNLOADABLE`, or 1 after an error
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import re
 import sys
+import zlib
 from contextlib import suppress
 from typing import Any
 
 OUT_OF_MEMORY = 74
 UNLOADABLE = 75  # differs from the codes of a crash
 CHART = "chart"
+_OPAQUE = 255
+_RGBA = 6  # the color type of a PNG
 _MAX_MEMORY = 2 * 2**30  # bytes; a picture of 50 million pixels takes 200 MB
 
 
@@ -49,7 +53,48 @@ def _render(module: Any, svg: bytes) -> bytes:
         return bytes(surface.convert(bytestring=svg, url_fetcher=_fetch_data_only))
     with suppress(Exception):  # this call starts the log of vl-convert, which `svg.py` reads
         module.vega_to_html({}, bundle=False)
-    return bytes(module.svg_to_png(svg.decode()))
+    png = bytes(module.svg_to_png(svg.decode()))
+    if not png.startswith(b"\x89PNG") or png[25] != _RGBA:
+        return png  # the parent process checks it
+    if _is_opaque(png) or not _is_premultiplied(module):
+        return png
+    try:
+        pillow = importlib.import_module("PIL.Image")
+    except ImportError:
+        raise RuntimeError("its transparent parts need Pillow: run  %pip install pillow") from None
+    image, out = pillow.open(io.BytesIO(png)), io.BytesIO()
+    pillow.frombytes("RGBa", image.size, image.tobytes()).convert("RGBA").save(out, "PNG")
+    return out.getvalue()
+
+
+def _rows(png: bytes) -> bytes:
+    """Return the rows of a PNG, each with the number of its filter."""
+    parts, position = [], 8
+    while position < len(png):
+        end = position + 12 + int.from_bytes(png[position : position + 4], "big")
+        if png[position + 4 : position + 8] == b"IDAT":
+            parts.append(png[position + 8 : end - 4])
+        position = end
+    return zlib.decompress(b"".join(parts))
+
+
+def _is_opaque(png: bytes) -> bool:
+    """Whether a PNG has no transparent pixel. It is known for the filter that vl-convert uses for each row."""
+    rows, length = _rows(png), 4 * int.from_bytes(png[16:20], "big") + 1
+    # The filter "Sub" (1) stores the first pixel of a row, and then differences.
+    return all(
+        rows[start] == 1
+        and rows[start + 4] == _OPAQUE
+        and not any(rows[start + 8 : start + length : 4])
+        for start in range(0, len(rows), length)
+    )
+
+
+def _is_premultiplied(module: Any) -> bool:
+    """Whether vl-convert writes colors that are multiplied by their opacity. Version 1 does, and PNG does not."""
+    red = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><rect width="1" height="1" '
+    png = bytes(module.svg_to_png(red + 'fill="red" fill-opacity="0.5"/></svg>'))
+    return _rows(png)[1] < _OPAQUE
 
 
 def _draw_chart(module: Any, data: bytes) -> bytes:

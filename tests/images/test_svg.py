@@ -817,8 +817,49 @@ def test_svg_is_rendered_as_before_the_check(library, text):
 
     sent = pixels(render_svg(text))
 
+    expected = Image.open(io.BytesIO(draw(original)))
+    if library == "vl_convert":  # it multiplies the colors by their opacity
+        expected = Image.frombytes("RGBa", expected.size, expected.tobytes()).convert("RGBA")
     assert sent[:, :, 3].any()
-    assert (sent == pixels(draw(original))).all()
+    assert (sent == np.asarray(expected.convert("RGBA"))).all()
+
+
+def test_transparent_color_keeps_its_brightness(library):
+    part = document('<rect width="30" height="20" fill="#ff0000" fill-opacity="0.5"/>')
+    assert (abs(pixels(render_svg(part)) - (255.0, 0, 0, 128)) <= 1).all()
+
+
+def test_transparent_color_without_pillow_is_refused(tmp_path, monkeypatch):
+    """An opaque SVG needs no Pillow."""
+    monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
+    (tmp_path / "PIL.py").write_text("raise ImportError")
+    monkeypatch.setattr(svg.sys, "path", [str(tmp_path), *svg.sys.path])
+
+    assert (pixels(render_svg(GREEN)) == (0, 255, 0, 255)).all()
+    with pytest.raises(PictureError, match=r"need Pillow: run  ?%pip install pillow"):
+        render_svg(document('<circle r="9" fill="red"/>'))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<style>svg{--a:red} rect{fill:var(--a)}</style><rect width='9' height='9'/>", r"'var\(--a\)' \(fill\)"),
+        ('<rect style="transform: rotate(20deg)"/>', r"'rotate\(20deg\)' \(transform\)"),
+        ('<rect width="2rem" height="9" fill="red"/>', r"'2rem' \(width\)"),
+        ('<rect fill="oklch(0.7 0.2 30)" width="9" height="9"/>', r"oklch.*plain value, such as"),
+    ],
+)
+def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, words):
+    """vl-convert itself would draw black, or nothing."""
+    monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
+    with pytest.raises(PictureError, match=words):
+        render_svg(document(content))
+
+
+def test_value_that_no_browser_knows_is_ignored(monkeypatch):
+    content = '<g transform="translate(NaN,0)"><rect width="30" height="20" fill="none"/></g>'
+    monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
+    assert render_svg(document(content + '<rect fill="undefined" width="9" height="9"/>'))
 
 
 def test_embedded_picture_of_every_format_is_rendered(library):
