@@ -287,10 +287,13 @@ class JupyterHub:
         """Stop all processes: the servers of the users too."""
         if "hub" in self.processes:
             self.stop_hub()
-        for process in self.find_processes():
+        found = self.find_processes()
+        for process in (*found, *self.processes.values()):
             process.terminate()
+        # A server of Jupyter may miss the signal.
+        for process in psutil.wait_procs(found, timeout=10)[1]:
+            process.kill()
         for process in self.processes.values():
-            process.terminate()
             process.wait(20)
         self._admin.close()
 
