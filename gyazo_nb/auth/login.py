@@ -60,8 +60,8 @@ class SignInConnection(Protocol):
     def known_token(self) -> Secret | None:
         """The token of the current account."""
 
-    def sign_in(self, account: Account, *, switch: bool) -> None:
-        """Make this the current account, or raise `OtherAccountError`."""
+    def sign_in(self, account: Account, *, switch: bool, check_wanted: Callable[[], None]) -> None:
+        """Make this the current account, or raise `OtherAccountError`, or the error of `check_wanted`."""
 
 
 class Login:
@@ -143,11 +143,11 @@ class Login:
             if self._token is None:
                 self._token = self._exchange(app)
             user = self._request_user(self._token)
-            if not self.is_open:
-                raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
             account = Account(self._token, self._authorization.site, user, "%gyazo_login")
             try:
-                self._connection.sign_in(account, switch=self._switch)
+                self._connection.sign_in(
+                    account, switch=self._switch, check_wanted=self._check_not_cancelled
+                )
             except OtherAccountError:
                 self._begin()  # the state has been used, although the account stays the same
                 raise
@@ -194,6 +194,10 @@ class Login:
         self._began = time.time()  # not monotonic: the time in which a laptop sleeps counts
         self._code = None
         self._token = None
+
+    def _check_not_cancelled(self) -> None:
+        if not self.is_open:
+            raise ExpiredError("This sign-in was closed: run %gyazo_login to begin another.")
 
     def _check_still_valid(self, pasted: Secret) -> App:
         """Return the application, or raise `ExpiredError` (and make a new link where that helps)."""

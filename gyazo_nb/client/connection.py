@@ -123,13 +123,23 @@ class Connection:
         account = self.current.account
         return None if account is None else account.user
 
-    def sign_in(self, account: Account, *, switch: bool) -> None:
-        """Make this the current account. Without `switch`, refuse to replace another user's."""
+    def sign_in(
+        self,
+        account: Account,
+        *,
+        switch: bool,
+        check_wanted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make this the current account. Without `switch`, refuse to replace another user's.
+
+        `check_wanted` is called after the last request, and raises an error if the sign-in was cancelled.
+        """
         while True:
             current = self.current.account_or_none
             if current is not None and current.token != account.token and not switch:
                 check_same_site(account.site, current)
                 check_same_user(account, current.user or self._request_user(current))
+            check_wanted()
             # The request takes time: if another sign-in came first, compare with that one.
             if self.current.replace(current, account):
                 return

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from support.helpers import BrowserUser
+from support.scripted_server import scripted_server
 
 from gyazo_nb import (
     App,
@@ -411,6 +412,31 @@ def test_after_a_revoked_token_the_environment_is_used_only_after_sign_out(
 
         gyazo.logout()
         assert gyazo.me().name == "One"
+
+
+def test_an_attempt_that_is_cancelled_while_the_accounts_are_compared_does_not_sign_in():
+    """As %gyazo_logout does, while the sign-in asks for the user of the token of the environment."""
+    tokens = []
+
+    def reply(_, path):
+        if path == "/oauth/token":
+            return 200, {}, {"access_token": "new", "token_type": "Bearer"}
+        tokens.append(received[-1][2]["Authorization"])
+        if tokens[-1] == "Bearer old":
+            login.cancel()
+            gyazo.logout()
+        return 200, {}, {"user": {"uid": "1", "name": "One"}}
+
+    with (
+        scripted_server(reply) as (url, received),
+        Gyazo("old", auth_url=url, api_url=url, upload_url=url) as gyazo,
+    ):
+        login = gyazo.login(App("id", "secret", "http://127.0.0.1:8765/callback"))
+        with pytest.raises(ExpiredError, match="closed"):
+            login.finish("code=abc")
+
+        assert tokens == ["Bearer new", "Bearer old"]
+        assert gyazo.account is None
 
 
 def test_a_cancelled_attempt_does_not_sign_in(signed_out, app, user, server):
