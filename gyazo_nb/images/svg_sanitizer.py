@@ -66,6 +66,10 @@ _CSS_ESCAPE = re.compile(
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
 
+_BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:([^;!]*)", re.IGNORECASE)
+_NO_BACKGROUND = {"", "none", "transparent", "inherit", "initial", "unset", "revert"}
+_CSS_COLOR = re.compile(r"#?\w+|(?:rgb|hsl)a?\([\d.,%\s]*\)", re.ASCII | re.IGNORECASE)
+
 # The characters that must be written as references. The parser changes line breaks in attributes.
 _ESCAPED_IN_TEXT = str.maketrans({one: f"&#{ord(one)};" for one in "&<>\r"})
 _ESCAPED_IN_ATTRIBUTE = str.maketrans({one: f"&#{ord(one)};" for one in '&<>"\r\n\t'})
@@ -152,6 +156,7 @@ class _Sanitizer:
         self._style: list[str] | None = None  # the text of a <style>
         self._max_entity = self._defaults = 0  # lengths of declared texts
         self._size = _DEFAULT_SIZE
+        self._has_background = False
 
     def run(self, svg: str | bytes) -> CleanSvg:
         data, encoding = _decode(svg)
@@ -231,6 +236,8 @@ class _Sanitizer:
             self._write(with_generic_families(css).translate(_ESCAPED_IN_TEXT))
             self._style = None
         self._write(f"</{tag}>")
+        if depth == 1 and self._has_background:
+            self._write("</svg>")
 
     def _text(self, text: str) -> None:
         if self._skip_from:
@@ -282,6 +289,14 @@ class _Sanitizer:
         if self._depth == 1:
             parts.append(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
             attributes = self._root_attributes(attributes)
+            if background := _background(attributes.get("style", "")):
+                self._has_background = True  # the renderers do not draw it
+                color = background.translate(_ESCAPED_IN_ATTRIBUTE)
+                width, height = self._size
+                self._write(
+                    f'<svg xmlns="{_SVG_NAMESPACE}" width="{width!r}" height="{height!r}">'
+                    f'<rect width="100%" height="100%" fill="{color}"/>'
+                )
         for full_name, value in attributes.items():
             name, clean = self._attribute(tag, full_name, value)
             if name:
@@ -509,6 +524,20 @@ def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
     except LookupError:
         raise PictureError("The encoding of this SVG is unknown: save it as UTF-8.") from None
     return svg, None
+
+
+def _background(style: str) -> str | None:
+    """Return the color behind an SVG, or None."""
+    values: list[str] = _BACKGROUND.findall(style)
+    color = values[-1].strip() if values else ""
+    if color.lower() in _NO_BACKGROUND:
+        return None
+    if not _CSS_COLOR.fullmatch(color):
+        raise PictureError(
+            "This SVG has a background that is not a plain color, which would be missing in the picture: "
+            "use a plain color or a <rect>, or use a PNG."
+        )
+    return color
 
 
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────

@@ -843,10 +843,14 @@ def test_transparent_color_without_pillow_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("<style>svg{--a:red} rect{fill:var(--a)}</style><rect width='9' height='9'/>", r"'var\(--a\)' \(fill\)"),
+        (
+            "<style>svg{--a:red} rect{fill:var(--a)}</style><rect width='9' height='9'/>",
+            r"'var\(--a\)' \(fill\)",
+        ),
         ('<rect style="transform: rotate(20deg)"/>', r"'rotate\(20deg\)' \(transform\)"),
         ('<rect width="2rem" height="9" fill="red"/>', r"'2rem' \(width\)"),
         ('<rect fill="oklch(0.7 0.2 30)" width="9" height="9"/>', r"oklch.*plain value, such as"),
+        ("<style>rect:nth-child(2){fill:red}</style><rect/>", "':nth-child'.*use a class or an id"),
     ],
 )
 def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, words):
@@ -854,6 +858,40 @@ def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, 
     monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
     with pytest.raises(PictureError, match=words):
         render_svg(document(content))
+
+
+@pytest.mark.parametrize(
+    ("style", "color"),
+    [
+        ("background: #00ff00", (0, 255, 0, 255)),
+        ("fill: red; BACKGROUND-COLOR:rgb(0, 255, 0) !important;", (0, 255, 0, 255)),
+        ("background: red; background: lime", (0, 255, 0, 255)),
+        ("background: none", (0, 0, 0, 0)),
+        ("background-color: transparent", (0, 0, 0, 0)),
+    ],
+)
+def test_background_of_an_svg_is_drawn(library, style, color):
+    """Behind its content, also outside of its view box."""
+    blue = '<rect x="10" y="10" width="1" height="2" fill="#0000ff"/>'
+    box = f'width="40" height="20" viewBox="10 10 2 2" style="{style}"'
+
+    sent = pixels(render_svg(document(blue, box)))
+
+    assert (sent[:, 10:20] == (0, 0, 255, 255)).all()
+    assert (sent[:, :10] == color).all()
+    assert (sent[:, 20:] == color).all()
+
+
+def test_background_that_is_not_a_color_is_refused():
+    style = 'width="40" height="20" style="background: linear-gradient(red, blue)"'
+    with pytest.raises(PictureError, match="background that is not a plain color"):
+        sanitize(document("", style))
+
+
+def test_rule_of_the_mouse_is_ignored(library):
+    style = "<style>rect:hover, a:focus-within{fill:red}</style>"
+    content = style + '<rect width="30" height="20" fill="#00ff00"/>'
+    assert (pixels(render_svg(document(content))) == (0, 255, 0, 255)).all()
 
 
 def test_value_that_no_browser_knows_is_ignored(monkeypatch):
