@@ -21,7 +21,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
@@ -108,15 +108,11 @@ class WorkerPool(Generic[T]):
 # ── drivers ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class BlockingDriver:
-    """Drives a batch in the thread of the caller. Use it in a `with` statement.
+class _SigintGuard:
+    """Holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. Used in a `with`.
 
-    It holds back SIGINT (Ctrl-C, or Stop in Jupyter) until the batch checks for it. SIGINT reaches the main
-    thread only: in any other thread `requested` stays False.
+    SIGINT reaches the main thread only: in any other thread `requested` stays False.
     """
-
-    retry_call = "gyazo.report.retry()"
-    runs_event_loop = False
 
     def __init__(self) -> None:
         self.requested = False
@@ -127,16 +123,20 @@ class BlockingDriver:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             handler = signal.getsignal(signal.SIGINT)
-            # None: the handler was not set by Python, and could not be restored. A shell lets a process
-            # in the background ignore the Ctrl-C that is for another one.
-            if handler not in {None, signal.SIG_IGN}:
+            if self._replaces(handler):
                 self._former_handler = handler
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._former_handler is not None:
+        if self._former_handler is not None and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, self._former_handler)
+
+    def _replaces(self, handler: Any) -> bool:
+        """Whether the handler is replaced, unless another program relies on it."""
+        # None: it was not set by Python, and could not be restored. A shell lets a process in the
+        # background ignore the Ctrl-C that is for another one.
+        return handler is not None and handler is not signal.SIG_IGN
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.is_urgent = self.requested
@@ -157,6 +157,13 @@ class BlockingDriver:
             yield
         finally:
             self._raise_immediately = False
+
+
+class BlockingDriver(_SigintGuard):
+    """Drives a batch in the thread of the caller."""
+
+    retry_call = "gyazo.report.retry()"
+    runs_event_loop = False
 
     def on_result(self) -> None:
         """Do nothing: `next_result` waits at the queue of the pool."""
@@ -179,27 +186,42 @@ class BlockingDriver:
         return pool.next_result(POLL_INTERVAL)
 
 
-class AsyncioDriver:
-    """Drives a batch in the running event loop, where a Stop is a cancellation. Used in a `with`."""
+class AsyncioDriver(_SigintGuard):
+    """Drives a batch in the running event loop, where a Stop is a cancellation.
+
+    `asyncio.run` and kernels turn SIGINT into one. IPython in a terminal does not: there,
+    `KeyboardInterrupt` would stop the loop, and not the batch.
+    """
 
     retry_call = "await gyazo.report.aretry()"
     runs_event_loop = True
-    is_urgent = False  # a second cancellation raises at the await
 
     def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
+        self._task: Any = asyncio.current_task()
+        self._cancellations = 0
         self._has_result = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._wake_loop()
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        super().__exit__()
         self._timer.cancel()
+        for _ in range(self._cancellations):
+            self._task.uncancel()
+        if self._cancellations and error[0] is asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
-    def interruptible(self) -> AbstractContextManager[None]:
-        """Do nothing: a cancellation raises only at an await."""
-        return nullcontext()
+    def _replaces(self, handler: Any) -> bool:
+        return handler is signal.default_int_handler
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        super()._on_signal(number, frame)
+        self._cancellations += 1
+        self._task.cancel()
 
     def on_result(self) -> None:
         """Wake the batch. Called in a worker thread."""

@@ -123,8 +123,10 @@ class Batch:
 
     async def arun(self) -> None:
         """Same as `run`, async."""
-        with self._exclusive(), AsyncioDriver() as driver:
+        with AsyncioDriver() as driver, self._exclusive():
             await self._run(driver)
+        if driver.requested:  # as in `run`
+            raise self._interrupted(driver)
 
     async def _run(self, driver: Driver) -> None:
         with (
@@ -165,9 +167,10 @@ class Batch:
             refused: UnauthorizedError | None = None
             with suppress(KeyboardInterrupt, asyncio.CancelledError):  # a second Stop ends the wait
                 refused = await self._drain(run)
-            if isinstance(error, KeyboardInterrupt):
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if isinstance(error, KeyboardInterrupt) or (is_cancelled and run.driver.requested):
                 raise self._interrupted(run.driver) from None
-            if isinstance(error, asyncio.CancelledError) and not error.args:
+            if is_cancelled and not error.args:
                 error.args = self._interrupted(run.driver).args  # Jupyter shows it under the cell
             if isinstance(error, NotLoggedInError) and refused is not None:
                 raise refused from None  # the reason why the account is missing

@@ -203,6 +203,31 @@ def test_batches_use_no_thread_of_the_default_executor(gyazo):
     assert [len(report) for report in asyncio.run(main())] == [3] * 6
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["list", "waits for ever"])
+def test_stop_in_a_loop_without_handler_stops_the_batch(gyazo, server, interrupt_after, source):
+    """As in IPython in a terminal: before, the batch went on with the next awaiting cell."""
+
+    async def wait_for_ever():
+        yield PNG
+        await asyncio.sleep(3600)
+
+    delay_uploads(server, 0.1)
+    handler = signal.getsignal(signal.SIGINT)
+    items = pictures(50) if source == "list" else wait_for_ever()
+    loop = asyncio.new_event_loop()
+    interrupt_after(0.4)
+    with pytest.raises(BatchInterruptedError, match="Stopped after"):
+        loop.run_until_complete(gyazo.aupload_all(items, concurrency=2, progress=False))
+
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert not gyazo.report.running
+    server.sandbox.faults.clear()
+    if source == "list":
+        assert loop.run_until_complete(gyazo.report.aretry()).ok
+    loop.close()
+
+
 def test_message_of_a_cancellation_is_kept(gyazo, server):
     """Code that cancels recognizes its own cancellation by the message: so does `asyncio.timeout`."""
     delay_uploads(server)
