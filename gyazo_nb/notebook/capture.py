@@ -126,7 +126,7 @@ def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, Execution
         # Running a cell overwrites the result of the outer cell.
         stack.callback(setattr, hook, "exec_result", hook.exec_result)
         patch_method(stack, hook, "quiet", quiet)
-        Watch(stack, shell, outputs, thread=threading.get_ident())
+        Watch(stack, shell, outputs, only_this_cell=True)
         result: ExecutionResult = shell.run_cell(cell, store_history=False)
     return outputs, result
 
@@ -178,9 +178,9 @@ class Watch:
 
     The methods are patched on the objects that `capture_output` replaces: an output that it keeps from
     being displayed is not recorded either. An output that goes into an `Output` widget is recorded, also
-    if the widget is not displayed. With `thread`, outputs of other threads are ignored: those of a
-    callback, or of a subshell of ipykernel 7. The hooks of ipykernel would record less: before ipykernel 7
-    they do not see `execute_result`.
+    if the widget is not displayed. With `only_this_cell`, outputs that the front end does not add to the
+    running cell are ignored: those of a callback, or of a task that another cell started. The hooks of
+    ipykernel would record less: before ipykernel 7 they do not see `execute_result`.
     """
 
     def __init__(
@@ -189,9 +189,10 @@ class Watch:
         shell: InteractiveShell,
         listener: Listener,
         *,
-        thread: int | None = None,
+        only_this_cell: bool = False,
     ) -> None:
-        self._shell, self._own_listener, self._thread = shell, listener, thread
+        self._shell, self._own_listener = shell, listener
+        self._only_this_cell, self._parent = only_this_cell, parent_id(shell)
         self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
         # The last bundle, its object, and the class of the object.
         self._formatted: tuple[Any, Callable[[], Any], type] | None = None
@@ -206,8 +207,8 @@ class Watch:
 
     @property
     def _listener(self) -> Listener:
-        is_watched = self._thread in {None, threading.get_ident()}
-        return self._own_listener if is_watched else Listener()
+        is_other = self._only_this_cell and parent_id(self._shell) != self._parent
+        return Listener() if is_other else self._own_listener
 
     def _on_format(self, item: Any, *args: Any, **kwargs: Any) -> Any:
         self._being_formatted.append(item)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
@@ -625,6 +626,16 @@ def test_cell_can_await(shell, server):
     assert result.success
     assert len(cards(captured)) == 1
     assert shell.loop_runner is runner
+
+
+def test_picture_that_a_thread_displays_is_uploaded(shell):
+    """The notebook shows it in the cell."""
+    cell = "import threading\nthread = threading.Thread(target=display, args=[shown])\nthread.start(); thread.join()"
+    shell.user_ns.update(display=display, shown=Displayed("red"))
+    captured, result = run(shell, cell)
+
+    assert result.success
+    assert len(cards(captured)) == 1
 
 
 def test_clear_output_waits_for_the_next_output(shell, server):

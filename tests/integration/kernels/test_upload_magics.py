@@ -198,6 +198,20 @@ def test_semicolon_suppresses_output_and_upload(kernel, server):
     assert kernel.output_kinds(cell) == ["execute_result", "card"]
 
 
+def test_picture_of_a_task_of_another_cell_belongs_to_that_cell(kernel):
+    """`%%gyazo` uploads only the pictures of its own cell. ipykernel 6 shows the picture of the task there, too."""
+    task = (
+        "async def show_later():\n    await asyncio.sleep(0.2)\n    display(picture(7))\n"
+        "task = asyncio.ensure_future(show_later())"
+    )
+    assert kernel.run("import asyncio", task) == "ok"
+    sent = kernel.send("%%gyazo\nawait asyncio.sleep(0.5)\ndisplay(picture(8))")
+    assert kernel.wait_for_cells(sent) == ["ok"]
+
+    kinds = kernel.output_kinds(sent)
+    assert kinds.count("card") == kinds.count("display_data") > 0
+
+
 def test_queued_cells_run_after_an_async_cell(kernel):
     """In order; an error in the async cell drops them, as usual."""
     first = kernel.send("%%gyazo\nprint('a')\nawait asyncio.sleep(0.7)\nprint('b')\npicture(6)")
