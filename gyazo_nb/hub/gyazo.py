@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from .configuration import LOOPBACK_HOSTS, Configuration
 
 MAX_REPLY_BYTES = 2**16
-TIMEOUT = 20.0  # seconds: a kernel waits 30 for the whole exchange
+TIMEOUT = 20.0  # seconds for each step of the connection
 
 
 class NoReplyError(Exception):

@@ -50,6 +50,7 @@ from .sign_ins import Limits, SignIns, TooManySignInsError
 T = TypeVar("T")
 
 HUB_TIMEOUT = 10.0  # seconds for the answer of the hub
+EXCHANGE_TIMEOUT = 25.0  # seconds for the whole reply of Gyazo: a kernel waits 30
 STOP_TIMEOUT = 5.0  # seconds for the exchanges that are running
 REQUEST_TIMEOUT = 60  # seconds for a client to send its request
 MAX_EXCHANGES = 4  # of one user at the same time: Gyazo may take long to reply
@@ -486,12 +487,15 @@ class TokenApi(_Api):
             self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "Other exchanges of this user are running.")
         exchanges.add(self)
         try:
-            reply = await _in_thread(partial(exchange, self.service.configuration, code, verifier))
+            async with asyncio.timeout(EXCHANGE_TIMEOUT):
+                reply = await _in_thread(
+                    partial(exchange, self.service.configuration, code, verifier)
+                )
         except ConfigurationError as error:
             log.error("%s", error)
             self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The service cannot read its secret.")
-        except NoReplyError as error:
-            log.error("Gyazo did not reply (%s)", error)
+        except (NoReplyError, TimeoutError) as error:
+            log.error("Gyazo did not reply (%s)", str(error) or "in time")
             self.refuse(HTTPStatus.GATEWAY_TIMEOUT, "Gyazo did not reply.")
         if reply.status == HTTPStatus.OK and reply.has_token:
             sign_ins.forget(self.user_name, code)

@@ -6,11 +6,13 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from support.hub_service import API_TOKEN
+from support.raw_server import raw_server
 
 from gyazo_nb.hub import service as service_module
 from gyazo_nb.hub.gyazo import exchange
@@ -374,6 +376,31 @@ def test_service_says_that_gyazo_does_not_reply(own_service, new_kernel):
 
     assert alice.exchange(code, verifier).status_code == 504
     assert "access_token" in alice.exchange(code, verifier).json()
+
+
+def test_reply_that_does_not_end_is_an_error(own_service, new_kernel, monkeypatch):
+    """Gyazo, or a proxy, sends a byte from time to time."""
+
+    def drip(client):
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        while not server.closed.wait(0.01):
+            client.sendall(b"x")
+
+    monkeypatch.setattr(service_module, "EXCHANGE_TIMEOUT", 0.1)
+    with raw_server(drip) as server:
+        own_service.stop()
+        own_service.configuration = replace(own_service.configuration, auth_url=server.url)
+        own_service.start()
+        alice = new_kernel(own_service, "alice-kernel")
+        sign_in = alice.begin()
+        waiting = announce(alice, sign_in)
+        with own_service.browser("alice") as browser:
+            browser.get(f"{own_service.url}/callback?code=a-code&state={sign_in.state}")
+        waiting.result()
+
+        reply = alice.exchange("a-code", sign_in.verifier)
+
+    assert (reply.status_code, reply.json()) == (504, {"message": "Gyazo did not reply."})
 
 
 def test_certificates_are_loaded_once(service, monkeypatch):
