@@ -2,15 +2,19 @@
 
 Guarantees: the secret is sent only to the token endpoint in the settings. A redirect is not followed. The
 caller chooses only the code and its verifier. Each request goes through the proxy that the environment
-names (`HTTPS_PROXY`), or directly.
+names (`HTTPS_PROXY`), or directly. One deadline holds for the whole exchange. The end of the service does
+not wait for an exchange.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
+import threading
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from http.client import HTTPException
@@ -19,7 +23,8 @@ from urllib.parse import urlencode, urlsplit
 from .configuration import LOOPBACK_HOSTS, Configuration
 
 MAX_REPLY_BYTES = 2**16
-TIMEOUT = 20.0  # seconds for each step of the connection
+TIMEOUT = 25.0  # seconds for the whole exchange: a kernel waits 30
+STEP_TIMEOUT = 20.0  # seconds for each step of the connection
 
 
 class NoReplyError(Exception):
@@ -42,8 +47,28 @@ class TokenReply:
             return False
 
 
-def exchange(configuration: Configuration, code: str, code_verifier: str) -> TokenReply:
-    """Exchange a code, once. Raises `NoReplyError`, or `ConfigurationError` for the secret.
+async def exchange(configuration: Configuration, code: str, code_verifier: str) -> TokenReply:
+    """Exchange a code, once. Raises `NoReplyError`, or `ConfigurationError` for the secret."""
+    result: Future[TokenReply] = Future()
+    result.set_running_or_notify_cancel()  # the thread cannot be cancelled
+
+    def run() -> None:
+        try:
+            result.set_result(_exchange(configuration, code, code_verifier))
+        except Exception as error:  # noqa: BLE001 -- raised where the result is awaited
+            result.set_exception(error)
+
+    # A thread of its own: the threads of asyncio are few, and delay the end of the process.
+    threading.Thread(target=run, name="exchange", daemon=True).start()
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            return await asyncio.wrap_future(result)
+    except TimeoutError:
+        raise NoReplyError("a reply that takes too long") from None
+
+
+def _exchange(configuration: Configuration, code: str, code_verifier: str) -> TokenReply:
+    """Send the request, and read the reply.
 
     Source: https://gyazo.com/api/docs/auth, RFC 6749 §4.1.3
     """
@@ -63,7 +88,7 @@ def exchange(configuration: Configuration, code: str, code_verifier: str) -> Tok
     is_loopback = urlsplit(configuration.auth_url).hostname in LOOPBACK_HOSTS
     try:
         try:
-            reply = _opener(is_loopback=is_loopback).open(request, timeout=TIMEOUT)
+            reply = _opener(is_loopback=is_loopback).open(request, timeout=STEP_TIMEOUT)
         except urllib.error.HTTPError as error:
             reply = error
         with reply:

@@ -25,13 +25,9 @@ import asyncio
 import logging
 import os
 import re
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from functools import partial
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from jupyterhub.services.auth import (
     HubOAuth,
@@ -47,10 +43,7 @@ from .gyazo import NoReplyError, exchange
 from .log import log, place_of
 from .sign_ins import Limits, SignIns, TooManySignInsError
 
-T = TypeVar("T")
-
 HUB_TIMEOUT = 10.0  # seconds for the answer of the hub
-EXCHANGE_TIMEOUT = 25.0  # seconds for the whole reply of Gyazo: a kernel waits 30
 STOP_TIMEOUT = 5.0  # seconds for the exchanges that are running
 REQUEST_TIMEOUT = 60  # seconds for a client to send its request
 MAX_EXCHANGES = 4  # of one user at the same time: Gyazo may take long to reply
@@ -217,21 +210,6 @@ class Service:
         return user.get("kind") == "user" and bool(
             self.auth.check_scopes(self.auth.access_scopes, user)
         )
-
-
-async def _in_thread(function: Callable[[], T]) -> T:
-    """Call a function in a thread of its own, for which the end of the service does not wait."""
-    result: Future[T] = Future()
-    result.set_running_or_notify_cancel()  # the thread cannot be cancelled
-
-    def run() -> None:
-        try:
-            result.set_result(function())
-        except Exception as error:  # noqa: BLE001 -- raised where the result is awaited
-            result.set_exception(error)
-
-    threading.Thread(target=run, name="exchange", daemon=True).start()
-    return await asyncio.wrap_future(result)
 
 
 async def _close_connections_to_hub() -> None:
@@ -487,15 +465,12 @@ class TokenApi(_Api):
             self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "Other exchanges of this user are running.")
         exchanges.add(self)
         try:
-            async with asyncio.timeout(EXCHANGE_TIMEOUT):
-                reply = await _in_thread(
-                    partial(exchange, self.service.configuration, code, verifier)
-                )
+            reply = await exchange(self.service.configuration, code, verifier)
         except ConfigurationError as error:
             log.error("%s", error)
             self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The service cannot read its secret.")
-        except (NoReplyError, TimeoutError) as error:
-            log.error("Gyazo did not reply (%s)", str(error) or "in time")
+        except NoReplyError as error:
+            log.error("Gyazo did not reply (%s)", error)
             self.refuse(HTTPStatus.GATEWAY_TIMEOUT, "Gyazo did not reply.")
         if reply.status == HTTPStatus.OK and reply.has_token:
             sign_ins.forget(self.user_name, code)

@@ -1,5 +1,6 @@
 """The routes of the service: who gets a code, and for whom it is exchanged."""
 
+import asyncio
 import hashlib
 import socket
 import ssl
@@ -386,7 +387,7 @@ def test_reply_that_does_not_end_is_an_error(own_service, new_kernel, monkeypatc
         while not server.closed.wait(0.01):
             client.sendall(b"x")
 
-    monkeypatch.setattr(service_module, "EXCHANGE_TIMEOUT", 0.1)
+    monkeypatch.setattr("gyazo_nb.hub.gyazo.TIMEOUT", 0.1)
     with raw_server(drip) as server:
         own_service.stop()
         own_service.configuration = replace(own_service.configuration, auth_url=server.url)
@@ -410,7 +411,7 @@ def test_certificates_are_loaded_once(service, monkeypatch):
     monkeypatch.setattr(ssl, "create_default_context", lambda: loaded.append(1) or load())
 
     for _ in range(3):
-        exchange(service.configuration, "a-code", "a-verifier")
+        asyncio.run(exchange(service.configuration, "a-code", "a-verifier"))
 
     assert len(loaded) <= 1
 
