@@ -44,9 +44,6 @@ _UNKNOWN_VALUE = re.compile(
     r"Failed to parse ([\w-]+) value: '((?![^']*(?:NaN|undefined))"
     r"[^']*(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b)[^']*)'"
 )
-_UNKNOWN_SELECTOR = re.compile(
-    r"'(:(?!hover|focus|active|visited|link|target|:)[\w-]+)' is not supported. Selector skipped"
-)
 _WITHOUT_FONT = re.compile(r"No fonts with a (.+?)/U\+[0-9A-F]+ character were found")
 
 
@@ -104,7 +101,7 @@ def _run(task: str, data: bytes, what: str) -> subprocess.CompletedProcess[bytes
             stderr=subprocess.PIPE,
             cwd=Path(svg_renderer.__file__).parent,
             env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
-            | {"RUST_LOG": "usvg=warn,simplecss=warn"},
+            | {"RUST_LOG": "usvg=warn"},
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         ) as process:
@@ -147,11 +144,6 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
         raise PictureError(
             f"The renderer does not know the value {unknown[2][:40]!r} ({unknown[1]}) of this SVG: write a "
             f"plain value, such as #ff0000 or 12px, or use a PNG."
-        )
-    if unknown := _UNKNOWN_SELECTOR.search(log):
-        raise PictureError(
-            f"The renderer does not know {unknown[1]!r} in the CSS of this SVG: use a class or an id, or "
-            f"use a PNG."
         )
     if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:
         raise PictureError("The renderer returned no picture of this SVG: use a PNG.")

@@ -850,7 +850,6 @@ def test_transparent_color_without_pillow_is_refused(tmp_path, monkeypatch):
         ('<rect style="transform: rotate(20deg)"/>', r"'rotate\(20deg\)' \(transform\)"),
         ('<rect width="2rem" height="9" fill="red"/>', r"'2rem' \(width\)"),
         ('<rect fill="oklch(0.7 0.2 30)" width="9" height="9"/>', r"oklch.*plain value, such as"),
-        ("<style>rect:nth-child(2){fill:red}</style><rect/>", "':nth-child'.*use a class or an id"),
     ],
 )
 def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, words):
@@ -886,12 +885,6 @@ def test_background_that_is_not_a_color_is_refused():
     style = 'width="40" height="20" style="background: linear-gradient(red, blue)"'
     with pytest.raises(PictureError, match="background that is not a plain color"):
         sanitize(document("", style))
-
-
-def test_rule_of_the_mouse_is_ignored(library):
-    style = "<style>rect:hover, a:focus-within{fill:red}</style>"
-    content = style + '<rect width="30" height="20" fill="#00ff00"/>'
-    assert (pixels(render_svg(document(content))) == (0, 255, 0, 255)).all()
 
 
 def test_value_that_no_browser_knows_is_ignored(monkeypatch):
