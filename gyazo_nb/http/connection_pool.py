@@ -60,7 +60,9 @@ class ClientPool:
         """Return the client for blocking calls."""
         with self._lock:
             if not self._clients:
-                self._clients.append(httpx.Client(transport=SyncNetwork(), **self._options()))
+                self._clients.append(
+                    httpx.Client(transport=SyncNetwork(self._timeouts), **self._options())
+                )
             return self._clients[0]
 
     async def async_client(self) -> httpx.AsyncClient:
@@ -69,7 +71,7 @@ class ClientPool:
         with self._lock:
             client, _ = self._leases.get(loop, (None, None))
         if client is None:
-            client = httpx.AsyncClient(transport=AsyncNetwork(), **self._options())
+            client = httpx.AsyncClient(transport=AsyncNetwork(self._timeouts), **self._options())
             lease = _hold_open(client, self._leases, loop)
             _open_leases[client] = lease
             await anext(lease)  # this does not suspend, so no other task of this loop can run here
@@ -190,8 +192,8 @@ class _Routes(Generic[TransportT]):
 class SyncNetwork(httpx.BaseTransport):
     """Sends blocking requests, each by its route."""
 
-    def __init__(self) -> None:
-        self._routes = _Routes(httpx.HTTPTransport, _GuardedBackend())
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._routes = _Routes(httpx.HTTPTransport, _GuardedBackend(timeouts.read))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -218,8 +220,8 @@ class SyncNetwork(httpx.BaseTransport):
 class AsyncNetwork(httpx.AsyncBaseTransport):
     """Same as `SyncNetwork`, async."""
 
-    def __init__(self) -> None:
-        self._routes = _Routes(httpx.AsyncHTTPTransport, _TrackedBackend())
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._routes = _Routes(httpx.AsyncHTTPTransport, _TrackedBackend(timeouts.read))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
@@ -274,10 +276,13 @@ class PrivateAddressError(httpcore.ConnectError):
 
 
 class _GuardedBackend(httpcore.NetworkBackend):
-    """Opens sockets that respect `current_deadline`."""
+    """Opens sockets that respect `current_deadline`.
 
-    def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
+    `read_timeout` is for the handshake with a SOCKS proxy, which httpcore reads without a timeout.
+    """
+
+    def __init__(self, read_timeout: float) -> None:
+        self._backend, self._read_timeout = httpcore.SyncBackend(), read_timeout
 
     def connect_tcp(
         self,
@@ -292,9 +297,10 @@ class _GuardedBackend(httpcore.NetworkBackend):
             address = addresses.pop(0)
             seconds = _remaining(timeout, httpcore.ConnectTimeout)
             try:
-                return _GuardedStream(
-                    self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
+                stream = self._backend.connect_tcp(
+                    address, port, seconds, local_address, socket_options
                 )
+                return _GuardedStream(stream, self._read_timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if not addresses:
                     raise  # not later: the error would lose its cause
@@ -303,8 +309,8 @@ class _GuardedBackend(httpcore.NetworkBackend):
 class _TrackedBackend(httpcore.AsyncNetworkBackend):
     """Opens sockets that `AsyncNetwork` can close. `asyncio.timeout` limits the time."""
 
-    def __init__(self) -> None:
-        self._backend = httpcore.AnyIOBackend()
+    def __init__(self, read_timeout: float) -> None:
+        self._backend, self._read_timeout = httpcore.AnyIOBackend(), read_timeout
 
     async def connect_tcp(
         self,
@@ -316,7 +322,7 @@ class _TrackedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
         _opened.get().append(stream)
-        return _PartwiseStream(stream)
+        return _PartwiseStream(stream, self._read_timeout)
 
 
 class _PartwiseStream(httpcore.AsyncNetworkStream):
@@ -326,8 +332,8 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
     lose its reply with the error of the write. (A blocking socket keeps it.)
     """
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore.AsyncNetworkStream, read_timeout: float) -> None:
+        self._stream, self._read_timeout = stream, read_timeout
         self._early = b""  # the beginning of a reply that came before the end of the request
 
     async def read(
@@ -336,6 +342,7 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 -- as above
     ) -> bytes:
         if not self._early:
+            timeout = self._read_timeout if timeout is None else timeout
             return await self._stream.read(max_bytes, timeout)
         data, self._early = self._early[:max_bytes], self._early[max_bytes:]
         return data
@@ -370,7 +377,7 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 -- as above
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return _PartwiseStream(stream)
+        return _PartwiseStream(stream, self._read_timeout)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable" and self._early:
@@ -396,11 +403,12 @@ def _addresses(host: str, port: int) -> list[str]:
 class _GuardedStream(httpcore.NetworkStream):
     """A socket, with or without TLS."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore.NetworkStream, read_timeout: float) -> None:
+        self._stream, self._read_timeout = stream, read_timeout
         _opened.get().append(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        timeout = self._read_timeout if timeout is None else timeout
         return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -428,7 +436,8 @@ class _GuardedStream(httpcore.NetworkStream):
         if self._stream.get_extra_info("ssl_object") is not None:
             return _TLSInTLSStream(self, ssl_context, server_hostname, timeout)
         seconds = _remaining(timeout, httpcore.ConnectTimeout)
-        return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+        stream = self._stream.start_tls(ssl_context, server_hostname, seconds)
+        return _GuardedStream(stream, self._read_timeout)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -46,7 +46,7 @@ def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:
     """Return what is at an http or https address. Raises `PictureError`."""
     deadline = Deadline(timeouts.answer)
     client = httpx.Client(
-        transport=SyncNetwork(),
+        transport=SyncNetwork(timeouts),
         trust_env=False,
         headers=_HEADERS,
         timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),

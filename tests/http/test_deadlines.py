@@ -379,7 +379,7 @@ def test_httpx_has_the_attribute_that_sets_the_deadline(proxy, monkeypatch):
         (httpx.HTTPTransport, connection_pool._GuardedBackend),
         (httpx.AsyncHTTPTransport, connection_pool._TrackedBackend),
     ):
-        routes = connection_pool._Routes(kind, backend())
+        routes = connection_pool._Routes(kind, backend(TIMEOUTS.read))
         transport = routes.transport_for(httpx.URL("https://gyazo.test"))
         connection = transport._pool.create_connection(origin)
         assert reachable_backends(connection) == {backend}

@@ -444,6 +444,18 @@ def test_proxy_that_breaks_the_tls_connection_is_named(error_of, monkeypatch, be
     assert "one for https" not in errors
 
 
+def test_silent_socks_proxy_ends_the_call_after_the_timeout(call, monkeypatch):
+    """Such as a tunnel of ssh after the machine slept. httpcore would wait for the deadline."""
+    with raw_server(lambda client: client.recv(9) and client.recv(9)) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
+        timeouts = Timeouts(connect=5, read=0.05, write=5, answer=600)
+        with (
+            Gyazo("a-token", api_url=GYAZO, timeout=timeouts, retries=0) as gyazo,
+            pytest.raises(ConnectionFailedError, match="did not reply within 0.05 seconds.*ALL_P"),
+        ):
+            call(gyazo, "me")
+
+
 def test_reason_of_a_socks_proxy_is_complete(error_of, monkeypatch):
     with socks_proxy({}, "user", "password") as (proxy, _):
         monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
