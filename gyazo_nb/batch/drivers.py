@@ -45,7 +45,7 @@ class WorkerPool(Generic[T]):
 
     def __init__(self, size: int, on_result: Callable[[], object]) -> None:
         self.in_flight = 0
-        # Not a `threading.Event`: an interrupt in its `set` would block it, and each thread that waits for it.
+        # A plain flag: an interrupt inside `threading.Event.set` would block all threads that wait.
         self.is_stopped = False
         self._on_result = on_result
         self._size = size
@@ -133,9 +133,11 @@ class _SigintGuard:
             signal.signal(signal.SIGINT, self._former_handler)
 
     def _replaces(self, handler: Any) -> bool:
-        """Whether the handler is replaced, unless another program relies on it."""
-        # None: it was not set by Python, and could not be restored. A shell lets a process in the
-        # background ignore the Ctrl-C that is for another one.
+        """Whether to replace the handler of SIGINT.
+
+        None was not set by Python, and could not be restored. A shell lets a process in the background
+        ignore the Ctrl-C that is for another one.
+        """
         return handler is not None and handler is not signal.SIG_IGN
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -216,6 +218,7 @@ class AsyncioDriver(_SigintGuard):
             raise KeyboardInterrupt from None
 
     def _replaces(self, handler: Any) -> bool:
+        """Whether to replace the handler of SIGINT: not if another program cancels the task."""
         return handler is signal.default_int_handler
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
