@@ -8,6 +8,7 @@ headers. So the log has only the text of their messages, without the values, and
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 
@@ -55,7 +56,7 @@ class _WithoutValues(logging.Filter):
         text = str(record.msg).splitlines()
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         # Without "?": a library may have put an address into the text itself.
-        record.msg = (text[0] if text else "").partition("?")[0]
+        record.msg = re.sub(r"%[a-z]", "…", (text[0] if text else "").partition("?")[0])
         if error is not None:
             record.msg += f" ({place_of(error)})"
         record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None

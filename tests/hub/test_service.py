@@ -449,6 +449,7 @@ def test_log_contains_no_secret(service, service_log, kernel, arrived):
     log = service_log.getvalue()
 
     assert "POST TokenApi 200 alice" in log
+    assert "Received request from Hub user …\n" in log
     secrets = [service.client_secret, code, sign_in.verifier, sign_in.state, token, API_TOKEN]
     secrets += ["alice-kernel", "alice-browser", "hub-code-alice", "a-state-of-the-hub"]
     assert [secret for secret in secrets if secret in log] == []
