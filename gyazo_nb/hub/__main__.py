@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         return _fail(str(error))
     log.start(logging.DEBUG if options.debug else logging.INFO)
+    # Each open panel is a connection, and the usual soft limit is 1024.
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has another limit, too
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     try:
         asyncio.run(serve(Service(configuration)))
     except OSError as error:

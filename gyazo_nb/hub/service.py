@@ -122,8 +122,9 @@ class BrowserAuth(HubOAuth):  # type: ignore[misc]  # JupyterHub has no types
     async def token_for_code(self, code: str, **options: Any) -> str:
         """Get the token of a browser from the hub, which checks the token of this service."""
         try:
-            token: str = await super().token_for_code(code, **options)
-        except (web.HTTPError, ValueError, KeyError):
+            async with asyncio.timeout(HUB_TIMEOUT):
+                token: str = await super().token_for_code(code, **options)
+        except (web.HTTPError, TimeoutError, ValueError, KeyError):
             log.error(
                 "The hub gave no token for a browser: check that it runs, and that JUPYTERHUB_API_TOKEN and "
                 "JUPYTERHUB_CLIENT_ID belong to this service"

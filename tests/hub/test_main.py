@@ -1,10 +1,13 @@
 """`python -m gyazo_nb.hub` as a process: its start, and its end."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from support.helpers import free_port
@@ -68,6 +71,28 @@ def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
     assert "The service has ended" in log
     assert "Traceback" not in log
     assert "the-token-of-the-service" not in log
+
+
+@pytest.mark.slow
+def test_open_connections_may_exceed_the_soft_limit_of_the_system(variables):
+    """A process for users with more open panels than the limit allows files."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        process = run(variables)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    _wait_until_it_listens(process)
+    address = ("127.0.0.1", urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).port)
+    with ExitStack() as stack:
+        for _ in range(80):
+            client = stack.enter_context(socket.create_connection(address, timeout=30))
+        client.sendall(b"GET /services/gyazo/ HTTP/1.0\r\n\r\n")
+        status = client.recv(12)
+    process.terminate()
+    process.communicate(timeout=30)
+
+    assert status == b"HTTP/1.1 200"
 
 
 def _wait_until_it_listens(process):
