@@ -293,7 +293,10 @@ class _GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         addresses = _addresses(host, port)
+        end = time.monotonic() + (timeout or 0)
         while True:
+            if timeout is not None:  # for all addresses together: each gets its part of the rest
+                timeout = max(0.01, (end - time.monotonic()) / len(addresses))
             address = addresses.pop(0)
             seconds = _remaining(timeout, httpcore.ConnectTimeout)
             try:

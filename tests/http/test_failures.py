@@ -219,6 +219,34 @@ def test_reason_is_named_for_a_host_with_several_addresses(call, monkeypatch):
         call(gyazo, "me")
 
 
+@pytest.mark.slow  # the timeout of a connection
+def test_timeout_of_a_connection_is_for_all_addresses_together(call, monkeypatch):
+    """A firewall that drops packets: with ten addresses, a call waited ten times as long."""
+    resolve = socket.getaddrinfo
+
+    def resolve_ten_times(host, *arguments, **options):
+        if host in {"ten.test", b"ten.test"}:
+            return resolve("127.0.0.1", *arguments, **options) * 10
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_ten_times)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]  # more than the queue of the server takes
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        url = f"https://ten.test:{full.getsockname()[1]}"
+        began = time.monotonic()
+        with (
+            Gyazo("a-token", api_url=url, timeout=Timeouts(connect=0.3), retries=0) as gyazo,
+            pytest.raises(ConnectionFailedError, match="did not accept a connection within 0.3"),
+        ):
+            call(gyazo, "me")
+        assert time.monotonic() - began < 5 * 0.3
+        for client in waiting:
+            client.close()
+
+
 def test_error_of_an_unreachable_server_shows_no_token(call):
     """Not even with the token as a parameter: the error has no query."""
     with serve(Sandbox()) as server:
