@@ -44,6 +44,9 @@ _UNKNOWN_VALUE = re.compile(
     r"Failed to parse ([\w-]+) value: '((?![^']*(?:NaN|undefined))"
     r"[^']*(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b)[^']*)'"
 )
+_ELEMENT = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
+# Most fonts have European letters, punctuation, arrows and symbols of mathematics.
+_RARE_CHARACTERS = re.compile(r"[\u0590-\u1dff\u2600-\U0010ffff]+")
 _WITHOUT_FONT = re.compile(r"No fonts with a (.+?)/U\+[0-9A-F]+ character were found")
 
 
@@ -54,6 +57,8 @@ def render_svg(svg: str | bytes) -> bytes:
         if not _is_installed(library):
             continue
         clean = sanitize(svg, DEFAULT_FAMILIES if library == "vl_convert" else "")
+        if library == "cairosvg":
+            _check_texts_for_cairosvg(clean.data.decode())
         done = _run(library, clean.data, "SVG")
         if done.returncode == svg_renderer.UNLOADABLE:
             unloadable = _reason(done)
@@ -79,6 +84,14 @@ def draw_chart(chart: Any, options: Mapping[str, Any]) -> bytes:
         )
     _check_exit(done, "chart")
     return done.stdout
+
+
+def _check_texts_for_cairosvg(svg: str) -> None:
+    """Refuse characters that cairosvg may draw as empty boxes: it takes all characters of a text from one font."""
+    if found := _RARE_CHARACTERS.search(_ELEMENT.sub("", svg)):
+        raise PictureError(
+            f"The library cairosvg may have no font for the characters {found[0][:20]!r} of this SVG: {_INSTALL}"
+        )
 
 
 def _is_installed(library: str) -> bool:

@@ -947,6 +947,19 @@ def test_character_that_no_font_has_is_refused(monkeypatch):
         render_svg(refused)
 
 
+@pytest.mark.parametrize("library", ["cairosvg"], indirect=True)
+@pytest.mark.usefixtures("library")
+def test_character_that_cairosvg_may_not_draw_is_refused():
+    """It takes all characters of a text from one font, and draws an empty box for the others."""
+    text = document('<text y="15" font-family="Arial" id="\u65e5">TEXT</text>')
+
+    with pytest.raises(
+        PictureError, match="characters '\u65e5\u672c' .*pip install vl-convert-python"
+    ):
+        render_svg(text.replace("TEXT", "a \u65e5\u672c"))
+    render_svg(text.replace("TEXT", "\u03a9 \u2212 \u2192"))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
