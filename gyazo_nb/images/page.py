@@ -40,7 +40,7 @@ _HIDDEN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _MEDIA = re.compile(
-    r"<(?:img|video|source)\b[^<>]*?\bsrc\s*=\s*"
+    r"<(?:img|video|source)\b[^<>]*?(?<![\w-])src\s*=\s*"
     r"(?:[\"'](?P<quoted>data:(?:image|video)/[^\"'>]+)|(?P<bare>data:(?:image|video)/[^\s>]+))",
     re.IGNORECASE,
 )

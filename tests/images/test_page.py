@@ -48,6 +48,7 @@ MP4 = b"\0\0\0\x18ftypmp42" + bytes(40)
         ),
         (f'<video src="{data_url(MP4, "video/mp4")}" autoplay></video>', "mp4"),
         (f'<script>a = "<img src={data_url(png())}>"</script>', ""),
+        (f'<img data-src="{data_url(png())}">', ""),
         (f'<!-- <img src="{data_url(png())}"> --><p>text</p>', ""),
         (f'<template><img src="{data_url(png())}"></template>', ""),
         (f'<noscript><img src="{data_url(png())}"></noscript><p>text</p>', ""),
