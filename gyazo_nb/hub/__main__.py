@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -53,10 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     try:
         asyncio.run(serve(Service(configuration)))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or "the host name is not valid"
+        advice = "set GYAZO_HUB_BIND to an address of this machine, like 0.0.0.0:10101"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            advice = (
+                'end the program that uses the port, or choose another one in "url" of the service'
+            )
         return _fail(
-            f"The service cannot listen at {configuration.host}:{configuration.port} ({error.strerror}): "
-            f'end the program that uses the port, or choose another one in "url" of the service.'
+            f"The service cannot listen at {configuration.host}:{configuration.port} ({reason}): {advice}."
         )
     return 0
 

@@ -82,11 +82,11 @@ class Configuration:
             host=host,
             port=port,
             prefix=prefix,
-            hub_prefix=_of_hub(environment, "JUPYTERHUB_BASE_URL").rstrip("/") + "/hub/",
-            hub_host=environment.get("JUPYTERHUB_HOST", ""),
+            hub_prefix=_hub_prefix(environment, prefix),
+            hub_host=_hub_host(environment),
             api_url=_api_url(_of_hub(environment, "JUPYTERHUB_API_URL")),
             api_token=_of_hub(environment, "JUPYTERHUB_API_TOKEN"),
-            oauth_client_id=_of_hub(environment, "JUPYTERHUB_CLIENT_ID"),
+            oauth_client_id=_oauth_client_id(environment),
             access_scopes=_access_scopes(environment),
         )
         configuration.read_secret()
@@ -182,10 +182,41 @@ def _secure_url(name: str, url: str) -> str:
     return url
 
 
+def _hub_prefix(environment: Mapping[str, str], prefix: str) -> str:
+    base = _of_hub(environment, "JUPYTERHUB_BASE_URL").rstrip("/")
+    if not prefix.startswith(f"{base}/") or (base and not base.startswith("/")):
+        raise ConfigurationError(
+            f"JUPYTERHUB_BASE_URL must be the path of the hub, with which JUPYTERHUB_SERVICE_PREFIX begins, "
+            f"like / or /jupyter/; it is {_shortened(base)}."
+        )
+    return f"{base}/hub/"
+
+
+def _hub_host(environment: Mapping[str, str]) -> str:
+    host = environment.get("JUPYTERHUB_HOST", "").rstrip("/")
+    if host and not re.fullmatch(r"https?://[^/?#@]+", host):
+        raise ConfigurationError(
+            f"JUPYTERHUB_HOST must be an address without a path, like https://hub.example.org; it is "
+            f"{_shortened(host)}."
+        )
+    return host
+
+
+def _oauth_client_id(environment: Mapping[str, str]) -> str:
+    client_id = _of_hub(environment, "JUPYTERHUB_CLIENT_ID")
+    if not client_id.startswith("service-"):
+        raise ConfigurationError(
+            f"JUPYTERHUB_CLIENT_ID must begin with service-, like service-gyazo; it is "
+            f"{_shortened(client_id)}."
+        )
+    return client_id
+
+
 def _api_url(url: str) -> str:
     name = "JUPYTERHUB_API_URL"
     parts = _split(name, url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
+    is_api = parts.path.rstrip("/").endswith("/hub/api")
+    if parts.scheme not in {"https", "http"} or not parts.hostname or not is_api:
         raise ConfigurationError(
             f"{name} must be the address of the hub's API, like http://127.0.0.1:8081/hub/api; it is "
             f"{_shortened(url)}."

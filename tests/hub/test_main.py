@@ -52,6 +52,18 @@ def test_used_port_ends_the_start_with_one_sentence(variables):
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("host", ["host.invalid", "a..b"])
+@pytest.mark.slow
+def test_address_of_another_machine_ends_the_start_with_one_sentence(variables, host):
+    """In Kubernetes, "url" is the name by which the hub's proxy reaches the service."""
+    variables["JUPYTERHUB_SERVICE_URL"] = f"http://{host}:10101"
+    _, log = (process := run(variables)).communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert log.startswith(f"The service cannot listen at {host}:10101")
+    assert log.endswith("set GYAZO_HUB_BIND to an address of this machine, like 0.0.0.0:10101.\n")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.slow
 def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
