@@ -14,6 +14,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -55,12 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(serve(Service(configuration)))
     except (OSError, UnicodeError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or "the host name is not valid"
-        advice = "set GYAZO_HUB_BIND to an address of this machine, like 0.0.0.0:10101"
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            advice = (
-                'end the program that uses the port, or choose another one in "url" of the service'
-            )
+        reason = getattr(error, "strerror", "the host name is not valid")
+        advice = 'end the program that uses the port, or choose another one in "url" of the service'
+        is_unknown = isinstance(error, socket.gaierror | UnicodeError)
+        if is_unknown or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+            advice = "set GYAZO_HUB_BIND to an address of this machine, like 0.0.0.0:10101"
         return _fail(
             f"The service cannot listen at {configuration.host}:{configuration.port} ({reason}): {advice}."
         )
