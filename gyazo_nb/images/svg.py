@@ -18,6 +18,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,18 @@ _VARIABLES = (
     "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH",
     "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 )  # fmt: skip
+_MAX_LOG_BYTES = 2**20
 _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
 # The warnings of vl-convert about what it leaves out. A browser also ignores a number that is "NaN".
+# The lengths are limited because the values are texts of the SVG.
 _UNKNOWN_VALUE = re.compile(
-    r"Failed to parse ([\w-]+) value: '((?![^']*(?:NaN|undefined))"
-    r"[^']*(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b)[^']*)'"
+    r"Failed to parse ([\w-]+) value: '(?![^']{0,300}(?:NaN|undefined))"
+    r"(?=[^']{0,300}(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b))([^']{1,40})"
 )
 _ELEMENT = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
 # Most fonts have European letters, punctuation, arrows and symbols of mathematics.
 _RARE_CHARACTERS = re.compile(r"[\u0590-\u1dff\u2600-\U0010ffff]+")
-_WITHOUT_FONT = re.compile(r"No fonts with a (.+?)/U\+[0-9A-F]+ character were found")
+_WITHOUT_FONT = re.compile(r"No fonts with a (.{1,4})/U\+[0-9A-F]+ character were found")
 
 
 def render_svg(svg: str | bytes) -> bytes:
@@ -107,23 +110,29 @@ def _run(task: str, data: bytes, what: str) -> subprocess.CompletedProcess[bytes
     paths = [path for path in map(str, sys.path) if Path(path).is_absolute()]
     program = [sys.executable, "-I", "-S", svg_renderer.__file__, task, str(TIMEOUT), *paths]
     try:
-        with subprocess.Popen(  # noqa: S603 -- our own program
-            program,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=Path(svg_renderer.__file__).parent,
-            env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
-            | {"RUST_LOG": "usvg=warn"},
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        ) as process:
+        # The log goes to a file, because its size is limited (RLIMIT_FSIZE). It repeats texts of the SVG.
+        with (
+            tempfile.TemporaryFile() as log,
+            subprocess.Popen(  # noqa: S603 -- our own program
+                program,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=Path(svg_renderer.__file__).parent,
+                env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
+                | {"RUST_LOG": "usvg=warn"},
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            ) as process,
+        ):
             try:
-                output, errors = process.communicate(data, timeout=TIMEOUT)
+                output, _ = process.communicate(data, timeout=TIMEOUT)
             except BaseException:  # also KeyboardInterrupt
                 process.kill()
                 process.wait()
                 raise
+            log.seek(0)
+            errors = log.read(_MAX_LOG_BYTES)
     except subprocess.TimeoutExpired:
         raise PictureError(
             f"Rendering this {what} takes more than {TIMEOUT} seconds: simplify it, or use a PNG."
@@ -155,7 +164,7 @@ def _checked_png(done: subprocess.CompletedProcess[bytes], svg: CleanSvg) -> byt
     check_characters(_WITHOUT_FONT.findall(log))
     if unknown := _UNKNOWN_VALUE.search(log):
         raise PictureError(
-            f"The renderer does not know the value {unknown[2][:40]!r} ({unknown[1]}) of this SVG: write a "
+            f"The renderer does not know the value {unknown[2]!r} ({unknown[1]}) of this SVG: write a "
             f"plain value, such as #ff0000 or 12px, or use a PNG."
         )
     if not png.startswith(PNG_SIGNATURE) or b"IEND" not in png[-12:]:

@@ -10,6 +10,7 @@ import re
 import signal
 import struct
 import threading
+import tracemalloc
 import zlib
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -655,6 +656,24 @@ def test_failed_chart_raises_an_error_of_one_sentence(renderer, monkeypatch, cod
 
     with pytest.raises(PictureError, match=words):
         from_mime_bundle({"application/vnd.vegalite.v6+json": {"mark": "bar"}})
+
+
+def test_log_of_the_renderer_uses_little_memory(renderer):
+    """vl-convert logs texts of the SVG: this one has 12 MB, without an end of the value."""
+    renderer(
+        "try:\n"
+        " for _ in range(12): os.write(2, b\"\\nFailed to parse fill value: 'var\" + b'(' * 2**20)\n"
+        "except OSError: pass\n"
+        f"return {picture_file('PNG', Image.new('RGB', (30, 20)))!r}"
+    )
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(PictureError, match=r"'var\({37}' \(fill\)"):
+            render_svg(GREEN)
+        assert tracemalloc.get_traced_memory()[1] < 6 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_child_process_gets_no_secret_and_imports_little(renderer, monkeypatch):
