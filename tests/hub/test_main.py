@@ -97,11 +97,11 @@ def test_open_connections_may_exceed_the_soft_limit_of_the_system(variables):
     _wait_until_it_listens(process)
     address = ("127.0.0.1", urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).port)
     with ExitStack() as stack:
+        stack.callback(process.terminate)
         for _ in range(80):
             client = stack.enter_context(socket.create_connection(address, timeout=30))
         client.sendall(b"GET /services/gyazo/ HTTP/1.0\r\n\r\n")
         status = client.recv(12)
-    process.terminate()
     process.communicate(timeout=30)
 
     assert status == b"HTTP/1.1 200"
