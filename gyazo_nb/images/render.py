@@ -550,7 +550,6 @@ def _nodes(spec: Any, skipped: AbstractSet[str] = frozenset()) -> Iterator[Mappi
 
 def render_vegalite_spec(spec: Any, embed_options: Any = None) -> bytes:
     """Render the specification of a Vega-Lite chart as a page with these options of vega-embed shows it."""
-    _import_exporter("vl_convert", "vl-convert-python", "A Vega-Lite chart")
     with picture_errors("Vega-Lite chart"):
         _check_vegalite(spec)
         own_options = (spec.get("usermeta") or {}).get("embedOptions") or {}

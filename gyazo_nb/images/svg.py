@@ -79,6 +79,11 @@ def draw_chart(chart: Any, options: Mapping[str, Any]) -> bytes:
 
     `options` are those of vl-convert, such as its theme.
     """
+    if not _is_installed("vl_convert"):
+        raise PictureError(
+            "A Vega-Lite chart is rendered by vl-convert-python, which is not installed: run  %pip install "
+            "vl-convert-python  and upload it again."
+        )
     done = _run(svg_renderer.CHART, json.dumps([chart, options]).encode(), "chart")
     if done.returncode == svg_renderer.UNLOADABLE:
         raise PictureError(

@@ -24,6 +24,7 @@ UNLOADABLE = 75  # differs from the codes of a crash
 CHART = "chart"
 _OPAQUE = 255
 _RGBA = 6  # the color type of a PNG
+_MAX_SVG_BYTES = 64 * 2**20  # as in `svg_sanitizer.py`
 _MAX_MEMORY = 2 * 2**30  # bytes; a picture of 50 million pixels takes 200 MB
 
 
@@ -106,11 +107,19 @@ def _draw_chart(module: Any, data: bytes) -> bytes:
         locales = {
             name: value for name, value in options.items() if name not in {"theme", "config"}
         }
-        return str(module.vega_to_svg(chart, **locales)).encode()
+        return _limited(module.vega_to_svg(chart, **locales))
     version = re.search(r"/vega-lite/v(\d+\.\d+)", schema)
     if version and version[1] in module.get_vegalite_versions():
         options["vl_version"] = version[1]
-    return str(module.vegalite_to_svg(chart, **options)).encode()
+    return _limited(module.vegalite_to_svg(chart, **options))
+
+
+def _limited(svg: str) -> bytes:
+    """Return the SVG of a chart as bytes. The parent process keeps it in memory."""
+    data = svg.encode()
+    if len(data) > _MAX_SVG_BYTES:
+        raise ValueError(f"it has more than {_MAX_SVG_BYTES // 2**20} MB")
+    return data
 
 
 def _fetch_data_only(url: str, *_: Any) -> bytes:

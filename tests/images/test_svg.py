@@ -647,6 +647,7 @@ def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, 
         ("raise ValueError('a reason')", r"chart could not be rendered \(ValueError: a reason\)"),
         ("time.sleep(99)", "this chart takes more than 1 seconds"),
         ("return '<b/>'", "not an SVG"),
+        ("return ' ' * 2**27", "it has more than 64 MB"),
     ],
 )
 def test_failed_chart_raises_an_error_of_one_sentence(renderer, monkeypatch, code, words):
