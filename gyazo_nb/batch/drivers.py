@@ -30,6 +30,9 @@ T = TypeVar("T")
 Result: TypeAlias = "tuple[int, T | BaseException]"
 
 POLL_INTERVAL = 0.1  # seconds between two checks whether the user wants to stop
+# Seconds in which a second SIGINT is the same Ctrl-C, which `uv run` or a container passed on. It must not
+# interrupt the code that ends after the first one.
+SAME_STOP = 0.1
 
 
 # ── worker threads ─────────────────────────────────────────────────────────────────────────────────
@@ -117,6 +120,7 @@ class _SigintGuard:
     def __init__(self) -> None:
         self.requested = False
         self.is_urgent = False  # requested a second time: the batch waits for no upload
+        self._signaled_at = -SAME_STOP
         self._raise_immediately = False
         self._former_handler: Any = None
 
@@ -141,10 +145,17 @@ class _SigintGuard:
         return handler is not None and handler is not signal.SIG_IGN
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        former, self._signaled_at = self._signaled_at, time.monotonic()
+        if self._signaled_at - former < SAME_STOP:
+            return
         self.is_urgent = self.requested
         self.requested = True  # user code may swallow the exception
         if self._raise_immediately:
             raise KeyboardInterrupt
+        self._end_wait()
+
+    def _end_wait(self) -> None:
+        """Do nothing: the batch checks `requested` soon."""
 
     def _check(self) -> None:
         if self.requested:
@@ -221,8 +232,8 @@ class AsyncioDriver(_SigintGuard):
         """Whether to replace the handler of SIGINT: not if another program cancels the task."""
         return handler is signal.default_int_handler
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        super()._on_signal(number, frame)
+    def _end_wait(self) -> None:
+        """Cancel the task, which may wait for an item of the user."""
         self._cancellations += 1
         self._task.cancel()
 

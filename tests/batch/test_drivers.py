@@ -13,7 +13,7 @@ from support.batches import delay_uploads, pictures, upload_requests
 from support.helpers import PNG
 
 from gyazo_nb import BatchInterruptedError
-from gyazo_nb.batch import runner
+from gyazo_nb.batch import drivers, runner
 from gyazo_nb.batch.drivers import BlockingDriver, WorkerPool, run_to_completion
 from gyazo_nb.sandbox import Fault
 
@@ -45,8 +45,9 @@ def test_interrupted_guard_restores_the_handler():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_sigints_raise_only_in_user_code():
+def test_sigints_raise_only_in_user_code(monkeypatch):
     """Anywhere else, the second one would lose the item that the batch has just received."""
+    monkeypatch.setattr(drivers, "SAME_STOP", 0)
     with BlockingDriver() as driver:
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
@@ -55,6 +56,17 @@ def test_sigints_raise_only_in_user_code():
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
+
+
+def test_sigint_that_comes_twice_counts_once():
+    """Some programs pass it on. The code that ends after the first one is not interrupted."""
+    with BlockingDriver() as driver, suppress(KeyboardInterrupt), driver.interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    assert driver.requested
+    assert not driver.is_urgent
 
 
 def test_ignored_sigint_stays_ignored(gyazo):
