@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import httpx
-import pytest
 
 # One version of each ipykernel generation that behaves differently.
 KERNELS = ("6.31.0", "7.3.0", "7.4.0")
@@ -51,6 +50,8 @@ def free_port():
 
 def skip_missing(reason):
     """Skip because the machine lacks something, or fail where CI requires it."""
+    import pytest  # noqa: PLC0415 -- make hub-demo uses this module, and does not install pytest
+
     if os.environ.get("GYAZO_TEST_SKIP_IS_FAIL"):
         pytest.fail(f"must not be skipped here: {reason}")
     pytest.skip(reason)

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,14 @@ def sentences_in(path):
             yield "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+@pytest.mark.slow  # a process that imports the demo, for a second
+def test_make_hub_demo_needs_no_package_of_the_tests():
+    """It installs the group `hub` only, which has no pytest."""
+    code = "import sys; sys.modules['pytest'] = None; import support.hub_demo"
+
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests", check=True)
 
 
 @pytest.mark.parametrize(
