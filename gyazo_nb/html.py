@@ -136,6 +136,12 @@ def message_box(content: str) -> str:
     return f'<div style="{PARAGRAPH};{TEXT_COLOR};max-width:680px">{content}</div>'
 
 
+def text_list(lines: Iterable[str]) -> str:
+    """Lines of text below each other, in the font of a gallery."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="{_CLASS}" style="{_CARD_FONT}">{items}</ul>' if items else ""
+
+
 def session_message(content: str) -> str:
     """A message about the sign-in or the session, of HTML that is already escaped."""
     return f"{_SESSION_MESSAGE}{message_box(content)}</div>"

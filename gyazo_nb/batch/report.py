@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from gyazo_nb.api.image import Image, gallery, text_lines
 from gyazo_nb.api.operation import one_line
 from gyazo_nb.errors import ArgumentError, BatchError, GyazoError
-from gyazo_nb.html import shortened
+from gyazo_nb.html import shortened, text_list
 
 from .files import printable
 
@@ -168,8 +167,7 @@ class Report(Sequence[Image]):
 
     def _repr_html_(self) -> str:
         shown = gallery(self.images, self._caption(), shown=_MAX_THUMBNAILS)
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self._failed_lines())
-        return shown + (f"<ul>{lines}</ul>" if lines else "")
+        return shown + text_list(self._failed_lines())
 
     def _caption(self) -> str:
         images = self.images

@@ -109,6 +109,19 @@ def test_plain_text_has_the_links(gyazo):
     assert lines[-1] == "and 2 more"
 
 
+def test_failures_are_shown_in_the_font_of_the_gallery(gyazo, tmp_path):
+    """And JupyterLab does not read $…$ in a path as mathematics."""
+    path = tmp_path / "$a$ and $b$.png"
+    path.write_text("not a picture")
+
+    page = gyazo.upload_all([*pictures(1), path], progress=False)._repr_html_()
+    gallery_style = re.search(r'<div class="gyazo-nb mathjax_ignore" style="(font-[^"]*)', page)[1]
+    list_style = re.search(r'<ul class="gyazo-nb mathjax_ignore" style="([^"]*)">', page)[1]
+
+    assert gallery_style.startswith(list_style)
+    assert "$a$ and $b$.png" in page
+
+
 def test_links_of_all_images_can_be_copied(gyazo):
     """As lines of Markdown and as plain links, also of the images that are not shown."""
     report = gyazo.upload_all(pictures(70), progress=False)
