@@ -164,8 +164,11 @@ class Images(_Listing, Sequence[Image]):
             text = f"{self!r}: {error}"
         printer.text(text)
 
-    def _repr_html_(self) -> str:
-        shown, total = self._first()
+    def _repr_html_(self) -> str | None:
+        try:
+            shown, total = self._first()
+        except GyazoError:
+            return None  # the text of the same output names the reason
         return gallery(shown, repr(self)[1:-1], total=total)
 
     def _first(self) -> tuple[list[Image], int]:

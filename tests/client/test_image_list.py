@@ -81,11 +81,12 @@ def test_plain_text_has_the_links(gyazo, many, count_requests):
     assert count_requests() == 1
 
 
-def test_console_shows_why_images_cannot_be_listed(gyazo, server):
-    """In the line of the list."""
+def test_console_and_notebook_show_once_why_images_cannot_be_listed(gyazo, server):
+    """In the line of the list. A notebook would show the error of the HTML above this line."""
     server.sandbox.faults.append(Fault(path="/api/images", status=403, times=9))
 
     assert pretty(gyazo.images()).startswith("<images, newest first>: ")
+    assert gyazo.images()._repr_html_() is None
 
 
 @pytest.mark.slow
