@@ -71,7 +71,7 @@ class Site:
     token_in: TokenIn = "header"  # noqa: S105 -- the place of the token, not a token
 
     def __post_init__(self) -> None:
-        if self.token_in not in {"header", "parameter"}:
+        if self.token_in not in get_args(TokenIn):
             raise ConfigError(f"{setting_names('token_in')} must be 'header' or 'parameter'.")
         for name in _ADDRESSES:
             object.__setattr__(self, name, _checked_url(name, getattr(self, name)))
@@ -100,6 +100,7 @@ class App:
             raise ConfigError(
                 f"Set {setting_names('client_id')}: it is on your application's page, {APPLICATIONS_URL}."
             )
+        _check_text("client_id", client_id)
         if not client_id.isascii() or not client_id.isprintable():
             raise ConfigError(
                 f"{setting_names('client_id')} contains unusual characters: copy the client id again from "
@@ -308,6 +309,12 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK_HOSTS
 
 
+def _check_text(setting: str, value: Any) -> None:
+    """Raise `ConfigError` for an argument that is not a text."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{setting_names(setting)} must be a text, not {type(value).__name__}.")
+
+
 def _split(setting: str, url: str) -> SplitResult:
     """Split a URL, or raise `ConfigError` if the text cannot be one."""
     with contextlib.suppress(ValueError):
@@ -319,8 +326,8 @@ def _split(setting: str, url: str) -> SplitResult:
 
 def _checked_url(setting: str, url: str) -> str:
     """Return an address without its trailing slash. Raises `ConfigError` if the address is wrong."""
-    url = url.strip()
-    parts = _split(setting, url)
+    _check_text(setting, url)
+    parts = _split(setting, url := url.strip())
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise ConfigError(
             f"{setting_names(setting)} must begin with https:// and a host name, like "
@@ -338,6 +345,7 @@ def _checked_url(setting: str, url: str) -> str:
 
 def _check_redirect_uri(uri: str) -> None:
     """Raise `ConfigError` for a redirect URI at which a browser cannot show its address."""
+    _check_text("redirect_uri", uri)
     parts = _split("redirect_uri", uri)
     if uri == OUT_OF_BAND:
         return

@@ -189,6 +189,20 @@ def test_client_id_with_unusual_characters_raises_an_error(client_id):
         App(client_id)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Site(api_url=None), "GYAZO_API_URL .*must be a text, not NoneType"),
+        (lambda: Site(token_in=[]), "GYAZO_TOKEN_IN .*must be 'header' or 'parameter'"),
+        (lambda: App(5), "GYAZO_CLIENT_ID .*must be a text, not int"),
+        (lambda: App("id", "secret", b"http://localhost/"), "GYAZO_REDIRECT_URI .*not bytes"),
+    ],
+)
+def test_argument_that_is_not_a_text_raises_an_error(make, words):
+    with pytest.raises(ConfigError, match=words):
+        make()
+
+
 def test_pipe_in_place_of_the_file_of_the_client_secret_raises_an_error(tmp_path):
     """It is not read: that could wait for ever."""
     os.mkfifo(tmp_path / "pipe")
