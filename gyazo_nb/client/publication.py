@@ -75,9 +75,11 @@ class Publication:
         if notation == "cosense":
             cosense.check_installed()
         self._notation, self._overwrite = notation, overwrite
-        source = _user_path(path)
+        source = _user_path("path", path)
         notebook = _read(source)
-        self._target = source.with_suffix(SUFFIXES[notation]) if to is None else _user_path(to)
+        self._target = (
+            source.with_suffix(SUFFIXES[notation]) if to is None else _user_path("to", to)
+        )
         self._check_target(source)
         self.draft = Draft(notebook, source.parent)
 
@@ -127,7 +129,9 @@ class Publication:
         )
 
 
-def _user_path(path: str | os.PathLike[str]) -> Path:
+def _user_path(name: str, path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"{name} must be the path of a file, not {type(path).__name__}.")
     return Path(os.path.expanduser(path))  # noqa: PTH111 -- Path's raises for an unknown user
 
 

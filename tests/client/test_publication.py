@@ -50,6 +50,18 @@ def test_a_file_that_is_not_a_notebook_is_refused(gyazo, tmp_path, content):
         gyazo.publish(tmp_path / "a.ipynb")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"path": None}, "path .* not NoneType"), ({"path": "a.ipynb", "to": 5}, "to .* not int")],
+)
+def test_an_argument_that_is_not_a_path_is_refused(gyazo, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.ipynb").write_text('{"cells": []}', "utf-8")
+
+    with pytest.raises(ArgumentError, match=words):
+        gyazo.publish(**arguments)
+
+
 def test_a_notebook_has_a_limit(publish, monkeypatch):
     """A larger file is not read."""
     monkeypatch.setattr(publication, "MAX_NOTEBOOK_BYTES", 10)
