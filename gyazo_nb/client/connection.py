@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from gyazo_nb.api import endpoints
-from gyazo_nb.api.endpoints import UploadFields
+from gyazo_nb.api.endpoints import UploadFields, check_type
 from gyazo_nb.api.image import Image
 from gyazo_nb.api.models import EasyUpload, User
 from gyazo_nb.api.operation import FilePart, Operation
@@ -148,8 +148,9 @@ class Connection:
         """Make the account of a token the current one, without a request."""
         self.current.sign_in(Account(token, self.settings.site(), None, "the argument"))
 
-    def use_token(self, token: Secret, *, site: Site | None, switch: bool, source: str) -> User:
+    def use_token(self, token: Secret, site: Site | None, *, switch: bool, source: str) -> User:
         """Ask Gyazo for the user of a token, and make this account the current one."""
+        check_type("site", site, Site)
         site = site or self.settings.site()
         try:
             user = self.send_once(endpoints.me(site, token))
@@ -283,6 +284,8 @@ class Connection:
 
     def login(self, app: App | None, site: Site | None, *, switch: bool) -> Login:
         """Begin a sign-in. Without an own application, that of the hub is used, if there is one."""
+        check_type("app", app, App)
+        check_type("site", site, Site)
         found = None
         is_set = app is None and hub.SERVICE_VARIABLE in os.environ
         if is_set and (service := hub.find_service(self.settings)) is not None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gyazo_nb import html
 from gyazo_nb.api import custom_request, endpoints
-from gyazo_nb.api.endpoints import UploadFields, check_number, check_text, check_type
+from gyazo_nb.api.endpoints import UploadFields, check_number, check_text
 from gyazo_nb.api.image import Deleted, Image, Page, warn_about_access
 from gyazo_nb.api.models import EasyUpload, Embed, User
 from gyazo_nb.api.operation import Operation
@@ -399,9 +399,8 @@ class Gyazo:
         `since:` and `until:`. Pages count from 1, `per` goes up to 100. A new image is found after some
         minutes. Raises `PlanError` on a free plan. Source: https://gyazo.com/api/docs/search
         """
-        return self._connection.send(
-            endpoints.search(*self._signed_in(), query, page=page, per=per)
-        )
+        operation = endpoints.search(*self._signed_in(), query, page=page, per=per)
+        return self._connection.send(operation)
 
     async def asearch(self, query: str, *, page: int = 1, per: int = 20) -> Page:
         """Same as `search`, async."""
@@ -553,8 +552,6 @@ class Gyazo:
         account than the one that is signed in. Raises `ConfigError` if a setting is missing.
         Source: https://gyazo.com/api/docs/auth
         """
-        check_type("app", app, App)
-        check_type("site", site, Site)
         return self._connection.login(app, site, switch=switch)
 
     def use_token(
@@ -574,10 +571,7 @@ class Gyazo:
         session unchanged.
         """
         token = Secret.or_none(token) or Secret("")  # a traceback shows arguments
-        check_type("site", site, Site)
-        return self._connection.use_token(
-            access_token(token), site=site, switch=switch, source=source
-        )
+        return self._connection.use_token(access_token(token), site, switch=switch, source=source)
 
     async def ready(self, seconds: float = 300.0) -> User | None:
         """Wait for a sign-in: for a cell between the panel and the cells that need it.
