@@ -118,16 +118,19 @@ def test_stop_ends_the_wait_for_a_retry(call, gyazo, server, interrupt_after, mo
     monkeypatch.setattr(runner, "STOP_TIMEOUT", 60)
     wait = Fault(status=429, headers={"Retry-After": "25"}, path="/api/upload", times=3)
     server.sandbox.faults.append(wait)
-    interrupt_after(0.3)
+    others = set(threading.enumerate())  # of earlier tests
+    interrupt_after(0.5)
     with pytest.raises(KeyboardInterrupt):
         call(gyazo, "upload_all", pictures(9), concurrency=3, progress=False)
 
-    workers = [thread for thread in threading.enumerate() if thread.name == "gyazo-upload"]
+    started = set(threading.enumerate()) - others
+    workers = [thread for thread in started if thread.name == "gyazo-upload"]
     for worker in workers:
         worker.join(10)
     assert not any(worker.is_alive() for worker in workers)
     assert upload_requests(server) == []
-    assert "429" in str(gyazo.report.failures[2])
+    assert "429" in str(gyazo.report.failures)
+    server.sandbox.faults.clear()
     assert len(call(gyazo.report, "retry")) == 9
 
 
