@@ -255,7 +255,7 @@ class Image:
         if self.was_there:
             lines.append(
                 "It existed before this upload, which did not change its title and access. "
-                "To change them, delete it and upload it again"
+                "To change them, delete it and upload it again."
             )
         return lines
 

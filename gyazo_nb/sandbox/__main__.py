@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with server:
             # By default, the panel of a notebook on this machine receives the redirect.
             variables = server.variables if options.redirect_uri else server.variables_of_panel()
-            _print_variables(server.url, variables)
+            _print_variables(server.url, variables, sandbox.new_token())
             return _run(options.command, variables) if options.command else _wait()
     except KeyboardInterrupt:
         return 0
@@ -93,8 +93,11 @@ def _redirect_uri(text: str) -> str:
     return text
 
 
-def _print_variables(url: str, variables: Mapping[str, str]) -> None:
-    lines = [f"# The sandbox, a local Gyazo look-alike, runs at {url}"]
+def _print_variables(url: str, variables: Mapping[str, str], token: str) -> None:
+    lines = [
+        f"# The sandbox, a local Gyazo look-alike, runs at {url}",
+        f"# An access token of the sandbox, for  %gyazo_login --token : {token}",
+    ]
     lines += [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     print(*lines, sep="\n", flush=True)  # noqa: T201 (the purpose of the command)
 

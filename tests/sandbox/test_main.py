@@ -25,10 +25,12 @@ def test_command_prints_variables_and_stops_on_a_signal(stop_signal):
         COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            first, *lines = [process.stdout.readline().rstrip("\n") for _ in range(7)]
+            first, second, *lines = [process.stdout.readline().rstrip("\n") for _ in range(8)]
             url = first.removeprefix("# The sandbox, a local Gyazo look-alike, runs at ")
             variables = dict(line.split("=", 1) for line in lines)
             assert httpx.get(url).status_code == 200
+            header = {"Authorization": f"Bearer {second.rpartition(' ')[2]}"}
+            assert httpx.get(f"{url}/api/users/me", headers=header).status_code == 200
             assert variables["GYAZO_API_URL"] == url
             redirect_uri = variables["GYAZO_REDIRECT_URI"]
             assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback", redirect_uri)
