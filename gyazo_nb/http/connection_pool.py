@@ -355,9 +355,6 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         buffer: bytes,
         timeout: float | None = None,  # noqa: ASYNC109 -- as above
     ) -> None:
-        if len(buffer) <= _PART_BYTES:
-            await self._stream.write(buffer, timeout)
-            return
         reading = asyncio.create_task(self._stream.read(_PART_BYTES))
         try:
             for start in range(0, len(buffer), _PART_BYTES):

@@ -94,9 +94,18 @@ def test_status_of_an_error_counts_if_its_body_cannot_be_read(call, rest):
 
 @pytest.mark.slow  # the server waits, so that the reply arrives before the end of the connection
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_early_reply_to_a_large_upload_is_read(call, tls, server_tls, authority_file, monkeypatch):
-    """The server refuses the upload after its head, and closes the connection while the body is sent."""
+@pytest.mark.parametrize("is_file", [False, True], ids=["bytes", "file"])
+def test_early_reply_to_a_large_upload_is_read(
+    call, tls, is_file, server_tls, authority_file, monkeypatch, tmp_path
+):
+    """The server refuses the upload after its head, and closes the connection while the body is sent.
+
+    A file is sent in smaller parts than bytes.
+    """
     monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    picture = PNG + bytes(20_000_000)
+    file = tmp_path / "large.png"
+    file.write_bytes(picture)
 
     def refuse(client):
         read_head(client)
@@ -108,7 +117,7 @@ def test_early_reply_to_a_large_upload_is_read(call, tls, server_tls, authority_
         Gyazo("a-token", upload_url=server.url, retries=0) as gyazo,
         pytest.raises(InvalidRequestError, match="returned 413"),
     ):
-        call(gyazo, "upload", PNG + bytes(20_000_000))
+        call(gyazo, "upload", file if is_file else picture)
 
 
 @pytest.mark.slow  # the server reads for several timeouts
