@@ -37,9 +37,8 @@ class PageCache:
         self._pages: OrderedDict[int, Page] = OrderedDict()
         self._lock = threading.Lock()
         self._page_size = PAGE_SIZE
-        self._whole: tuple[str, ...] | None = (
-            None  # the ids of a first page that can be the whole list
-        )
+        # The ids of the first page, if that page can be the whole list.
+        self._possible_whole: tuple[str, ...] | None = None
         self._reported_total: int | None = None
         self._total_unreliable = False  # Gyazo reported less than was found
         self._seen, self._upper_bound = 0, UNKNOWN  # images, at least and at most
@@ -116,7 +115,7 @@ class PageCache:
         with self._lock:
             if number == 1:
                 self._learn_page_size(page)
-            elif self._whole is not None and _ids(page) == self._whole:
+            elif _ids(page) == self._possible_whole:
                 # The server ignores the page number, and the first page was the whole list.
                 page = replace(page, images=())
             self._check_repetition(number, page)
@@ -147,14 +146,14 @@ class PageCache:
             self._page_size = first.per_page  # the server reports a smaller page size
         if 0 < len(first) < self._page_size and _total(first) != len(first):
             # The server may use a smaller one without a report. The next page shows it.
-            self._page_size, self._whole = len(first), _ids(first)
+            self._page_size, self._possible_whole = len(first), _ids(first)
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
         total = _total(page)
         if number == 1 and total == len(page) == self._page_size:
             # This can be the length of the page. The next page shows it.
-            total, self._whole = None, _ids(page)
+            total, self._possible_whole = None, _ids(page)
         if total is not None and not self._total_unreliable:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.
             self._reported_total = max(total, self._reported_total or 0)
