@@ -41,10 +41,10 @@ _VARIABLES = (
 )  # fmt: skip
 _MAX_LOG_BYTES = 2**20
 _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a PNG."
-# The warnings of vl-convert about what it leaves out. A browser also ignores a number that is "NaN".
-# The lengths are limited because the values are texts of the SVG.
+# The warnings of vl-convert about values that it leaves out. A browser also ignores a number such as "NaN", and
+# a reference to a missing element. The lengths are limited because the values are texts of the SVG.
 _UNKNOWN_VALUE = re.compile(
-    r"Failed to parse ([\w-]+) value: '(?![^']{0,300}(?:NaN|undefined))"
+    r"Failed to parse ([\w-]+) value: '(?![^']{0,300}(?:NaN|Infinity|undefined)|url\('?[^'()]{0,300}'?\)')"
     r"(?=[^']{0,300}(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b))([^']{1,40})"
 )
 _ELEMENT = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)

@@ -48,9 +48,8 @@ _ATTRIBUTE_PREFIXES = {
 }
 # Renderers of still pictures ignore these elements.
 _INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "discard"}
-_STARTS_BY_ITSELF = re.compile(
-    r"(?:^|;)\s*[+-]?[\d.]"
-)  # the attribute `begin` of an animation: a time
+# The attribute `begin` of an animation that starts at a time, and not at a click.
+_STARTS_BY_ITSELF = re.compile(r"(?:^|;)\s*[+-]?[\d.]")
 _REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
 _NAME_ATTRIBUTES = {"id", "class"}  # any text, which no renderer reads as CSS
 _EMBEDDING_ELEMENTS = {"image", "feImage"}  # may refer to a data: URL
@@ -67,7 +66,12 @@ _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
 
 _BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:([^;!]*)", re.IGNORECASE)
-_NO_BACKGROUND = {"", "none", "transparent", "inherit", "initial", "unset", "revert"}
+# The parts of `background` that change nothing where it has no picture. Browsers and minifiers write them.
+_BACKGROUND_DEFAULTS = re.compile(
+    r"(?<!\S)(?:none|0%?|/|auto|(?:no-)?repeat|scroll|(?:padding|border)-box)(?!\S)(?![^(]*\))",
+    re.IGNORECASE,
+)
+_NO_BACKGROUND = {"", "transparent", "inherit", "initial", "unset", "revert"}
 _CSS_COLOR = re.compile(r"#?\w+|(?:rgb|hsl)a?\([\d.,%\s]*\)", re.ASCII | re.IGNORECASE)
 
 # The characters that must be written as references. The parser changes line breaks in attributes.
@@ -206,14 +210,14 @@ class _Sanitizer:
             )
         # An element that only one program can show requires an extension.
         has_extension = tag == "foreignObject" and attributes.get("requiredExtensions", "").strip()
-        is_animation = tag == "set" or tag.startswith("animate")
+        is_foreign = namespace != self._namespace
+        is_animation = not is_foreign and (tag == "set" or tag.startswith("animate"))
         if is_animation and _STARTS_BY_ITSELF.search(attributes.get("begin", "0s")):
             raise PictureError(
                 f"This SVG is an animation (<{tag[:30]}>), and its picture would not move: save it as GIF, or "
                 f"remove the animation."
             )
-        is_invisible = is_animation or tag in _INVISIBLE
-        if namespace != self._namespace or is_invisible or has_extension:
+        if is_foreign or is_animation or tag in _INVISIBLE or has_extension:
             self._skip_from = self._depth
         elif tag == "foreignObject":
             self._html_from = self._depth  # an empty one is left out
@@ -529,7 +533,7 @@ def _decode(svg: str | bytes) -> tuple[bytes, str | None]:
 def _background(style: str) -> str | None:
     """Return the color behind an SVG, or None."""
     values: list[str] = _BACKGROUND.findall(style)
-    color = values[-1].strip() if values else ""
+    color = _BACKGROUND_DEFAULTS.sub("", values[-1]).strip() if values else ""
     if color.lower() in _NO_BACKGROUND:
         return None
     if not _CSS_COLOR.fullmatch(color):

@@ -309,6 +309,7 @@ LEFT_OUT = [
     '<g xml:base="TARGET" onclick="fetch(\'TARGET\')" data-a="url(TARGET)" id="url(TARGET)"/>',
     '<rect><animate begin="a.click" attributeName="fill" to="url(TARGET)"/></rect>',
     '<rect><set begin="mouseover; b.end+1s" attributeName="href" to="TARGET"/></rect>',
+    '<q:set xmlns:q="http://www.inkscape.org/" to="TARGET"/>',
     '<foreignObject requiredExtensions="urn:a"><h:img src="TARGET"/></foreignObject>',
     "<!-- <image href='TARGET'/> -->",
     '<text fill="none">url(TARGET) file:TARGET</text>',
@@ -886,6 +887,11 @@ def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, 
         ("fill: red; BACKGROUND-COLOR:rgb(0, 255, 0) !important;", (0, 255, 0, 255)),
         ("background: red; background: lime", (0, 255, 0, 255)),
         ("background: none", (0, 0, 0, 0)),
+        ("background:0 0", (0, 0, 0, 0)),
+        (
+            "background: none 0% 0% / auto repeat scroll padding-box border-box lime",
+            (0, 255, 0, 255),
+        ),
         ("background-color: transparent", (0, 0, 0, 0)),
     ],
 )
@@ -907,10 +913,21 @@ def test_background_that_is_not_a_color_is_refused():
         sanitize(document("", style))
 
 
-def test_value_that_no_browser_knows_is_ignored(monkeypatch):
-    content = '<g transform="translate(NaN,0)"><rect width="30" height="20" fill="none"/></g>'
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'transform="translate(NaN,0)"',
+        'transform="translate(-Infinity,0)"',
+        'marker-end="url(#missing)"',
+        """style="mask: url('#missing')" """,
+        'stroke="undefined"',
+    ],
+)
+def test_value_that_a_browser_ignores_is_ignored(monkeypatch, attributes):
     monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
-    assert render_svg(document(content + '<rect fill="undefined" width="9" height="9"/>'))
+    path = f'<path d="M0 0H99V99H0z" fill="lime" {attributes}/>'
+
+    assert (pixels(render_svg(document(path))) == (0, 255, 0, 255)).all()
 
 
 def test_embedded_picture_of_every_format_is_rendered(library):
