@@ -110,7 +110,7 @@ def _as_text(argument: str, values: Any) -> dict[str, str | tuple[str, ...]]:
 def _text(value: Any) -> str:
     if isinstance(value, bytes | bytearray | Mapping | AbstractSet | list | tuple):
         raise ArgumentError(
-            f"A parameter or form field is a text, a number, True, False, or a list of these, not "
+            f"A parameter or form field must be a text, a number, True, False, or a list of these, not "
             f"{type(value).__name__}."
         )
     return str(value).lower() if isinstance(value, bool) else str(value)

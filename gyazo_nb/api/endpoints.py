@@ -78,10 +78,10 @@ def update(
     body = _form({"desc": desc, "alt_text": alt_text})
     if not body:
         raise ArgumentError("There is nothing to change: pass desc or alt_text.")
-    known = image_id_of(image_id)
-    old = image_id if isinstance(image_id, Image) else Image(known, page_of_id(known))
+    id_text = image_id_of(image_id)
+    old = image_id if isinstance(image_id, Image) else Image(id_text, page_of_id(id_text))
     # Idempotent: it sets texts to given values.
-    request = _request(site, token, "PATCH", f"images/{known}", body=body, retry="always")
+    request = _request(site, token, "PATCH", f"images/{id_text}", body=body, retry="always")
     return Operation(request, partial(_updated, old, body))
 
 
@@ -215,7 +215,7 @@ def _form(fields: dict[str, Any]) -> dict[str, str]:
 
 
 def error_without_image(request: Request, reply: Reply) -> ResponseError | None:
-    """The errors of a call that names no image. The general table has sentences about images."""
+    """The error of a call that names no image. The table in `operation.py` has sentences about images."""
     if reply.status == HTTPStatus.NOT_FOUND:
         advice = "the server does not know this address. Check the URL in the settings"
         return make_error(NotFoundError, request, reply, advice)
@@ -327,7 +327,7 @@ def _already_deleted(request: Deleted, reply: Reply) -> Deleted | None:
 def _updated(old: Image, texts: dict[str, str], reply: Reply) -> Image:
     if reply.body.strip():
         return _image(reply)
-    # An empty reply, as of many servers to a PATCH, means that the texts were changed.
+    # Many servers send an empty reply to a PATCH that succeeded.
     metadata = replace(old.metadata, desc=texts.get("desc", old.metadata.desc))
     alt_text = texts.get("alt_text", old.alt_text)
     return replace(old, alt_text=alt_text, metadata=metadata, source=reply.source)
@@ -393,7 +393,7 @@ def timestamp_param(moment: Any) -> str:
     with contextlib.suppress(ValueError, OverflowError):
         if isinstance(moment, datetime):
             return repr(moment.timestamp())
-        # Not everything that `float` takes: a datetime64 of NumPy would become nanoseconds.
+        # `float` accepts more: it would turn a datetime64 of NumPy into nanoseconds.
         if isinstance(moment, Real | Decimal) and math.isfinite(moment):
             return repr(float(moment))
     raise ArgumentError("created_at must be a datetime or Unix seconds.")
@@ -401,7 +401,7 @@ def timestamp_param(moment: Any) -> str:
 
 def check_count(name: str, value: Any, highest: int | None = None) -> None:
     """Raise `ArgumentError` unless `value` is a whole number from 1, and to `highest` if it is given."""
-    is_whole = isinstance(value, Integral) and not isinstance(value, bool)  # also those of NumPy
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)  # also one of NumPy
     if not is_whole or value < 1 or (highest and value > highest):
         limit = f" to {highest}" if highest else ""
         raise ArgumentError(f"{name} must be a whole number from 1{limit}.")
@@ -414,7 +414,7 @@ def check_number(name: str, value: Any) -> None:
 
 
 def check_type(name: str, value: Any, expected: type) -> None:
-    """Raise `ArgumentError` unless `value` is an object of a class of this package, or None."""
+    """Raise `ArgumentError` unless `value` is None or an object of `expected`, a class of this package."""
     if value is not None and not isinstance(value, expected):
         raise ArgumentError(
             f"{name} must be a gyazo_nb.{expected.__name__} object, not {type(value).__name__}."

@@ -59,7 +59,7 @@ def boolean(value: Any) -> bool | None:
 def date(value: Any) -> datetime | None:
     """Read a date in any of the four formats that Gyazo sends. Another format is None.
 
-    A date without a time zone is in UTC: two dates can be compared only if both have one.
+    A date without a time zone gets UTC: Python compares two dates only if both have a time zone.
     """
     try:
         moment = datetime.fromisoformat(value)

@@ -48,7 +48,7 @@ Delivery = Literal["not_sent", "unknown", "permanent"]
 JSON = "application/json"
 MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
 
-# Of an error. RFC 6749 §5.2 has the second and third, Rails the fourth.
+# The keys of the message in an error. RFC 6749 §5.2 defines the second and third, Rails the fourth.
 _MESSAGE_KEYS = ("message", "error_description", "error", "errors")
 _MAX_MESSAGE_DEPTH = 4
 _MAX_MESSAGE_BYTES = 10_000
@@ -220,7 +220,7 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
     404: (NotFoundError, "the image does not exist or was deleted. Check its id or address"),
     405: (
         InvalidRequestError,
-        "this address does not accept such a call. Check the URL in the settings",
+        "this address does not accept this request. Check the URL in the settings",
     ),
     408: (ServerError, "the request did not arrive in time. Try again"),
     413: (
@@ -243,12 +243,12 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     kind, advice = _ERRORS.get(
         reply.status, (InvalidRequestError, "Gyazo rejected the request. Check its values")
     )
-    wait = _in_words(reply.retry_after)
+    wait = _duration_text(reply.retry_after)
     if reply.status // 100 == 3:  # noqa: PLR2004 -- 3xx
         # A redirect is not followed: the token would go to any address that the reply names.
         kind, advice = (
             UnreadableReplyError,
-            f"a redirect, which is not followed. {_target(request, reply)}",
+            f"a redirect, which is not followed. {_redirect_advice(request, reply)}",
         )
     elif reply.status == HTTPStatus.TOO_MANY_REQUESTS and wait:
         advice = f"you sent too many requests. Wait {wait}, then try again"
@@ -260,15 +260,15 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
     return make_error(kind, request, reply, advice)
 
 
-def _target(request: Request, reply: Reply) -> str:
-    """The host where a redirect leads, without the rest of the address, and what to do."""
+def _redirect_advice(request: Request, reply: Reply) -> str:
+    """The host of a redirect, without the rest of the address, and the next step."""
     location = request.mask(reply.headers.get("location", ""))
     found = re.match(r"(?:https?:)?//([\w.-]{1,100})(?::\d+)?(?:[/?#]|$)", location)
     return f"It leads to {found[1]}. {_CHECK_URL}" if found else _CHECK_URL
 
 
-def _in_words(seconds: float | None) -> str:
-    """A delay for a sentence: seconds, minutes or hours. An empty text for none, or for more than a week."""
+def _duration_text(seconds: float | None) -> str:
+    """A delay as text: in seconds, minutes or hours. Empty if it is None or more than a week."""
     if seconds is None or seconds > 7 * 24 * 3600:
         return ""
     for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
@@ -305,7 +305,7 @@ def unreadable_reply_error(request: Request, reply: Reply) -> UnreadableReplyErr
         found = "JSON of another shape" if body[:1] in b'[{"' else "another format"
     message = ""
     with suppress(ValueError, RecursionError):
-        if isinstance(data := reply.json(), dict):  # another text can be a token
+        if isinstance(data := reply.json(), dict):  # a reply that is only a text can be a token
             message = _short(request.mask(_message_in(data)))
     said = f": {message}" if message else ""
     return UnreadableReplyError(
@@ -337,7 +337,7 @@ def server_message(request: Request, reply: Reply) -> str:
 
 
 def _message_in(value: Any, depth: int = 0) -> str:
-    """The message in an error as JSON, in the forms that web frameworks use."""
+    """Find the message in the JSON of an error, in the forms that web frameworks use."""
     if isinstance(value, str):
         return value
     texts: list[str] = []
@@ -353,7 +353,7 @@ def _message_in(value: Any, depth: int = 0) -> str:
 
 
 def _decoded(reply: Reply) -> str:
-    """The body as text: in UTF-8, else in the encoding that it names. An empty text for other data."""
+    """Decode the body as UTF-8, or else in the encoding that its header names. Other data give an empty text."""
     named = re.search(r"charset=[\"']?([\w-]+)", reply.headers.get("content-type", ""))
     body = reply.body
     if len(body) > _MAX_MESSAGE_BYTES:  # some encodings of Python take quadratic time

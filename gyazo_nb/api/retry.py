@@ -33,7 +33,7 @@ _UNPROCESSED_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY
 # Waits for some seconds before a retry. If it returns True, there is no retry: the batch was stopped.
 Sleep: TypeAlias = Callable[[float], bool | None]
 
-_MAX_SECONDS = 10_000_000  # sockets accept no infinite number, and fewer seconds on Windows
+_MAX_SECONDS = 10_000_000  # a socket refuses an infinite timeout; Windows has the lowest limit
 
 
 def _is_number(value: Any) -> bool:

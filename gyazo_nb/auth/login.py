@@ -60,8 +60,13 @@ class SignInConnection(Protocol):
     def known_token(self) -> Secret | None:
         """The token of the current account."""
 
-    def sign_in(self, account: Account, *, switch: bool, check_wanted: Callable[[], None]) -> None:
-        """Make this the current account, or raise `OtherAccountError`, or the error of `check_wanted`."""
+    def sign_in(
+        self, account: Account, *, switch: bool, check_not_cancelled: Callable[[], None]
+    ) -> None:
+        """Make this the current account.
+
+        Raises `OtherAccountError`, or the error of `check_not_cancelled`.
+        """
 
 
 class Login:
@@ -146,7 +151,7 @@ class Login:
             account = Account(self._token, self._authorization.site, user, "%gyazo_login")
             try:
                 self._connection.sign_in(
-                    account, switch=self._switch, check_wanted=self._check_not_cancelled
+                    account, switch=self._switch, check_not_cancelled=self._check_not_cancelled
                 )
             except OtherAccountError:
                 self._begin()  # the state has been used, although the account stays the same

@@ -183,7 +183,7 @@ def token_error(request: Request, reply: Reply) -> ResponseError | None:
 
 
 def _fields(reply: Reply) -> Any:
-    """The body: JSON, as RFC 6749 §5.1 says, or a form, as some servers send it."""
+    """Read the body: JSON (RFC 6749 §5.1), or a form, which some servers send."""
     try:
         return reply.json()
     except ValueError:
@@ -193,7 +193,7 @@ def _fields(reply: Reply) -> Any:
 
 
 def _error_code(reply: Reply) -> str:
-    """The field `error`, in small letters and with the usual characters; empty if it is missing."""
+    """The field `error` in lower case, without unusual characters; empty if it is missing."""
     try:
         error = _fields(reply)["error"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -180,9 +180,9 @@ def read(
     >>> read(Secret("code=abc"), redirect_uri="http://localhost/", state=Secret("s")).code.reveal()
     'abc'
 
-    A text that equals one of `not_codes` or `secrets` (the client secret, a token), or contains a long one
-    of `secrets`, is refused. Raises `PasteError` with the next step. `auth_url` is the site whose page shows the code if
-    the redirect URI is a URN.
+    `secrets` are the client secret and tokens. A text that equals one of them or of `not_codes` is refused,
+    and so is a text that contains a long secret. Raises `PasteError` with the next step. `auth_url` is the
+    site whose page shows the code if the redirect URI is a URN.
     """
     text = pasted.reveal()
     if len(text) > MAX_PASTE_CHARACTERS or _CONTROL.search(text):
@@ -473,15 +473,15 @@ def _parameters(address: _Address, state: Secret) -> list[_Parameter]:
                 raise PasteError(_DAMAGED)
             text = f"?code={text[1:]}"
     before, mark, fragment = text.partition("#")
-    # Without an address, a part in front of a ? may be another address.
-    are_free = address.place is not None
+    # If the text has no address, another parameter may contain one.
+    any_value = address.place is not None
     query = before.removeprefix("?")
-    in_query = _split_parameters(query, ends_text=not mark, others_are_free=are_free)
+    in_query = _split_parameters(query, ends_text=not mark, allow_any_value=any_value)
     if "=" not in _joined(fragment).replace("_=_", ""):  # Facebook adds #_=_ to every redirect
         return in_query
     if in_query and (address.place is None or _RESULT.search(_joined(before))):
         raise PasteError(_DAMAGED)
-    return _split_parameters(fragment, ends_text=True, others_are_free=are_free)
+    return _split_parameters(fragment, ends_text=True, allow_any_value=any_value)
 
 
 def _address_end(query: str, state: Secret) -> tuple[str, str]:
@@ -496,10 +496,10 @@ def _address_end(query: str, state: Secret) -> tuple[str, str]:
     return query[:end], query[end:]
 
 
-def _split_parameters(text: str, *, ends_text: bool, others_are_free: bool) -> list[_Parameter]:
+def _split_parameters(text: str, *, ends_text: bool, allow_any_value: bool) -> list[_Parameter]:
     """Split a query. A part of another form shows that something was lost or added.
 
-    With `others_are_free`, the unknown parameters may have any value.
+    With `allow_any_value`, unknown parameters may have any value.
     """
     parameters = []
     parts = text.split("&")
@@ -511,8 +511,8 @@ def _split_parameters(text: str, *, ends_text: bool, others_are_free: bool) -> l
         if not equals or not _PARAMETER_NAME.fullmatch(name):
             raise PasteError(_DAMAGED)
         name = unquote_plus(name).strip().lower()
-        is_free = others_are_free and name not in _RESULT_NAMES
-        if not (is_free or _PARAMETER_VALUE.fullmatch(value)):
+        is_unchecked = allow_any_value and name not in _RESULT_NAMES
+        if not (is_unchecked or _PARAMETER_VALUE.fullmatch(value)):
             raise PasteError(_DAMAGED)
         parameters.append(_Parameter(name, value, ends_text and index == len(parts) - 1))
     return parameters

@@ -8,9 +8,9 @@ Guarantees:
 
 - User code (the source of the items, the rendering) runs in the caller's thread, in both cases.
 - Each job of a `WorkerPool` has exactly one outcome: a result or an error.
-- SIGINT sets a flag that the batch checks. Only while user code runs, it raises `KeyboardInterrupt`
-  immediately: in the middle of our own code, it would lose an item. A second SIGINT ends the wait for the
-  running uploads. The former handler is restored at the end.
+- SIGINT sets a flag that the batch checks. It raises `KeyboardInterrupt` immediately only while user code
+  runs: in our own code, this could lose an item. A second SIGINT ends the wait for the running uploads. The
+  former handler is restored at the end.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ T = TypeVar("T")
 Result: TypeAlias = "tuple[int, T | BaseException]"
 
 POLL_INTERVAL = 0.1  # seconds between two checks whether the user wants to stop
-# Seconds in which a second SIGINT is the same Ctrl-C, which `uv run` or a container passed on. It must not
-# interrupt the code that ends after the first one.
-SAME_STOP = 0.1
+# Within these seconds, a second SIGINT belongs to the same Ctrl-C: `uv run` or a container can pass it on. It
+# must not interrupt the code that runs after the first one.
+SAME_STOP_SECONDS = 0.1
 
 
 # ── worker threads ─────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +79,7 @@ class WorkerPool(Generic[T]):
         self._results.put(None)
 
     def stop(self) -> None:
-        """Let the jobs begin no further request."""
+        """Prevent further requests of the jobs."""
         self.is_stopped = True
 
     def sleep(self, seconds: float) -> bool:
@@ -119,8 +119,8 @@ class _SigintGuard:
 
     def __init__(self) -> None:
         self.requested = False
-        self.is_urgent = False  # requested a second time: the batch waits for no upload
-        self._signaled_at = -SAME_STOP
+        self.requested_twice = False  # then the batch waits for no upload
+        self._signaled_at = -SAME_STOP_SECONDS
         self._raise_immediately = False
         self._former_handler: Any = None
 
@@ -139,16 +139,16 @@ class _SigintGuard:
     def _replaces(self, handler: Any) -> bool:
         """Whether to replace the handler of SIGINT.
 
-        None was not set by Python, and could not be restored. A shell lets a process in the background
-        ignore the Ctrl-C that is for another one.
+        None is a handler that Python did not set and cannot restore. SIG_IGN: a shell makes a process in the
+        background ignore SIGINT, because Ctrl-C is for the process in the foreground.
         """
         return handler is not None and handler is not signal.SIG_IGN
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         former, self._signaled_at = self._signaled_at, time.monotonic()
-        if self._signaled_at - former < SAME_STOP:
+        if self._signaled_at - former < SAME_STOP_SECONDS:
             return
-        self.is_urgent = self.requested
+        self.requested_twice = self.requested
         self.requested = True  # user code may swallow the exception
         if self._raise_immediately:
             raise KeyboardInterrupt
@@ -229,7 +229,7 @@ class AsyncioDriver(_SigintGuard):
             raise KeyboardInterrupt from None
 
     def _replaces(self, handler: Any) -> bool:
-        """Whether to replace the handler of SIGINT: not if another program cancels the task."""
+        """Whether to replace the handler of SIGINT: only Python's own. Other handlers cancel the task."""
         return handler is signal.default_int_handler
 
     def _end_wait(self) -> None:

@@ -81,7 +81,7 @@ def _matching(pattern: str) -> set[str]:
 
 
 def _folders_below(top: str) -> Iterator[str]:
-    """Yield a folder and the visible folders below it, each once, although links lead to some again."""
+    """Yield a folder and the visible folders below it, each only once, even if a link leads to it again."""
     visited = set()
     for folder, subfolders, _ in os.walk(top, followlinks=True):
         with suppress(OSError):  # the folder was deleted meanwhile
@@ -91,7 +91,7 @@ def _folders_below(top: str) -> Iterator[str]:
                 continue
             visited.add(identity)
         visible = (name for name in subfolders if not name.startswith("."))
-        # Links come last, so that a file has its own path.
+        # Links come last, so that a file gets its path without a link.
         subfolders[:] = sorted(visible, key=lambda name: Path(folder, name).is_symlink())
         yield folder
 

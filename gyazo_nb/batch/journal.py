@@ -43,7 +43,7 @@ _open_files: WeakSet[BinaryIO] = WeakSet()
 
 
 def _close_in_child() -> None:
-    """Close the files of the parent process, such as that of a process pool: they hold its locks."""
+    """Close the copies of the open files in a forked child, such as that of a process pool: they keep the lock."""
     for file in tuple(_open_files):
         file.close()
 
@@ -193,7 +193,7 @@ class Journal:
                 self._known[digest] = line
         if line.endswith(b"\n"):
             return
-        # Empty a file that holds less than the prefix of a line: with a newline behind it, the next run
+        # Empty a file that holds less than the prefix of a line: with a newline after it, the next run
         # would not recognize it as a resume file.
         if size < len(_PREFIX):
             os.ftruncate(file.fileno(), 0)

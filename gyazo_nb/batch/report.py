@@ -204,7 +204,7 @@ def _without_item(failure: Failure) -> Failure:
 
 
 def _text_of(error: BaseException) -> str:
-    """The text of an error in one line. If it is only a word, such as the key of a KeyError, with its class."""
+    """The text of an error in one line. A single word, such as the key of a KeyError, follows its class."""
     if isinstance(error, GyazoError):
         return str(error)
     text = one_line(str(error))

@@ -62,9 +62,8 @@ class _Pending:
     """An item that was read and is not uploaded yet."""
 
     item: Any
-    fields: UploadFields | None = (
-        None  # made once: a function of the user may return the next value
-    )
+    # Made once: a function of the user may return another value at the next call.
+    fields: UploadFields | None = None
     rendered: RenderedItem | None = None
     is_retained: bool = False
 
@@ -275,7 +274,7 @@ class Batch:
     async def _drain(self, run: _Run) -> UnauthorizedError | None:
         """Wait a moment for the running uploads. Return an error that says that the token is refused."""
         deadline, refused = time.monotonic() + STOP_TIMEOUT, None
-        while run.pool.in_flight and time.monotonic() < deadline and not run.driver.is_urgent:
+        while run.pool.in_flight and time.monotonic() < deadline and not run.driver.requested_twice:
             try:
                 await self._settle_next(run)
             except UnauthorizedError as error:

@@ -93,7 +93,7 @@ class UploadJob:
         return replace(image, requested_policy=self.item.fields.access_policy)
 
     def _send(self, part: FilePart) -> Image:
-        if self.pool.is_stopped:  # during a download, or the upload of an identical picture
+        if self.pool.is_stopped:  # since this job began, such as during a download
             raise GyazoError(
                 "The batch was stopped before this upload: gyazo.report.retry() sends it."
             )

@@ -128,18 +128,18 @@ class Connection:
         account: Account,
         *,
         switch: bool,
-        check_wanted: Callable[[], None] = lambda: None,
+        check_not_cancelled: Callable[[], None] = lambda: None,
     ) -> None:
         """Make this the current account. Without `switch`, refuse to replace another user's.
 
-        `check_wanted` is called after the last request, and raises an error if the sign-in was cancelled.
+        It calls `check_not_cancelled` after the last request: this raises an error for a cancelled sign-in.
         """
         while True:
             current = self.current.account_or_none
             if current is not None and current.token != account.token and not switch:
                 check_same_site(account.site, current)
                 check_same_user(account, current.user or self._request_user(current))
-            check_wanted()
+            check_not_cancelled()
             # The request takes time: if another sign-in came first, compare with that one.
             if self.current.replace(current, account):
                 return

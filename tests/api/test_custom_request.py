@@ -44,9 +44,9 @@ def test_argument_of_a_wrong_type_raises_an_error_and_nothing_is_sent(
 
 @pytest.mark.parametrize("value", [b"text", {"a": 1}, {1}, [["a"]]])
 def test_value_that_a_form_cannot_carry_raises_an_error(gyazo, server, value):
-    """Its Python notation would be sent: b'text'."""
+    """Otherwise its Python notation would be sent: b'text'."""
     for name in ("params", "form"):
-        with pytest.raises(ArgumentError, match="is a text, a number"):
+        with pytest.raises(ArgumentError, match="must be a text, a number"):
             gyazo.request("POST", "/api/x", **{name: {"desc": value}})
     assert server.sandbox.requests == []
 

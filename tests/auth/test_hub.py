@@ -121,6 +121,13 @@ def test_service_is_named_by_the_environment_only(monkeypatch):
     assert hub.find_service(Settings({"hub_service": "https://evil.example"}.get)) is None
 
 
+def test_quotes_around_the_address_of_the_service_are_removed(session, service, monkeypatch):
+    """As around every other variable."""
+    monkeypatch.setenv("GYAZO_HUB_SERVICE", f' "{service.url}/"\n')
+
+    assert session.login().uses_hub
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
@@ -349,8 +356,8 @@ def test_refused_server_says_what_to_do(session, monkeypatch, token, kind, sente
     assert token not in str(caught.value)
 
 
-def test_refused_server_names_the_service_of_its_address():
-    """The administrator has chosen another name."""
+def test_error_of_a_refused_server_names_the_service():
+    """The administrator can choose another name than gyazo."""
     service = hub.HubService("https://hub.example.org/services/share", Secret("a-token"))
 
     with pytest.raises(ForbiddenError, match="access:services!service=share to the roles"):

@@ -414,8 +414,8 @@ def test_after_a_revoked_token_the_environment_is_used_only_after_sign_out(
         assert gyazo.me().name == "One"
 
 
-def test_an_attempt_that_is_cancelled_while_the_accounts_are_compared_does_not_sign_in():
-    """As %gyazo_logout does, while the sign-in asks for the user of the token of the environment."""
+def test_a_cancel_during_the_comparison_of_two_accounts_prevents_the_sign_in():
+    """%gyazo_logout cancels while the sign-in requests the user of the token in the environment."""
     tokens = []
 
     def reply(_, path):

@@ -144,7 +144,7 @@ def read_form(status, body):
 
 
 def test_a_reply_may_be_a_form():
-    """Some servers send a form, against RFC 6749: the token, and an error with any status."""
+    """Some servers send the token or an error as a form, which RFC 6749 does not allow."""
     assert read_form(200, b"access_token=T0ken&expires=3600&token_type=bearer") == Secret("T0ken")
     for status in (200, 400):
         with pytest.raises(InvalidGrantError):
@@ -202,7 +202,7 @@ def test_without_an_error_field_the_status_decides():
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, b""), (404, b"<html>"), (400, b"Bad request")])
-def test_a_refusal_without_an_error_field_names_all_settings_that_may_be_wrong(status, body):
+def test_a_refusal_without_an_error_field_names_all_settings_to_check(status, body):
     """The address, or the client id and secret: some servers refuse them with an empty reply."""
     with pytest.raises(TokenRequestError, match="GYAZO_AUTH_URL .*client id and secret") as caught:
         read(status, body)

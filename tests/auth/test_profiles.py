@@ -37,7 +37,7 @@ def test_a_profile_is_loaded_from_the_store_that_has_it(keyring, folder):
 
 
 def test_without_a_folder_no_profile_is_loaded_or_cleared(folder):
-    """HOME of a container may be /dev/null or the folder of another user: a sign-in goes on without it."""
+    """In a container, HOME may be /dev/null or belong to another user. A sign-in works without it."""
     folder.parent.write_text("not a folder")
     profiles = Profiles(folder)
 

@@ -47,11 +47,11 @@ def test_interrupted_guard_restores_the_handler():
 
 def test_sigints_raise_only_in_user_code(monkeypatch):
     """Anywhere else, the second one would lose the item that the batch has just received."""
-    monkeypatch.setattr(drivers, "SAME_STOP", 0)
+    monkeypatch.setattr(drivers, "SAME_STOP_SECONDS", 0)
     with BlockingDriver() as driver:
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
-        assert driver.is_urgent
+        assert driver.requested_twice
     with BlockingDriver() as driver, suppress(KeyboardInterrupt), driver.interruptible():
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
@@ -66,7 +66,7 @@ def test_sigint_that_comes_twice_counts_once():
         signal.raise_signal(signal.SIGINT)
 
     assert driver.requested
-    assert not driver.is_urgent
+    assert not driver.requested_twice
 
 
 def test_ignored_sigint_stays_ignored(gyazo):
