@@ -137,7 +137,7 @@ class Settings:
 
     def text(self, name: str) -> str:
         """Return a setting that is not secret; an empty text if it is not set."""
-        return self._override(name) or _unquoted(os.environ.get(f"GYAZO_{name.upper()}", ""))
+        return self._override(name) or unquoted(os.environ.get(f"GYAZO_{name.upper()}", ""))
 
     def site(self) -> Site:
         """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
@@ -240,12 +240,12 @@ def access_token(text: str | Secret) -> Secret:
 @hides_frames
 def _token_or_none(text: Secret) -> Secret | None:
     """Remove blanks and quotes around a token. None if the text cannot be a token."""
-    clean = _unquoted(text.reveal())
+    clean = unquoted(text.reveal())
     is_token = clean and clean.isascii() and clean.isprintable() and " " not in clean
     return Secret(clean) if is_token else None
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """Remove blanks and quotes around a value. `docker --env-file` and `set` of Windows keep the quotes."""
     return text.strip().strip("\"'").strip()
 
@@ -253,7 +253,7 @@ def _unquoted(text: str) -> str:
 @hides_frames
 def secret_variable(name: str) -> Secret:
     """Read a secret from the environment; an empty one if the variable is not set."""
-    return Secret(_unquoted(os.environ.get(name, "")))
+    return Secret(unquoted(os.environ.get(name, "")))
 
 
 @hides_frames
@@ -263,7 +263,7 @@ def _secret_file(name: str) -> Secret | None:
         path = Path(name).expanduser()
         if not path.is_file():  # a pipe could wait for ever
             return None
-        text = _unquoted(path.read_text("utf-8-sig"))
+        text = unquoted(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RuntimeError):  # RuntimeError: the home folder is unknown
         return None
     return Secret(text) if text and text.isprintable() else None

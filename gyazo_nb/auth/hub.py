@@ -40,7 +40,7 @@ from gyazo_nb.errors import (
     UnreadableReplyError,
 )
 from gyazo_nb.secret import Secret, hides_frames
-from gyazo_nb.settings import App, Settings, Site, is_loopback, secret_variable
+from gyazo_nb.settings import App, Settings, Site, is_loopback, secret_variable, unquoted
 
 from . import oauth
 from .oauth import Authorization
@@ -82,7 +82,7 @@ def find_service(settings: Settings) -> HubService | None:
 
     Raises `ConfigError` if the address is wrong or unsafe.
     """
-    url = os.environ.get(SERVICE_VARIABLE, "").strip().rstrip("/")
+    url = unquoted(os.environ.get(SERVICE_VARIABLE, "")).rstrip("/")
     if not url or settings.has_application():
         return None
     _check_url(url)

@@ -21,6 +21,8 @@ from urllib.request import getproxies
 
 import httpx
 
+from gyazo_nb.settings import unquoted
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
@@ -28,7 +30,6 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _HOST_AND_PORT = re.compile(r"((?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?)(?:/.*)?")
-_AROUND = " \t\r\n\"'"  # a file with variables, as for Docker, keeps the quotes around a value
 # The variables that `proxy_for` reads.
 VARIABLES = (
     *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
@@ -64,7 +65,7 @@ def proxy_for(url: str) -> ProxySetting | None:
     if is_local(host) or bypasses_proxy(host, port, settings.get("no", "")):
         return None
     for name in (parts.scheme, "all"):
-        if value := settings.get(name, "").strip(_AROUND):
+        if value := unquoted(settings.get(name, "")):
             return _setting(value, _variable(name))
     return None
 

@@ -28,7 +28,14 @@ from gyazo_nb.errors import (
     WaitInterruptedError,
 )
 from gyazo_nb.secret import Secret, hides_frames
-from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site, secret_variable
+from gyazo_nb.settings import (
+    ACCESS_TOKEN_VARIABLE,
+    App,
+    Settings,
+    Site,
+    secret_variable,
+    unquoted,
+)
 
 from . import messages, prompt
 from .cell_wait import CellWait
@@ -371,7 +378,7 @@ def _misspelled_variables() -> str:
 
 @hides_frames
 def _is_address_or_setting(typed: Secret) -> bool:
-    text = typed.reveal().strip(" \t\r\n\"'")
+    text = unquoted(typed.reveal())
     return "://" in text or "=" in text.rstrip("=")  # a token may end with =, as Base64 does
 
 
