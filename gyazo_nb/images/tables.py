@@ -27,9 +27,13 @@ _NOT_RENDERED = re.compile(
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _CELLS = re.compile(r"(?:\s*#T_[\w-]+?_(?:row|level)\d+\w*\s*,?)+")
 _INTERACTIVE = re.compile(r":(?:hover|focus|active)\b")
-_IGNORED = re.compile(r"(?<![\w-])(?:background|opacity)\s*:[^;]*", re.IGNORECASE)
+_IGNORED = re.compile(
+    r"(?<![\w-])(?:background|opacity)\s*:(?!\s*(?:none|inherit|initial|unset|transparent|1)\s*(?:;|$))[^;]*",
+    re.IGNORECASE,
+)
 _COLOR = re.compile(
-    r"(?<![\w-])(?:background-)?color\s*:(?!\s*(?:inherit|initial|unset|transparent))[^;]*",
+    r"(?<![\w-])(?:background-|(?!color\s*:\s*(?:black|#000(?:000)?)\b))color\s*:"
+    r"(?!\s*(?:none|inherit|initial|unset|transparent)\b)[^;]*",
     re.IGNORECASE,
 )
 _INLINE_COLOR = re.compile(

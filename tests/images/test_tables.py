@@ -65,10 +65,12 @@ def test_colors_of_a_styler_arrive(upload):
 
 
 def test_style_that_shows_no_color_is_accepted():
-    """A rule of the mouse, and one that only places headings."""
+    """A rule of the mouse, one that only places headings, and values that change nothing."""
     hover = {"selector": "tr:hover", "props": "background-color: yellow"}
     place = {"selector": "th", "props": "color: inherit; border-color: red"}
-    styler = TABLE.style.set_uuid("my-id").set_table_styles([hover, place])
+    usual = {"selector": "caption", "props": "color: black; background: none"}
+    styler = TABLE.style.set_uuid("my-id").set_table_styles([hover, place, usual])
+    styler.set_properties(opacity="1")
 
     assert file_part(styler.map_index(lambda _: "color: red"))
 
