@@ -237,7 +237,7 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     plain = {_plain(choice): choice for choice in choices}
     given = _plain(name)
     near = [choice for key, choice in plain.items() if given and key.startswith(given)]
-    # A short name that a word only begins with, such as p for plot.png, is not near.
+    # A word can begin with a short name by chance, such as plot.png with p.
     beginnings = (key for key in plain if given.startswith(key) and len(given) <= 2 * len(key))
     near = near or [plain[key] for key in beginnings]
     near = near or [plain[key] for key in get_close_matches(given, plain, 1)]

@@ -25,7 +25,8 @@ _LARGEST_HEADING = 4  # stars, for a heading of level 1
 _MAX_DEPTH = 40  # of nested lists and quotes; mistune itself stops earlier
 _BRACKETS = re.compile(r"\[[^\[\]\n]*\]|[\[\]]")
 _STARTS_BLOCK = re.compile(r"^\s*(?:(?:code|table):|[$%?] |>)")
-_TAG = re.compile(r"(?<![^\s\[\]])#(?=\S|\Z)")  # at the end, the tag may be the next token
+# At the end of a text, the next token can be the tag.
+_TAG = re.compile(r"(?<![^\s\[\]])#(?=\S|\Z)")
 _GRAVE_ACCENT = "\u02cb"  # looks like a backtick, which would end the code
 _RULE = "――――――――"
 _BLOCK_TAGS = {

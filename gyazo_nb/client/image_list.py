@@ -66,8 +66,8 @@ class _Listing:
     def _deduplicated(self, page: Page, indices: list[int], seen: set[str]) -> list[Image]:
         """The images at these indices, without those that a new upload moved here from the previous page.
 
-        A whole page is returned as it is: it can be longer than the first one, if the server leaves out
-        some images of each page.
+        A whole page is returned unchanged. If the server leaves out some images, a page can be longer than
+        the first one.
         """
         if indices == list(self._cache.indices_of(indices[0])):
             images = list(page)
@@ -107,8 +107,8 @@ class Images(_Listing, Sequence[Image]):
     def __iter__(self) -> Iterator[Image]:
         seen: set[str] = set()
         done, is_empty = 0, True
-        # A second round is needed only if an upload during the loop moved the last image by one, or if the
-        # number of images was too large, so that a list from the end begins with an empty page.
+        # A second round is needed in two cases. An upload during the loop moved the last image by one. Or the
+        # reported number of images was too large: then a list from the end began with an empty page.
         while done < len(indices := self._load_indices()):
             with closing(self._pages(indices[done:])) as pages:
                 for page, page_indices in pages:
@@ -131,7 +131,7 @@ class Images(_Listing, Sequence[Image]):
             page = self._cache.page(self._cache.page_number(position))
             if (image := self._cache.image_at(page, position)) is not None:
                 return image
-            if self._load_indices(index) == indices:  # else the number of images was too large
+            if self._load_indices(index) == indices:  # otherwise the reported number was too large
                 raise IndexError(_OUT_OF_RANGE)
 
     def _load_indices(self, *index: int) -> range:
@@ -265,7 +265,7 @@ def _checked(index: Any) -> int:
         return operator.index(index)
     except TypeError:
         raise TypeError(
-            f"An index is a whole number or a slice, not {type(index).__name__}. For one image by its id, "
+            f"An index must be a whole number or a slice, not {type(index).__name__}. For one image by its id, "
             f"call gyazo.image(id)."
         ) from None
 

@@ -115,7 +115,7 @@ def block(text: str) -> str:
     text = text.strip("\n").rstrip()
     for match in _MARKDOWN.finditer(text):
         if match["open_fence"] is not None:
-            # One in a list or a quote ends with it. Deeper blanks make it a text of an indented code block.
+            # A block in a list or a quote ends with it. After four blanks, the fence is the text of a code block.
             if re.fullmatch(" {0,3}", match["indent"]):
                 text += f"\n{match['indent']}{match['fence']}"
         elif match["open_comment"] is not None and _is_at_line_start(match):

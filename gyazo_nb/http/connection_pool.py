@@ -295,7 +295,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
         addresses = _addresses(host, port)
         end = time.monotonic() + (timeout or 0)
         while True:
-            if timeout is not None:  # for all addresses together: each gets its part of the rest
+            if timeout is not None:  # for all addresses: each gets a part of the remaining time
                 timeout = max(0.01, (end - time.monotonic()) / len(addresses))
             address = addresses.pop(0)
             seconds = _remaining(timeout, httpcore.ConnectTimeout)
@@ -331,8 +331,8 @@ class _TrackedBackend(httpcore.AsyncNetworkBackend):
 class _PartwiseStream(httpcore.AsyncNetworkStream):
     """An async socket, with or without TLS, that sends a large body in parts, each with its own timeout.
 
-    It reads at the same time. A server can refuse an upload early, and close the connection: asyncio would
-    lose its reply with the error of the write. (A blocking socket keeps it.)
+    It reads at the same time. A server can refuse an upload early, and close the connection. Then the write
+    fails, and asyncio would lose the reply. (A blocking socket keeps it.)
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, read_timeout: float) -> None:
@@ -359,7 +359,7 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         try:
             for start in range(0, len(buffer), _PART_BYTES):
                 if self._stream.get_extra_info("is_readable"):
-                    await asyncio.wait([reading], timeout=0.01)  # also bytes of TLS itself
+                    await asyncio.wait([reading], timeout=0.01)  # these can be bytes of TLS itself
                 await self._stream.write(buffer[start : start + _PART_BYTES], timeout)
         finally:
             reading.cancel()
@@ -381,7 +381,7 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable" and self._early:
-            return True  # an idle connection with such bytes is not used again
+            return True  # httpcore does not reuse an idle connection with such bytes
         return self._stream.get_extra_info(info)
 
 

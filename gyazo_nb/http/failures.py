@@ -36,7 +36,7 @@ class ReplyEncodingError(Exception):
 _WRONG_DATE = frozenset({9, 10})  # CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
 _WRONG_HOST = frozenset({62, 64})  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
 
-# Variables of other programs for the same file
+# The variables of other programs for the file in SSL_CERT_FILE
 OTHER_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")
 
 _FOR_HTTPS = frozenset({"https", "all"})  # the names of HTTPS_PROXY and ALL_PROXY in `getproxies`
@@ -74,7 +74,7 @@ def root_cause(error: BaseException) -> BaseException:
     httpx and httpcore may hide it: `raise … from None`. The context of any other exception can be one that
     the caller handles.
     """
-    if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
+    if isinstance(error, BaseExceptionGroup):  # the errors of a host with several addresses
         return root_cause(error.exceptions[-1])
     inner = error.__cause__
     if inner is None and type(error).__module__ in {"httpx", "httpcore"}:
@@ -132,7 +132,8 @@ def _connect_error(request: Request, error: Exception) -> _Explanation:
     reason = "the connection was closed" if is_closed else _system_message(cause)
     if setting is None:
         what = f"could not be reached ({reason})"
-        return "not_sent", what, f"check your network and the URL in the settings{_hint(request)}"
+        advice = f"check your network and the URL in the settings{_unused_proxy(request)}"
+        return "not_sent", what, advice
     return _proxy_error(setting, error, reason, is_closed=is_closed)
 
 
@@ -156,14 +157,12 @@ def _is_closed(cause: BaseException) -> bool:
     return isinstance(cause, kinds) or type(cause).__name__ == "EndOfStream"  # of anyio
 
 
-def _hint(request: Request) -> str:
-    """A proxy variable that is not used for this address, although the user may expect it."""
+def _unused_proxy(request: Request) -> str:
+    """A sentence about HTTP_PROXY, if it is the only proxy variable, and not used for this address."""
     proxies = getproxies()
     if not request.url.startswith("https:") or "http" not in proxies or proxies.keys() & _FOR_HTTPS:
         return ""
-    return (
-        "; HTTP_PROXY is used for http:// only, so if your network needs a proxy, set HTTPS_PROXY"
-    )
+    return ". HTTP_PROXY is used for http:// only: if your network needs a proxy, set HTTPS_PROXY"
 
 
 def _tls_error(request: Request, cause: ssl.SSLError) -> _Explanation:

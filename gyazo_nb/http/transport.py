@@ -53,7 +53,7 @@ _WARN_ABOVE = 5.0  # seconds; a longer delay before a retry is logged as a warni
 
 _HEADERS = {"Accept-Encoding": "gzip", "Connection": "keep-alive", "User-Agent": "gyazo_nb"}
 
-# Names in `Content-Encoding` that say nothing about compression. Some servers send them.
+# Values of `Content-Encoding` that name no compression. Some servers send them.
 _UNCOMPRESSED = frozenset({"", "identity", "none", "binary", "utf-8", "aws-chunked"})
 
 _log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Transport:
                 deadline.extend(int(built.headers.get("content-length", 0)))
                 response = self._reply_of(request, built, files)
                 content = b""
-                with _body_errors(response):
+                with _ignored_body_errors(response):
                     body = ReplyBody(response.headers, max_bytes)
                     for chunk in response.iter_raw():
                         size = body.add(chunk)
@@ -153,7 +153,7 @@ class Transport:
                 _reschedule(limit, deadline)
                 response = await self._areply_of(request, built, files)
                 content = b""
-                with _body_errors(response):
+                with _ignored_body_errors(response):
                     body = ReplyBody(response.headers, max_bytes)
                     async for chunk in response.aiter_raw():
                         size = body.add(chunk)
@@ -210,10 +210,10 @@ class Transport:
         return Reply(response.status_code, headers, body, self)
 
 
-def _body_errors(response: httpx.Response) -> AbstractContextManager[None]:
-    """Ignore an error in the body of a reply that is not a success: its status says what happened.
+def _ignored_body_errors(response: httpx.Response) -> AbstractContextManager[None]:
+    """Ignore an error in the body of a reply that is not a success: its status is enough.
 
-    A server that refuses a large upload early can close the connection before it sent the whole page.
+    A server can refuse a large upload early, and close the connection before it sends the whole body.
     """
     if response.is_success:
         return nullcontext()

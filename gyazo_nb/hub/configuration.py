@@ -155,7 +155,7 @@ def _redirect_uri(environment: Mapping[str, str], prefix: str) -> str:
             f"GYAZO_REDIRECT_URI must end with {prefix}callback, where this service receives the redirect; "
             f"it is {_shortened(uri)}: register https://HUB{prefix}callback with Gyazo, and set it here."
         )
-    # An address with a host only on a hub with subdomains, on which each service has its own host.
+    # This variable has a host only on a hub with subdomains. There, each service has its own host.
     own = urlsplit(environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", ""))
     if own.hostname and own.hostname != urlsplit(uri).hostname:
         raise ConfigurationError(
@@ -186,8 +186,8 @@ def _hub_prefix(environment: Mapping[str, str], prefix: str) -> str:
     base = _of_hub(environment, "JUPYTERHUB_BASE_URL").rstrip("/")
     if not prefix.startswith(f"{base}/") or (base and not base.startswith("/")):
         raise ConfigurationError(
-            f"JUPYTERHUB_BASE_URL must be the path of the hub, with which JUPYTERHUB_SERVICE_PREFIX begins, "
-            f"like / or /jupyter/; it is {_shortened(base)}."
+            f"JUPYTERHUB_BASE_URL must be the path of the hub, like / or /jupyter/, and the beginning of "
+            f"JUPYTERHUB_SERVICE_PREFIX; it is {_shortened(base)}."
         )
     return f"{base}/hub/"
 

@@ -2,8 +2,8 @@
 
 Guarantees: the secret is sent only to the token endpoint in the settings. A redirect is not followed. The
 caller chooses only the code and its verifier. Each request goes through the proxy that the environment
-names (`HTTPS_PROXY`), or directly. One deadline holds for the whole exchange. The end of the service does
-not wait for an exchange.
+names (`HTTPS_PROXY`), or directly. One deadline holds for the whole exchange. The service can
+end during an exchange.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def exchange(configuration: Configuration, code: str, code_verifier: str) 
         async with asyncio.timeout(TIMEOUT):
             return await asyncio.wrap_future(result)
     except TimeoutError:
-        raise NoReplyError("a reply that takes too long") from None
+        raise NoReplyError("its reply takes too long") from None
 
 
 def _exchange(configuration: Configuration, code: str, code_verifier: str) -> TokenReply:
@@ -97,7 +97,7 @@ def _exchange(configuration: Configuration, code: str, code_verifier: str) -> To
         reason = getattr(error, "reason", error)  # of URLError
         raise NoReplyError(type(reason).__name__) from None
     if len(body) > MAX_REPLY_BYTES:
-        raise NoReplyError("a reply that is too long")
+        raise NoReplyError("its reply is too long")
     return TokenReply(reply.status, body)
 
 

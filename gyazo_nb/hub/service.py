@@ -107,7 +107,7 @@ class BrowserAuth(HubOAuth):  # type: ignore[misc]  # JupyterHub has no types
     async def user_for_token(self, token: str, *_: Any, **__: Any) -> dict[str, Any] | None:
         """Ask the hub for the user of a token; None if the hub does not know the token.
 
-        Not the cache, which accepts a stopped server for five more minutes. The error is always 503.
+        It does not use the cache, which accepts a stopped server for five more minutes. Every error is 503.
         """
         try:
             async with asyncio.timeout(HUB_TIMEOUT):
@@ -133,10 +133,10 @@ class BrowserAuth(HubOAuth):  # type: ignore[misc]  # JupyterHub has no types
         return token
 
     def generate_state(self, *args: Any, **kwargs: Any) -> str:
-        """Begin the sign-in of a browser to the hub. Only the newest ones are kept."""
-        open_ones = self._oauth_states
-        while len(open_ones) >= MAX_HUB_SIGN_INS:
-            open_ones.pop(next(iter(open_ones.values)), None)
+        """Begin the sign-in of a browser to the hub. Only the newest sign-ins are kept."""
+        sign_ins = self._oauth_states
+        while len(sign_ins) >= MAX_HUB_SIGN_INS:
+            sign_ins.pop(next(iter(sign_ins.values)), None)
         state: str = super().generate_state(*args, **kwargs)
         return state
 
@@ -262,7 +262,7 @@ def _log_request(route: web.RequestHandler) -> None:
         route.request.method if route.request.method in {"GET", "POST"} else "other method",
         type(route).__name__,
         status,
-        user if user.isprintable() else repr(user),  # a name could hold a line break
+        user if user.isprintable() else repr(user),  # a name can contain a line break
         1000 * route.request.request_time(),
     )
 

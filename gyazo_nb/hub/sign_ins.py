@@ -54,7 +54,7 @@ class _SignIn:
             self.waiting.set_result(None)
 
     def query_after(self, seen: str) -> str | None:
-        """The query, unless this is its SHA-256."""
+        """Return the query. None if there is none, or if `seen` is its SHA-256."""
         return self.query if self.query and hashed(self.query) != seen else None
 
 
@@ -139,7 +139,7 @@ class SignIns:
         return self._of_users.get(user, {}).get(state_hash)
 
     async def _find_or_wait(self, user: str, state_hash: str) -> _SignIn | None:
-        """Return the sign-in, also if its kernel makes it known within a few seconds."""
+        """Return the sign-in. If it is not known yet, wait a few seconds for its kernel."""
         try:
             async with asyncio.timeout(self._limits.unknown_state), self._added:
                 return await self._added.wait_for(partial(self._find, user, state_hash))

@@ -82,7 +82,7 @@ def test_plain_text_has_the_links(gyazo, many, count_requests):
 
 
 def test_console_and_notebook_show_once_why_images_cannot_be_listed(gyazo, server):
-    """In the line of the list. A notebook would show the error of the HTML above this line."""
+    """The text of the list names the reason. An error of the HTML would be shown above this text."""
     server.sandbox.faults.append(Fault(path="/api/images", status=403, times=9))
 
     assert pretty(gyazo.images()).startswith("<images, newest first>: ")

@@ -62,7 +62,7 @@ def test_list_is_complete_whatever_total_and_page_length_the_server_sends(reply,
 @pytest.mark.parametrize("total", [None, "5", "0", "6", "many"])
 @pytest.mark.parametrize("served", [5, 100])
 def test_server_without_pages_can_send_the_whole_list(total, served):
-    """Such as a list in a file. Its first page is the whole list."""
+    """The server can send a list from a file. The first page is then the whole list."""
     page = [{"image_id": f"{n:032x}"} for n in range(served)]
     headers = {} if total is None else {"X-Total-Count": total}
     if served == 100:

@@ -78,7 +78,7 @@ def test_a_notebook_has_a_limit(publish, monkeypatch):
     ],
 )
 def test_a_missing_notebook_is_named(gyazo, tmp_path, monkeypatch, name, reason):
-    """One sentence with the path. The file to write is not the problem."""
+    """The sentence names the notebook, and not the file to write."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArgumentError, match=f"'{name or '.'}' cannot be read \\({reason}\\)"):
         gyazo.publish(name)

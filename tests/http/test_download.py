@@ -429,7 +429,7 @@ def test_download_needs_no_session(call, server, urls):
     ],
 )
 def test_redirect_from_http_to_https_stays_at_the_server(address, is_same):
-    """Many private servers redirect so. The other direction, and another port, are another server."""
+    """Many private servers do this. The other direction, or another port, counts as another server."""
     assert is_same_server(httpx.URL(address), httpx.URL("http://wiki.corp/a.png")) is is_same
     assert not is_same_server(httpx.URL("http://wiki.corp/"), httpx.URL("https://wiki.corp/"))
 

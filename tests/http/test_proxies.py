@@ -412,8 +412,8 @@ def test_dead_proxy_is_named(error_of, monkeypatch, variable, scheme):
     assert errors.count("check the variable, or add the host to NO_PROXY") == 2
 
 
-def test_blank_variable_is_not_set(monkeypatch):
-    """Also one with quotes only, from a file with variables."""
+def test_blank_variable_counts_as_not_set(monkeypatch):
+    """So does a variable that contains only quotes."""
     monkeypatch.setenv("HTTPS_PROXY", " ")
     monkeypatch.setenv("ALL_PROXY", '""')
 
@@ -429,7 +429,7 @@ def test_blank_variable_is_not_set(monkeypatch):
     ids=["closed", "page"],
 )
 def test_proxy_that_breaks_the_tls_connection_is_named(error_of, monkeypatch, behave, reason):
-    """It accepts the request for a tunnel, and closes it or sends a page. The URL is not wrong."""
+    """It accepts the request for a tunnel. Then it closes the connection, or sends a page."""
 
     def accept(client):
         read_head(client)
@@ -445,7 +445,7 @@ def test_proxy_that_breaks_the_tls_connection_is_named(error_of, monkeypatch, be
 
 
 def test_silent_socks_proxy_ends_the_call_after_the_timeout(call, monkeypatch):
-    """Such as a tunnel of ssh after the machine slept. httpcore would wait for the deadline."""
+    """A tunnel of ssh is silent after the machine slept. httpcore would wait for the deadline."""
     with raw_server(lambda client: client.recv(9) and client.recv(9)) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
         timeouts = Timeouts(connect=5, read=0.05, write=5, answer=600)
@@ -463,7 +463,7 @@ def test_reason_of_a_socks_proxy_is_complete(error_of, monkeypatch):
 
 
 def test_unused_http_proxy_is_named(error_of, monkeypatch):
-    """HTTP_PROXY alone is not used for https://, in no program."""
+    """No program uses HTTP_PROXY for https://."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
 
     assert error_of().count("HTTP_PROXY is used for http:// only") == 2
@@ -499,8 +499,8 @@ def test_refusal_of_a_proxy_is_named(error_of, monkeypatch, status, advice):
     assert "\x1b" not in errors
 
 
-def test_wrong_password_of_a_proxy_is_to_be_corrected(error_of, monkeypatch):
-    """It is set, but the proxy does not accept it."""
+def test_error_of_a_wrong_proxy_password_says_to_correct_it(error_of, monkeypatch):
+    """The variable has a password, but the proxy does not accept it."""
     with http_proxy({}, status="407 Proxy Authentication Required") as (proxy, _):
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:s3cr3t@127.0.0.1:{proxy.port}")
         errors = error_of()

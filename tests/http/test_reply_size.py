@@ -46,7 +46,7 @@ def zeros(megabytes, nested=1):
 
 @pytest.mark.parametrize("encoding", ["none", "UTF-8", "binary", "aws-chunked"])
 def test_encoding_that_names_no_compression_is_ignored(call, encoding):
-    """Some servers send these, as browsers ignore them. Copies of S3 send the last one."""
+    """Some servers send these, and browsers ignore them. Servers like S3 send the last one."""
     with session({"Content-Encoding": encoding}, PNG) as (gyazo, _):
         picture = Image("a", url=gyazo.account.site.api_url, source=gyazo._connection.transport)
         assert call(picture, "download") == PNG

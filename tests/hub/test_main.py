@@ -87,7 +87,7 @@ def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
 
 @pytest.mark.slow
 def test_open_connections_may_exceed_the_soft_limit_of_the_system(variables):
-    """A process for users with more open panels than the limit allows files."""
+    """Each open panel is a connection, and each connection counts as an open file."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
     try:

@@ -307,7 +307,7 @@ def test_exchanges_of_one_user_do_not_delay_those_of_another(own_service, new_ke
 
 
 def bring_code(kernel, user):
-    """Let a code arrive in the browser of the user. Returns it with its verifier."""
+    """Bring a code to the browser of the user. Return the code and its verifier."""
     sign_in = kernel.begin()
     waiting = announce(kernel, sign_in)
     address = sign_in.redirect()
@@ -318,7 +318,7 @@ def bring_code(kernel, user):
 
 
 def hang(service, times=1):
-    """Let Gyazo not reply to the next exchanges. The service does not wait for them at its end."""
+    """Delay Gyazo's replies to the next exchanges. The service does not wait for them at its end."""
     service.gyazo.sandbox.faults.append(Fault(path="/oauth/token", delay=60, times=times))
 
 
@@ -405,7 +405,7 @@ def test_reply_that_does_not_end_is_an_error(own_service, new_kernel, monkeypatc
 
 
 def test_certificates_are_loaded_once(service, monkeypatch):
-    """This takes 20 ms and more. All exchanges use the same ones."""
+    """Loading takes 20 ms or more. All exchanges use the same certificates."""
     loaded = []
     load = ssl.create_default_context
     monkeypatch.setattr(ssl, "create_default_context", lambda: loaded.append(1) or load())
