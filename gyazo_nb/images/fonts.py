@@ -78,11 +78,12 @@ def missing_characters(text: str) -> list[str]:
 
 
 def check_characters(characters: Iterable[str]) -> None:
-    """Refuse characters that no font has."""
+    """Refuse characters for which a renderer finds no font. vl-convert finds none for some joined characters."""
     shown = "".join(dict.fromkeys(characters))[:20]
     if shown:
         raise PictureError(
-            f"No font of this machine has the characters {shown!r}, which would be empty boxes in the "
-            f"picture: install a font that has them (for Japanese on Debian or Ubuntu:  !apt-get install -y "
-            f"fonts-noto-cjk), or copy its file to  ~/.local/share/fonts  and upload it again."
+            f"No font for the characters {shown!r} was found, and they would be empty boxes in the picture: "
+            f"install a font that has them (on Debian or Ubuntu:  !apt-get install -y fonts-noto-cjk  for "
+            f"Japanese,  fonts-noto-color-emoji  for emoji), or copy its file to  ~/.local/share/fonts  and "
+            f"upload it again. Or use a PNG."
         )

@@ -51,18 +51,24 @@ def test_no_character_is_missing_where_fonts_are_unknown(monkeypatch):
         go.Figure(go.Bar(x=["売", "b"], y=[1, 2])),
         go.Figure(go.Bar(x=np.array(["売", "b"]), y=[1, 2])),
         go.Figure(go.Bar(y=[1]), layout={"annotations": [{"text": "a 売"}]}),
+        go.Figure(go.Scatter(y=[1], mode="markers+text", text=["売"])),
+        go.Figure(go.Heatmap(z=[[1]], text=[["売"]], texttemplate="%{text}")),
     ],
-    ids=["title", "labels", "array", "annotation"],
+    ids=["title", "labels", "array", "annotation", "points", "cells"],
 )
 def test_plotly_text_without_a_font_is_refused(figure):
     bundle = {"application/vnd.plotly.v1+json": figure.to_plotly_json()}
     for render in (lambda: file_part(figure), lambda: from_mime_bundle(bundle)):
-        with pytest.raises(PictureError, match="No font of this machine has the characters '売'"):
+        with pytest.raises(PictureError, match="No font for the characters '売'"):
             render()
 
 
-def test_plotly_text_that_only_hovering_shows_is_accepted(monkeypatch):
+def test_plotly_text_that_the_picture_does_not_show_is_accepted(monkeypatch):
+    """Only hovering or an animation shows it, or it is the name of a font."""
     monkeypatch.setattr(go.Figure, "to_image", lambda *_, **__: PNG)
     trace = go.Bar(y=[1], hovertext=["売"], hovertemplate="売", customdata=["売"], ids=["売"])
+    points = go.Scatter(y=[1], mode="markers", text=["売"])
+    layout = {"meta": "売", "font": {"family": "売"}}
 
-    assert file_part(go.Figure(trace, layout={"meta": "売"})).content == PNG
+    figure = go.Figure([trace, points], layout=layout, frames=[go.Frame(name="売")])
+    assert file_part(figure).content == PNG

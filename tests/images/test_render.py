@@ -179,7 +179,7 @@ def test_chart_has_the_theme_of_the_notebook(upload):
 
 def test_chart_with_a_character_that_no_font_has_is_refused():
     chart = alt.Chart(TABLE, title="a \U0010fffd").mark_bar().encode(x="a:O", y="b:Q")
-    with pytest.raises(PictureError, match="No font of this machine has the characters"):
+    with pytest.raises(PictureError, match="No font for the characters"):
         file_part(chart)
 
 

@@ -648,6 +648,10 @@ def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, 
         ("raise ValueError('a reason')", r"chart could not be rendered \(ValueError: a reason\)"),
         ("time.sleep(99)", "this chart takes more than 1 seconds"),
         ("return '<b/>'", "not an SVG"),
+        (
+            """return '<svg xmlns="http://www.w3.org/2000/svg" width="99999" height="9"/>'""",
+            "This chart is 99,999 x 9 pixels",
+        ),
         ("return ' ' * 2**27", "it has more than 64 MB"),
     ],
 )
@@ -980,7 +984,7 @@ def test_character_that_no_font_has_is_refused(monkeypatch):
     refused = document('<text y="15" font-family="Arial">a \U0010fffd \U0010fffc</text>')
 
     assert pixels(render_svg(accepted))[:, :, 3].any()
-    with pytest.raises(PictureError, match=r"has the characters '\S{2,20}', .*install a font"):
+    with pytest.raises(PictureError, match=r"for the characters '\S{2,20}' was .*install a font"):
         render_svg(refused)
 
 
