@@ -271,11 +271,11 @@ def _duration_text(seconds: float | None) -> str:
     """A delay as text: in seconds, minutes or hours. Empty if it is None or more than a week."""
     if seconds is None or seconds > 7 * 24 * 3600:
         return ""
-    for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= 2 * size or size == 1:
-            number = max(1, math.ceil(seconds / size))
-            return f"{number} {unit}{'' if number == 1 else 's'}"
-    return ""
+    size, unit = 1, "second"
+    if seconds >= 2 * 60:
+        size, unit = (3600, "hour") if seconds >= 2 * 3600 else (60, "minute")
+    number = max(1, math.ceil(seconds / size))
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def make_error(
