@@ -261,7 +261,7 @@ def _secret_file(name: str) -> Secret | None:
     """Read a secret from a file that contains only the secret. None if this is impossible."""
     try:
         path = Path(name).expanduser()
-        if not path.is_file():  # a pipe could wait for ever
+        if not path.is_file():  # reading a pipe could wait for ever
             return None
         text = unquoted(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RuntimeError):  # RuntimeError: the home folder is unknown

@@ -145,14 +145,14 @@ class PageCache:
         if len(first) <= first.per_page < PAGE_SIZE and first.per_page > 0:
             self._page_size = first.per_page  # the server reports a smaller page size
         if 0 < len(first) < self._page_size and _total(first) != len(first):
-            # The server may use a smaller one without a report. The next page shows it.
+            # The server may use a smaller size without a report. The next page shows whether it does.
             self._page_size, self._possible_whole = len(first), _ids(first)
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
         total = _total(page)
         if number == 1 and total == len(page) == self._page_size:
-            # This can be the length of the page. The next page shows it.
+            # The total may be only the length of this page. The next page shows whether it is.
             total, self._possible_whole = None, _ids(page)
         if total is not None and not self._total_unreliable:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.

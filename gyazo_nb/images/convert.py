@@ -258,7 +258,7 @@ def _not_a_picture(item: Any) -> PictureError:
         )
     if hasattr(type(item), "__await__"):
         return PictureError(
-            f"This {type(item).__name__} has no picture yet: pass the result of  await, or a list of "
+            f"This {type(item).__name__} has no picture yet: await it and pass the result, or pass a list of  "
             f"asyncio.create_task(…)  to aupload_all."
         )
     if hasattr(item, "__next__") or _has_pictures(item):

@@ -33,8 +33,8 @@ from .render import (
 from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 
-# Parts that a page does not show. An open script, and an element that ends at the next "<", keep the time linear
-# in the length of a page.
+# Parts that a page does not show. A part may have no end tag, and a tag ends at the next "<". This keeps the time
+# linear in the length of a page.
 _HIDDEN = re.compile(
     r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
     re.DOTALL | re.IGNORECASE,

@@ -1,12 +1,12 @@
-"""Renders an SVG as PNG, which Gyazo accepts, and draws a chart of Vega-Lite, in a child process.
+"""Renders an SVG as PNG, which Gyazo accepts, and a chart of Vega-Lite as SVG, in a child process.
 
 Guarantees:
 
 - The renderer of an SVG gets only the output of `sanitize`, and no setting of this process.
 - The kernel survives if the renderer crashes, hangs or runs out of memory: a `PictureError` says so.
 - Other threads continue to run. Stop ends the renderer, and `KeyboardInterrupt` propagates.
-- A PNG of another size than the SVG is an error. With vl-convert, so are a character that no font has, and a
-  function of CSS that it does not know.
+- A PNG of another size than the SVG is an error. With vl-convert, a character without a font is an error, too,
+  and so is a function of CSS that it does not know.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def render_svg(svg: str | bytes) -> bytes:
 
 
 def draw_chart(chart: Any, options: Mapping[str, Any]) -> bytes:
-    """Draw a chart of Vega-Lite as SVG with vl-convert, which `render_svg` renders.
+    """Render a chart of Vega-Lite as SVG with vl-convert. `render_svg` makes a PNG of it.
 
     `options` are those of vl-convert, such as its theme.
     """
@@ -115,7 +115,7 @@ def _run(task: str, data: bytes, what: str) -> subprocess.CompletedProcess[bytes
     paths = [path for path in map(str, sys.path) if Path(path).is_absolute()]
     program = [sys.executable, "-I", "-S", svg_renderer.__file__, task, str(TIMEOUT), *paths]
     try:
-        # The log goes to a file, because its size is limited (RLIMIT_FSIZE). It repeats texts of the SVG.
+        # The log repeats texts of the SVG. It goes to a file, whose size RLIMIT_FSIZE limits.
         with (
             tempfile.TemporaryFile() as log,
             subprocess.Popen(  # noqa: S603 -- our own program

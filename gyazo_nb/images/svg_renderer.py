@@ -1,6 +1,6 @@
 """The program that renders one picture in its own process: `python svg_renderer.py TASK SECONDS PATH…`.
 
-The task is the library that renders an SVG as PNG, or `CHART`, which draws a chart of Vega-Lite as SVG. The
+The task is the library that renders an SVG as PNG, or `CHART`, which renders a chart of Vega-Lite as SVG. The
 program reads standard input, and writes to standard output. `svg.py` starts it as a file, isolated and without
 `site`. So it imports only the standard library and the rendering library, which it finds in the given paths.
 
@@ -38,7 +38,7 @@ def main(task: str, seconds: str, *paths: str) -> int:
     except (ImportError, OSError) as error:  # OSError: the cairo library of the system is missing
         return _fail(error, UNLOADABLE)
     try:
-        picture = (_draw_chart if task == CHART else _render)(module, data)
+        picture = (_render_chart if task == CHART else _render)(module, data)
     except MemoryError as error:
         return _fail(error, OUT_OF_MEMORY)
     except BaseException as error:  # noqa: BLE001 -- a panic in Rust is not an Exception
@@ -80,7 +80,7 @@ def _rows(png: bytes) -> bytes:
 
 
 def _is_opaque(png: bytes) -> bool:
-    """Whether a PNG has no transparent pixel. It is known for the filter that vl-convert uses for each row."""
+    """Whether a PNG has no transparent pixel. True only if each row has the filter that vl-convert uses."""
     rows, length = _rows(png), 4 * int.from_bytes(png[16:20], "big") + 1
     # The filter "Sub" (1) stores the first pixel of a row, and then differences.
     return all(
@@ -98,8 +98,8 @@ def _is_premultiplied(module: Any) -> bool:
     return _rows(png)[1] < _OPAQUE
 
 
-def _draw_chart(module: Any, data: bytes) -> bytes:
-    """Draw a chart of Vega-Lite, or of Vega (of VegaFusion), as SVG. It cannot load an address."""
+def _render_chart(module: Any, data: bytes) -> bytes:
+    """Render a chart of Vega-Lite, or of Vega (from VegaFusion), as SVG. It cannot load an address."""
     chart, options = json.loads(data)
     options = {"allowed_base_urls": [], **options}
     schema = str(chart.get("$schema"))

@@ -104,8 +104,8 @@ def _check(item: Any, table: Any, sizes: dict[str, int]) -> None:
     if item is not table and (lost := _lost_style(item.to_html())):
         raise PictureError(
             f"This table is styled with {lost[:40]!r}, which would be missing in the picture: remove it, or "
-            f"upload a screenshot. The colors of cells and headings are kept, if  Styler.map  or  "
-            f"Styler.map_index  sets their  color  and  background-color."
+            f"upload a screenshot. The picture keeps each  color  and  background-color  that  "
+            f"Styler.map  or  Styler.map_index  sets."
         )
 
 

@@ -261,7 +261,7 @@ class Watch:
 
 
 def _no_item() -> None:
-    """Take the place of a reference to an object that has none."""
+    """Return None, in place of a weak reference that an object does not support."""
 
 
 def parent_id(shell: InteractiveShell) -> str | None:

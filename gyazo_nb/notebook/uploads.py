@@ -111,7 +111,7 @@ class UploadFlow:
             if pictures or warning:
                 note, is_newest = f"Shown by cell [{cell.number}]", options.cell is None
                 if is_newest and (page_cell := self._shown.page_after(cell)) is not None:
-                    # The user may mean the page: show which picture is public now.
+                    # The user may mean the page: show the uploaded picture.
                     note += f". Cell [{page_cell}] showed a page, not a picture"
                     is_newest = False
                 self._upload(pictures, options, warning, note, compact=is_newest)
@@ -171,7 +171,7 @@ class UploadFlow:
         before = self._session.report
         try:
             with warnings.catch_warnings():
-                # The cards contain these warnings. `append`: the user's own filters come first.
+                # The cards contain these warnings. With `append`, the user's own filters come first.
                 warnings.filterwarnings("ignore", category=AccessPolicyWarning, append=True)
                 report = self._session.upload_all(
                     items,

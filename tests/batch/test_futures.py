@@ -273,8 +273,9 @@ def test_failure_of_a_coroutine_names_the_ways_to_await_it(gyazo):
 
     report, _ = asyncio.run(main())
 
-    assert "This coroutine has no picture yet: pass the result of  await, or a list of" in repr(
-        report
+    assert (
+        "This coroutine has no picture yet: await it and pass the result, or pass a list of"
+        in repr(report)
     )
 
 

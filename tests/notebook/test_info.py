@@ -182,7 +182,7 @@ def test_row_of_the_callback_server_says_whether_it_can_listen(monkeypatch, uri,
 
 
 def test_file_in_the_home_folder_of_an_unknown_user_is_not_readable(monkeypatch):
-    """The other settings are shown."""
+    """This is not an error, and the other settings are shown."""
     monkeypatch.setenv("GYAZO_CLIENT_SECRET_FILE", "~unknown-user/secret")
 
     assert rows(info_text())["client_secret_file"] == "set, but not readable (environment)"

@@ -292,7 +292,7 @@ def test_wrong_line_raises_an_error(shell, line, error, message):
 
 
 def test_warning_about_the_access_is_only_on_the_card(shell):
-    """Unless a filter of the user says otherwise, such as the filter of these tests: every warning is an error."""
+    """The user's own filters come first. That of these tests makes each warning an error."""
     private = "%gyazo red --access-policy only_me"
     shell.run_cell("%gyazo red").raise_error()
     with warnings.catch_warnings(record=True) as shown, capture_output() as captured:

@@ -199,7 +199,7 @@ def test_semicolon_suppresses_output_and_upload(kernel, server):
 
 
 def test_picture_of_a_task_of_another_cell_belongs_to_that_cell(kernel):
-    """`%%gyazo` uploads only the pictures of its own cell. ipykernel 6 shows the picture of the task there, too."""
+    """`%%gyazo` uploads the pictures that its cell shows. In ipykernel 6, the cell also shows that of the task."""
     task = (
         "async def show_later():\n    await asyncio.sleep(0.2)\n    display(picture(7))\n"
         "task = asyncio.ensure_future(show_later())"
