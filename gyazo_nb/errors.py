@@ -16,7 +16,7 @@
     ├── JournalError             the resume file of a batch cannot be read or written
     ├── ConnectionFailedError    no reply arrived
     └── ResponseError            the server replied with an error         (.status, .message)
-        ├── InvalidRequestError    400, 422: a value is not accepted
+        ├── InvalidRequestError    400, 422 and other 4xx: a value is not accepted
         ├── UnauthorizedError      401: the token was deleted or revoked
         ├── PlanError              402: the plan of the account does not include this call
         ├── ForbiddenError         403: the account is not allowed to do this
@@ -162,7 +162,7 @@ class ResponseError(GyazoError):
 
 
 class InvalidRequestError(ResponseError):
-    """400 or 422: the server does not accept one of the values."""
+    """400, 422 or another 4xx: the server does not accept a value, such as a picture that is too large."""
 
 
 class UnauthorizedError(ResponseError):
