@@ -11,7 +11,8 @@ import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from gyazo_nb.errors import PictureError
 
@@ -22,6 +23,10 @@ _KINDS = (
     (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace"),
     (re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE), "serif"),
 )
+# The members of a Plotly figure that are texts, but not of its picture.
+_PLOTLY_NOT_DRAWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
+# The types of traces whose `text` only hovering shows, without another setting.
+_PLOTLY_HOVER_TEXTS = ("scatter", "heatmap", "choropleth", "contour", "box", "violin")
 _CSS_KEYWORDS = {"inherit", "initial", "unset", "revert", "revert-layer"}
 _CSS_FONT = re.compile(
     r"""(\bfont(?:-family)?\s*:)((?:"[^"]*"|'[^']*'|[^;}!"'])++)""", re.IGNORECASE
@@ -49,6 +54,33 @@ def with_generic_families(css: str) -> str:
     'a{font:9px Arial, sans-serif;fill:red}'
     """
     return _CSS_FONT.sub(lambda found: found[1] + with_generic_family(found[2]), css)
+
+
+def plotly_texts(nodes: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the texts that the picture of a Plotly figure shows. `nodes` are all mappings in the figure."""
+    texts: set[str] = set()
+    for node in nodes:
+        hidden = _PLOTLY_NOT_DRAWN | ({"text"} if _shows_text_on_hover(node) else set())
+        for name in node.keys() - hidden:
+            texts.update(_texts_in(node[name]))
+    return texts
+
+
+def _shows_text_on_hover(trace: Mapping[str, Any]) -> bool:
+    """Whether only hovering shows the `text` of a trace."""
+    is_drawn = "text" in str(trace.get("mode")) or trace.get("texttemplate")
+    return str(trace.get("type")).startswith(_PLOTLY_HOVER_TEXTS) and not is_drawn
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in a value of a figure, such as a list of labels."""
+    if getattr(getattr(value, "dtype", None), "kind", "") in {"O", "U"}:
+        value = value.tolist()
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts_in(one)
 
 
 def missing_characters(text: str) -> list[str]:

@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 from gyazo_nb.errors import PictureError, reason_of
 
 from .animation import ProgressBar, render_animation
-from .fonts import check_characters, missing_characters
+from .fonts import check_characters, missing_characters, plotly_texts
 from .limits import check_pixels, to_bytes
 from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
@@ -65,9 +65,6 @@ _PLOTLY_ADDRESSES = {
     "source", "geojson", "style", "tiles", "url", "urls", "data", "sprite", "glyphs",
 }  # fmt: skip
 _PLOTLY_ROWS = {"geojson", "meta", "customdata"}  # the parts of a figure that contain only data
-_PLOTLY_NOT_DRAWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
-# The types of traces whose `text` only hovering shows, without another setting.
-_PLOTLY_HOVER_TEXTS = ("scatter", "heatmap", "choropleth", "contour", "box", "violin")
 _PLOTLY_SIZES = {"width", "height", "autosize", "margin"}
 # The types of traces on a map. A browser loads the tiles of the map, with every style and without one.
 _PLOTLY_MAPS = (
@@ -514,33 +511,8 @@ def _render_plotly_data(spec: Mapping[str, Any]) -> bytes:
 
 def _check_plotly_texts(figure: Mapping[str, Any]) -> None:
     """Refuse texts for which the browser that draws a figure has no font."""
-    texts: set[str] = set()
-    for node in _nodes([figure["data"], figure["layout"]], _PLOTLY_ROWS):
-        hidden = _PLOTLY_NOT_DRAWN | ({"text"} if _shows_text_on_hover(node) else set())
-        for name in node.keys() - hidden:
-            texts.update(_texts_in(node[name]))
+    texts = plotly_texts(_nodes([figure["data"], figure["layout"]], _PLOTLY_ROWS))
     check_characters(missing_characters("".join(texts)))
-
-
-def _shows_text_on_hover(trace: Mapping[str, Any]) -> bool:
-    """Whether only hovering shows the `text` of a trace."""
-    kind, mode = str(trace.get("type")), str(trace.get("mode"))
-    return (
-        kind.startswith(_PLOTLY_HOVER_TEXTS)
-        and "text" not in mode
-        and not trace.get("texttemplate")
-    )
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """The texts in a value of a figure, such as a list of labels."""
-    if getattr(getattr(value, "dtype", None), "kind", "") in {"O", "U"}:
-        value = value.tolist()
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts_in(one)
 
 
 def _has_plotly_address(traces: Any, layout: Any) -> bool:
