@@ -226,6 +226,9 @@ def error_without_image(request: Request, reply: Reply) -> ResponseError | None:
 
 
 def _easy_upload_error(request: Request, reply: Reply) -> ResponseError | None:
+    if reply.status == HTTPStatus.FORBIDDEN:
+        advice = f"this application is not allowed to do that. Check {setting_names('client_id')}"
+        return make_error(ForbiddenError, request, reply, advice)
     if reply.status != HTTPStatus.UNAUTHORIZED:
         return error_without_image(request, reply)
     return InvalidClientError(

@@ -146,13 +146,20 @@ def test_delete_with_another_reply_is_an_error(call, body):
 
 
 @pytest.mark.parametrize(
-    ("method", "argument"),
-    [("me", ()), ("upload", (PNG,)), ("search", ("loss",)), ("easy_upload", (PNG,))],
+    ("method", "argument", "forbidden"),
+    [
+        ("me", (), "another account"),
+        ("upload", (PNG,), "another account"),
+        ("search", ("loss",), "another account"),
+        ("easy_upload", (PNG,), "this application .* Check GYAZO_CLIENT_ID"),  # without an account
+    ],
 )
-def test_error_of_a_call_without_an_image_names_no_image(call, monkeypatch, method, argument):
+def test_error_of_a_call_without_an_image_names_no_image(
+    call, monkeypatch, method, argument, forbidden
+):
     """A wrong address in the settings has the status 404, too."""
     monkeypatch.setenv("GYAZO_CLIENT_ID", "an-id")
-    for status, words in ((404, "Check the URL in the settings"), (403, "another account")):
+    for status, words in ((404, "Check the URL in the settings"), (403, forbidden)):
         with (
             scripted_session(lambda *_, status=status: (status, {}, b"")) as (gyazo, _),
             pytest.raises(ResponseError, match=words) as caught,
