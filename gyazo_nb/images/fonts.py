@@ -1,6 +1,6 @@
-"""Finds the characters that a renderer cannot draw, and adds a generic font family where an SVG names fonts.
+"""Finds the characters that no font has, and adds a generic font family where an SVG names fonts.
 
-A renderer draws an empty box for a character that no font has, and reports no error. The browser of the user may
+A renderer makes an empty box of a character that no font has, and reports no error. The browser of the user may
 run on another machine, and show the character. vl-convert leaves out a text if none of its fonts is installed.
 Every system has fonts for the generic families.
 """
@@ -84,11 +84,11 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def missing_characters(text: str) -> list[str]:
-    """Return the characters of a text that no font of this machine has, as far as fontconfig is there.
+    """Return the characters of a text that no font of this machine has. Without fontconfig, return none.
 
     Only Linux is checked. The other systems have fonts for most characters.
     """
-    # Every font has the Latin letters. Marks, spaces and control characters are not drawn alone.
+    # Every font has the Latin letters. Marks, spaces and control characters have no shape of their own.
     characters = {
         one for one in text if one > "\u024f" and unicodedata.category(one)[0] not in "CMZ"
     }
@@ -116,6 +116,6 @@ def check_characters(characters: Iterable[str]) -> None:
         raise PictureError(
             f"No font for the characters {shown!r} was found, and they would be empty boxes in the picture: "
             f"install a font that has them (on Debian or Ubuntu:  !apt-get install -y fonts-noto-cjk  for "
-            f"Japanese,  fonts-noto-color-emoji  for emoji), or copy its file to  ~/.local/share/fonts  and "
-            f"upload it again. Or use a PNG."
+            f"Japanese,  fonts-noto-color-emoji  for emoji), or copy the file of such a font to  "
+            f"~/.local/share/fonts  and upload the picture again. Or use a PNG."
         )

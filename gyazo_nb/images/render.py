@@ -32,7 +32,7 @@ from .fonts import check_characters, missing_characters, plotly_texts
 from .limits import check_pixels, to_bytes
 from .pil_images import encode, encode_all_frames
 from .png_encoder import encode_array
-from .svg import draw_chart, render_svg
+from .svg import render_chart_as_svg, render_svg
 from .svg_sanitizer import decode_data_url
 from .tables import render_table
 
@@ -353,7 +353,7 @@ def _render_altair(item: Any) -> bytes | None:
     spec = io.StringIO()
     with picture_errors("chart"):
         altair = importlib.import_module("altair")
-        if altair.data_transformers.active.startswith("vegafusion"):  # it puts the data into Vega
+        if altair.data_transformers.active.startswith("vegafusion"):  # it needs a chart of Vega
             chart = item.to_dict(format="vega")
         else:
             item.save(spec, format="json")  # as for a PNG: with the data inside
@@ -541,12 +541,12 @@ def _nodes(spec: Any, skipped: AbstractSet[str] = frozenset()) -> Iterator[Mappi
 
 
 def render_vegalite_spec(spec: Any, embed_options: Any = None) -> bytes:
-    """Render the specification of a Vega-Lite chart as a page with these options of vega-embed shows it."""
+    """Render the specification of a Vega-Lite chart. `embed_options` are those of vega-embed in its page."""
     with picture_errors("Vega-Lite chart"):
         _check_vegalite(spec)
         own_options = (spec.get("usermeta") or {}).get("embedOptions") or {}
         options = (embed_options or {}) | own_options
-        svg = draw_chart(
+        svg = render_chart_as_svg(
             spec, {name: options[key] for key, name in _EMBED_OPTIONS.items() if options.get(key)}
         )
         if _EXTERNAL_PICTURE.search(svg):

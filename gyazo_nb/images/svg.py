@@ -74,7 +74,7 @@ def render_svg(svg: str | bytes) -> bytes:
     raise PictureError(f"Gyazo does not accept SVG: {_INSTALL}")
 
 
-def draw_chart(chart: Any, options: Mapping[str, Any]) -> bytes:
+def render_chart_as_svg(chart: Any, options: Mapping[str, Any]) -> bytes:
     """Render a chart of Vega-Lite as SVG with vl-convert. `render_svg` makes a PNG of it.
 
     `options` are those of vl-convert, such as its theme.

@@ -294,7 +294,7 @@ class _Sanitizer:
             parts.append(f' xmlns="{_SVG_NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink"')
             attributes = self._root_attributes(attributes)
             if background := _background(attributes.get("style", "")):
-                self._has_background = True  # the renderers do not draw it
+                self._has_background = True  # the renderers leave it out
                 color = background.translate(_ESCAPED_IN_ATTRIBUTE)
                 width, height = self._size
                 self._write(

@@ -14,7 +14,7 @@ def _record_many_requests(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _sigint_is_not_ignored():
-    """A shell lets a process in the background ignore it, such as `make test &`."""
+    """Set Python's own handler: a shell makes a process in the background ignore SIGINT (`make test &`)."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -59,7 +59,7 @@ def test_sigints_raise_only_in_user_code(monkeypatch):
 
 
 def test_sigint_that_comes_twice_counts_once():
-    """Some programs pass it on. The code that ends after the first one is not interrupted."""
+    """Some programs pass it on. The second one does not interrupt the code that runs after the first."""
     with BlockingDriver() as driver, suppress(KeyboardInterrupt), driver.interruptible():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -70,7 +70,7 @@ def test_sigint_that_comes_twice_counts_once():
 
 
 def test_ignored_sigint_stays_ignored(gyazo):
-    """A shell lets a process in the background ignore the Ctrl-C that is for another one."""
+    """A shell makes a process in the background ignore SIGINT. A batch keeps this setting."""
 
     def items():
         signal.raise_signal(signal.SIGINT)
@@ -221,7 +221,7 @@ def test_batches_use_no_thread_of_the_default_executor(gyazo):
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["list", "waits for ever"])
 def test_stop_in_a_loop_without_handler_stops_the_batch(gyazo, server, interrupt_after, source):
-    """As in IPython in a terminal: before, the batch went on with the next awaiting cell."""
+    """IPython in a terminal has such a loop. Before, the batch continued at the next `await`."""
 
     async def wait_for_ever():
         yield PNG

@@ -161,7 +161,7 @@ def test_links_that_lead_back_are_followed_once(folder):
 
 
 def test_pattern_in_the_sentence_about_subfolders_works(tmp_path):
-    """Although the name of the folder is itself a pattern."""
+    """Also if the name of the folder contains the characters of a pattern."""
     folder = tmp_path / "run[1]"
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "a.png").write_bytes(PNG)

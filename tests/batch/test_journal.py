@@ -265,7 +265,7 @@ def test_second_batch_cannot_use_the_same_file(call, gyazo, server, journal):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX copies a process")
 def test_process_pool_does_not_lock_the_file(gyazo, journal):
-    """Its processes are copies of the kernel, and live on when the kernel is killed."""
+    """Its processes are copies of the kernel, and continue when the kernel is killed."""
     fork = OPEN_JOURNAL.replace("    print", "    import os; os.fork() or print")
     command = [sys.executable, "-c", fork, str(journal)]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

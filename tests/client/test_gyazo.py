@@ -228,7 +228,7 @@ def test_number_of_numpy_is_a_number(call, gyazo):
     ],
 )
 def test_upload_refuses_a_field_of_a_wrong_type(call, gyazo, server, fields, words):
-    """`float` would make nanoseconds of a datetime64."""
+    """`float` would turn a datetime64 into nanoseconds."""
     with pytest.raises(ArgumentError, match=words):
         call(gyazo, "upload", PNG, **fields)
     assert server.sandbox.requests == []

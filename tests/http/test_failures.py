@@ -230,7 +230,7 @@ def test_reason_is_named_for_a_host_with_several_addresses(call, monkeypatch):
 
 @pytest.mark.slow  # the timeout of a connection
 def test_timeout_of_a_connection_is_for_all_addresses_together(call, monkeypatch):
-    """A firewall that drops packets: with 30 addresses, a call waited 30 times as long."""
+    """A firewall may drop packets. Before, a call to 30 addresses waited 30 times as long."""
     resolve = socket.getaddrinfo
 
     def resolve_often(host, *arguments, **options):

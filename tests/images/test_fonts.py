@@ -1,4 +1,4 @@
-"""A character that the browser shows, and a renderer cannot draw, is found."""
+"""Texts that need a font which this machine does not have are refused."""
 
 import numpy as np
 import plotly.graph_objects as go

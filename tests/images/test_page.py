@@ -89,7 +89,7 @@ def test_page_that_is_an_svg_is_rendered(page):
     ids=["HTML", "Markdown", "Video"],
 )
 def test_displayed_page_as_an_item_is_its_picture(item, picture):
-    """As `%gyazo` alone does after it was displayed."""
+    """`%gyazo` alone uploads the same picture after a cell displayed the object."""
     assert file_part(item).content == picture
 
 

@@ -166,7 +166,7 @@ def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
 
 
 def test_chart_has_the_theme_of_the_notebook(upload):
-    """Of the renderer, of the chart, and of a page that showed it."""
+    """The renderer or the chart can set it. A page that shows the chart has it, too."""
     chart = alt.Chart(TABLE).mark_bar().encode(x="a:O", y="b:Q")
     dark = {"embedOptions": {"theme": "dark"}}
     with alt.renderers.enable("html", embed_options={"theme": "dark"}):
@@ -370,14 +370,14 @@ def test_object_that_displays_only_text_is_refused():
 
 
 class ClosedDataset:
-    """As a dataset of h5py whose file is closed: it raises an error for each attribute."""
+    """It raises an error for each attribute, like a dataset of h5py whose file is closed."""
 
     def __getattr__(self, name):
         raise ValueError(f"invalid identifier ({name})")
 
 
 class QRCode:
-    """As of segno: it has the names of some attributes of a PIL image."""
+    """Like that of segno, it has some attributes with the names of those of a PIL image."""
 
     mode = "byte"
 

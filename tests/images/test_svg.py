@@ -665,7 +665,7 @@ def test_failed_chart_raises_an_error_of_one_sentence(renderer, monkeypatch, cod
 
 
 def test_log_of_the_renderer_uses_little_memory(renderer):
-    """vl-convert logs texts of the SVG: this one has 12 MB, without an end of the value."""
+    """vl-convert logs texts of the SVG. This log has 12 MB, and a value that does not end."""
     renderer(
         "try:\n"
         " for _ in range(12): os.write(2, b\"\\nFailed to parse fill value: 'var\" + b'(' * 2**20)\n"
@@ -878,7 +878,7 @@ def test_transparent_color_without_pillow_is_refused(tmp_path, monkeypatch):
     ],
 )
 def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, words):
-    """vl-convert itself would draw black, or nothing."""
+    """vl-convert itself would use black, or leave out the shape."""
     monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
     with pytest.raises(PictureError, match=words):
         render_svg(document(content))
@@ -899,7 +899,7 @@ def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, 
         ("background-color: transparent", (0, 0, 0, 0)),
     ],
 )
-def test_background_of_an_svg_is_drawn(library, style, color):
+def test_background_of_an_svg_is_rendered(library, style, color):
     """Behind its content, also outside of its view box."""
     blue = '<rect x="10" y="10" width="1" height="2" fill="#0000ff"/>'
     box = f'width="40" height="20" viewBox="10 10 2 2" style="{style}"'
@@ -978,7 +978,7 @@ def test_text_is_rendered_without_its_font(library):
 
 
 def test_character_that_no_font_has_is_refused(monkeypatch):
-    """vl-convert itself would draw an empty box, where a browser may show the character."""
+    """vl-convert itself would render an empty box. A browser may show the character."""
     monkeypatch.setattr(svg, "_LIBRARIES", ("vl_convert",))
     accepted = document('<text y="15">e\u0301, 1\u202f000, a\u200db, \u2713\ufe0f</text>')
     refused = document('<text y="15" font-family="Arial">a \U0010fffd \U0010fffc</text>')
@@ -991,7 +991,7 @@ def test_character_that_no_font_has_is_refused(monkeypatch):
 @pytest.mark.parametrize("library", ["cairosvg"], indirect=True)
 @pytest.mark.usefixtures("library")
 def test_character_that_cairosvg_may_not_draw_is_refused():
-    """It takes all characters of a text from one font, and draws an empty box for the others."""
+    """It takes all characters of a text from one font. Other characters become empty boxes."""
     text = document('<text y="15" font-family="Arial" id="\u65e5">TEXT</text>')
 
     with pytest.raises(

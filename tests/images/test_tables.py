@@ -65,7 +65,7 @@ def test_colors_of_a_styler_arrive(upload):
 
 
 def test_style_that_shows_no_color_is_accepted():
-    """A rule of the mouse, one that only places headings, and values that change nothing."""
+    """A rule for the mouse pointer, a rule that inherits its color, and values that change nothing."""
     hover = {"selector": "tr:hover", "props": "background-color: yellow"}
     place = {"selector": "th", "props": "color: inherit; border-color: red"}
     usual = {"selector": "caption", "props": "color: black; background: none"}
