@@ -254,8 +254,8 @@ def error_for_reply(request: Request, reply: Reply) -> ResponseError:
         advice = f"you sent too many requests. Wait {wait}, then try again"
     elif reply.status // 100 == 5 and reply.status not in _ERRORS:  # noqa: PLR2004 -- 5xx
         kind, advice = ServerError, f"the server has a problem. Try again in {wait or 'a minute'}"
-    elif reply.status == HTTPStatus.UNAUTHORIZED and request.token is None:
-        # This does not mean that a token was revoked.
+    elif kind in {UnauthorizedError, ForbiddenError} and request.token is None:
+        # This does not mean that a token was revoked, or belongs to another account.
         kind, advice = ForbiddenError, "this is not public. Check the address in a browser"
     return make_error(kind, request, reply, advice)
 

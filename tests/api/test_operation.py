@@ -16,7 +16,7 @@ from gyazo_nb import (
     UnauthorizedError,
     UnreadableReplyError,
 )
-from gyazo_nb.api.operation import Operation, Reply, Request
+from gyazo_nb.api.operation import Operation, Reply, Request, error_for_reply
 
 TOKEN = Secret("the-token")
 OPERATION = Operation(
@@ -65,6 +65,17 @@ def test_status_selects_the_error_class(status, kind, words):
     assert words in str(error)
     assert "GET api.gyazo.com/api/images" in str(error)
     assert str(status) in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refusal_of_a_request_without_a_token_names_no_account(status):
+    """Such as a picture or its oEmbed data: a sign-in changes nothing."""
+    request = Request("GET", "https://i.gyazo.com/a.png")
+
+    error = error_for_reply(request, Reply(status, {}, b""))
+
+    assert type(error) is ForbiddenError
+    assert str(error).endswith(f"{status}: this is not public. Check the address in a browser.")
 
 
 @pytest.mark.parametrize(
