@@ -235,7 +235,7 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
         "this network needs a sign-in. Open a web page in a browser, sign in there, then try again",
     ),
 }
-_CHECK_URL = "Check the URL in the settings and whether a proxy is in the way"
+_CHECK_URL = "Check the URL in the settings and whether a proxy answers instead of the server"
 
 
 def error_for_reply(request: Request, reply: Reply) -> ResponseError:

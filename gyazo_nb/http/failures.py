@@ -42,7 +42,7 @@ OTHER_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_
 _FOR_HTTPS = frozenset({"https", "all"})  # the names of HTTPS_PROXY and ALL_PROXY in `getproxies`
 _CHECK_PROXY = "check the variable, or add the host to NO_PROXY"
 _RAISE_LIMIT = f"raise {setting_names('max_download_mb')}"
-_CHECK_URL = "check the URL in the settings, and whether a proxy is in the way"
+_CHECK_URL = "check the URL in the settings, and whether a proxy answers instead of the server"
 
 # The delivery of the request, what happened, and what to do.
 _Explanation = tuple[Delivery, str, str]

@@ -23,8 +23,8 @@ _KINDS = (
     (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace"),
     (re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE), "serif"),
 )
-# The members of a Plotly figure that are texts, but not of its picture.
-_PLOTLY_NOT_DRAWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
+# The texts of a Plotly figure that its picture does not show.
+_PLOTLY_NOT_SHOWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
 # The types of traces whose `text` only hovering shows, without another setting.
 _PLOTLY_HOVER_TEXTS = ("scatter", "heatmap", "choropleth", "contour", "box", "violin")
 _CSS_KEYWORDS = {"inherit", "initial", "unset", "revert", "revert-layer"}
@@ -60,7 +60,7 @@ def plotly_texts(nodes: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the texts that the picture of a Plotly figure shows. `nodes` are all mappings in the figure."""
     texts: set[str] = set()
     for node in nodes:
-        hidden = _PLOTLY_NOT_DRAWN | ({"text"} if _shows_text_on_hover(node) else set())
+        hidden = _PLOTLY_NOT_SHOWN | ({"text"} if _shows_text_on_hover(node) else set())
         for name in node.keys() - hidden:
             texts.update(_texts_in(node[name]))
     return texts
@@ -68,8 +68,8 @@ def plotly_texts(nodes: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def _shows_text_on_hover(trace: Mapping[str, Any]) -> bool:
     """Whether only hovering shows the `text` of a trace."""
-    is_drawn = "text" in str(trace.get("mode")) or trace.get("texttemplate")
-    return str(trace.get("type")).startswith(_PLOTLY_HOVER_TEXTS) and not is_drawn
+    is_shown = "text" in str(trace.get("mode")) or trace.get("texttemplate")
+    return str(trace.get("type")).startswith(_PLOTLY_HOVER_TEXTS) and not is_shown
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -510,7 +510,7 @@ def _render_plotly_data(spec: Mapping[str, Any]) -> bytes:
 
 
 def _check_plotly_texts(figure: Mapping[str, Any]) -> None:
-    """Refuse texts for which the browser that draws a figure has no font."""
+    """Refuse texts that need a font which the browser that renders a figure does not have."""
     texts = plotly_texts(_nodes([figure["data"], figure["layout"]], _PLOTLY_ROWS))
     check_characters(missing_characters("".join(texts)))
 

@@ -137,7 +137,7 @@ def test_delete_accepts_a_reply_without_the_id(call):
 
 @pytest.mark.parametrize("body", [b'{"message": "maintenance"}', b'{"user": {}}', b"[]", b"null"])
 def test_delete_with_another_reply_is_an_error(call, body):
-    """A proxy or a server in maintenance can send status 200. Nothing was deleted then."""
+    """A proxy or a server in maintenance can send status 200, although the image still exists."""
     with (
         scripted_session(lambda *_: (200, {}, body)) as (gyazo, _),
         pytest.raises(UnreadableReplyError, match="unexpected body"),

@@ -69,7 +69,7 @@ def test_status_selects_the_error_class(status, kind, words):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refusal_of_a_request_without_a_token_names_no_account(status):
-    """Such as a picture or its oEmbed data: a sign-in changes nothing."""
+    """A sign-in does not help for a picture or its oEmbed data."""
     request = Request("GET", "https://i.gyazo.com/a.png")
 
     error = error_for_reply(request, Reply(status, {}, b""))
@@ -202,7 +202,7 @@ def test_success_with_an_unexpected_body_raises_an_error(body, kind):
 
     assert type(error) is UnreadableReplyError
     assert kind in str(error)
-    assert "Check the URL in the settings and whether a proxy is in the way." in str(error)
+    assert "Check the URL in the settings and whether a proxy answers instead of" in str(error)
 
 
 def test_repr_of_request_and_reply_shows_no_secret():

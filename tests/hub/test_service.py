@@ -295,7 +295,7 @@ def test_exchanges_of_one_user_do_not_delay_those_of_another(own_service, new_ke
     """Gyazo does not reply to bob, who sends many requests."""
     alice, bob = new_kernel(own_service, "alice-kernel"), new_kernel(own_service, "bob-kernel")
     of_alice, of_bob = bring_code(alice, "alice"), bring_code(bob, "bob")
-    hang(own_service, times=4)
+    delay_exchanges(own_service, times=4)
     for _ in range(4):
         bob.pool.submit(bob.exchange, *of_bob)
     wait_until(lambda: not own_service.gyazo.sandbox.faults)
@@ -317,7 +317,7 @@ def bring_code(kernel, user):
     return code_of(address), sign_in.verifier
 
 
-def hang(service, times=1):
+def delay_exchanges(service, times=1):
     """Delay Gyazo's replies to the next exchanges. The service does not wait for them at its end."""
     service.gyazo.sandbox.faults.append(Fault(path="/oauth/token", delay=60, times=times))
 
@@ -382,13 +382,13 @@ def test_service_says_that_gyazo_does_not_reply(own_service, new_kernel):
 def test_reply_that_does_not_end_is_an_error(own_service, new_kernel, monkeypatch):
     """Gyazo, or a proxy, sends a byte from time to time."""
 
-    def drip(client):
+    def send_slowly(client):
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
         while not server.closed.wait(0.01):
             client.sendall(b"x")
 
     monkeypatch.setattr("gyazo_nb.hub.gyazo.TIMEOUT", 0.1)
-    with raw_server(drip) as server:
+    with raw_server(send_slowly) as server:
         own_service.stop()
         own_service.configuration = replace(own_service.configuration, auth_url=server.url)
         own_service.start()
@@ -506,7 +506,7 @@ def test_service_ends_while_gyazo_does_not_reply(own_service, new_kernel):
     """It does not wait for the thread of the exchange."""
     alice = new_kernel(own_service, "alice-kernel")
     code, verifier = bring_code(alice, "alice")
-    hang(own_service)
+    delay_exchanges(own_service)
     waiting = alice.pool.submit(alice.exchange, code, verifier)
     wait_until(lambda: not own_service.gyazo.sandbox.faults)
 
