@@ -65,7 +65,8 @@ _CSS_ESCAPE = re.compile(
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CSS_HREF = re.compile(r"href\s*:", re.IGNORECASE)  # cairosvg reads attributes from CSS
 
-_BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:([^;!]*)", re.IGNORECASE)
+# A value is read up to a length: the search for its defaults takes quadratic time.
+_BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:([^;!]{0,200})", re.IGNORECASE)
 # The parts of `background` that change nothing where it has no picture. Browsers and minifiers write them.
 _BACKGROUND_DEFAULTS = re.compile(
     r"(?<!\S)(?:none|0%?|/|auto|(?:no-)?repeat|scroll|(?:padding|border)-box)(?!\S)(?![^(]*\))",
