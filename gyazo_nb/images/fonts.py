@@ -2,7 +2,7 @@
 
 A renderer makes an empty box of a character that no font has, and reports no error. The browser of the user may
 run on another machine, and show the character. vl-convert leaves out a text if none of its fonts is installed.
-Every system has fonts for the generic families.
+It contains a font for `sans-serif` only: a container may have no other font.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 from gyazo_nb.errors import PictureError
 
 # vl-convert asks for this font where an SVG names none.
-DEFAULT_FAMILIES = "Times New Roman, serif"
+DEFAULT_FAMILIES = "Times New Roman, serif, sans-serif"
 
 _KINDS = (
-    (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace"),
-    (re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE), "serif"),
+    (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace, sans-serif"),
+    (
+        re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE),
+        "serif, sans-serif",
+    ),
 )
 # The texts of a Plotly figure that its picture does not show.
 _PLOTLY_NOT_SHOWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
@@ -37,7 +40,7 @@ def with_generic_family(families: str) -> str:
     """Append a generic family to a list of fonts, or to the shorthand `font`.
 
     >>> with_generic_family("Courier New")
-    'Courier New, monospace'
+    'Courier New, monospace, sans-serif'
     """
     families = families.strip()
     if families.lower() in _CSS_KEYWORDS:
