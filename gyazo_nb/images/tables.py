@@ -23,7 +23,8 @@ _NOT_RENDERED = re.compile(
     r"|<(?:img|svg|canvas)\b",
     re.IGNORECASE,
 )
-# The library takes colors only from the rules of single cells, and ignores some properties.
+# The library takes colors only from the rules of single cells, and ignores some properties. Values that change
+# nothing are accepted, such as black for a text.
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _CELLS = re.compile(r"(?:\s*#T_[\w-]+?_(?:row|level)\d+\w*\s*,?)+")
 _INTERACTIVE = re.compile(r":(?:hover|focus|active)\b")
