@@ -256,16 +256,22 @@ def test_interrupt_while_the_keyring_hangs_shows_no_token(
     server, shell, keyring, monkeypatch, user_name
 ):
     """A Verbose traceback prints the local variables. The session is signed in nevertheless."""
+    ended = threading.Event()
+
+    def keyring_calls():
+        return [one for one in threading.enumerate() if one.name == "gyazo_nb keyring"]
 
     def interrupt():
-        while not any(thread.name == "gyazo_nb keyring" for thread in threading.enumerate()):
-            time.sleep(0.01)
+        while not keyring_calls() and not ended.wait(0.01):
+            pass
         time.sleep(0.3)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if keyring_calls():  # else the call failed, and the interrupt would end the tests
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     monkeypatch.setattr(token_store, "KEYRING_TIMEOUT", 60.0)
     keyring.pause()
-    threading.Thread(target=interrupt).start()
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
     token = server.sandbox.new_token()
     monkeypatch.setenv("GYAZO_ACCESS_TOKEN", token)
     shell.run_line_magic("load_ext", "gyazo_nb")
@@ -273,6 +279,8 @@ def test_interrupt_while_the_keyring_hangs_shows_no_token(
     with capture_output() as captured:
         result = shell.run_cell("%gyazo_login --save keyring")
     shell.run_line_magic("xmode", "Context")
+    ended.set()
+    interrupting.join()
 
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert token not in captured.stdout + captured.stderr
