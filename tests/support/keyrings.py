@@ -61,12 +61,14 @@ class GnomeKeyring:
         self._wait_until_it_runs(home / "log")
 
     def _wait_until_it_runs(self, log):
-        import secretstorage  # noqa: PLC0415 -- a dependency of keyring, on Linux only
+        """Wait until the daemon has its name on the bus. A call before that makes D-Bus start a second one."""
+        from jeepney import message_bus  # noqa: PLC0415 -- a dependency of keyring, on Linux only
 
         deadline = time.monotonic() + 60
         while True:
             with self._connection() as bus:
-                if secretstorage.check_service_availability(bus):
+                request = message_bus.NameHasOwner("org.freedesktop.secrets")
+                if bus.send_and_get_reply(request).body[0]:
                     return
             if time.monotonic() > deadline or self._daemon.poll() is not None:
                 self.close()
