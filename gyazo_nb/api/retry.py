@@ -30,7 +30,7 @@ from .operation import NoReply, Reply, RetrySafety
 _UNCERTAIN_STATUS = frozenset(range(500, 600)) - {501, 505, 511}
 _UNPROCESSED_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
-# Waits for some seconds before a retry. If it returns True, there is no retry: the batch was stopped.
+# Waits for the given seconds before a retry. It returns True after a Stop: then the request is not sent again.
 Sleep: TypeAlias = Callable[[float], bool | None]
 
 _MAX_SECONDS = 10_000_000  # a socket refuses an infinite timeout; Windows has the lowest limit
