@@ -55,6 +55,8 @@ class WorkerPool(Generic[T]):
         self._threads = 0
         self._jobs: queue.SimpleQueue[tuple[int, Callable[[], T]] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result[T] | None] = queue.SimpleQueue()
+        self._no_results = threading.Lock()
+        self._no_results.acquire()
 
     def put(self, index: int, job: Callable[[], T]) -> None:
         """Run the job of an item in a worker thread."""
@@ -64,19 +66,21 @@ class WorkerPool(Generic[T]):
             self._threads += 1
             threading.Thread(target=self._work, name="gyazo-upload", daemon=True).start()
 
-    def next_result(self, timeout: float | None = None) -> Result[T] | None:
+    def next_result(self, timeout: float) -> Result[T] | None:
         """Wait for the next result and return it; None after `timeout` seconds, or after `wake`."""
-        try:
-            result = self._results.get(timeout=timeout)
-        except queue.Empty:
-            return None
+        # Not `get(timeout=…)`: before Python 3.13 it waits without end if a signal handler, such as ours for
+        # SIGINT, runs until the time is over. A Stop had no effect then.
+        while self._results.empty():
+            if not self._no_results.acquire(timeout=timeout):
+                return None
+        result = self._results.get_nowait()
         if result is not None:
             self.in_flight -= 1
         return result
 
     def wake(self) -> None:
         """End the wait in `next_result`. May be called in any thread."""
-        self._results.put(None)
+        self._add_result(None)
 
     def stop(self) -> None:
         """Prevent further requests of the jobs."""
@@ -103,9 +107,14 @@ class WorkerPool(Generic[T]):
                 outcome = job()
             except BaseException as error:  # noqa: BLE001 -- raised where the result is taken
                 outcome = error
-            self._results.put((index, outcome))
+            self._add_result((index, outcome))
             self._on_result()
             del item, job, outcome  # a picture is large, and the next job may come late
+
+    def _add_result(self, result: Result[T] | None) -> None:
+        self._results.put(result)
+        with suppress(RuntimeError):  # nothing waits: the lock is free
+            self._no_results.release()
 
 
 # ── drivers ────────────────────────────────────────────────────────────────────────────────────────

@@ -33,6 +33,24 @@ def test_worker_pool_returns_each_outcome_once():
     pool.close()
 
 
+def test_slow_signal_handler_does_not_extend_the_wait_for_a_result(interrupt_after):
+    """`SimpleQueue.get(timeout=…)` waits without end then, before Python 3.13: a Stop had no effect."""
+    pool = WorkerPool(1, lambda: None)
+    watchdog = threading.Timer(60, pool.wake)
+    watchdog.start()
+    handler = signal.signal(signal.SIGINT, lambda *_: time.sleep(0.2))
+    try:
+        interrupt_after(0.05)
+        result = pool.next_result(0.1)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    ended_in_time = watchdog.is_alive()
+    watchdog.cancel()
+
+    assert result is None
+    assert ended_in_time
+
+
 def test_interrupted_guard_restores_the_handler():
     """The flag is set, and nothing is raised, until the batch checks it."""
     handler = signal.getsignal(signal.SIGINT)

@@ -168,6 +168,7 @@ def test_stop_ends_the_wait_and_retry_waits_again(gyazo, server):
     with pytest.raises(BatchInterruptedError, match="Stopped after 2 of 4 uploads") as caught:
         gyazo.upload_all([*map(finished, items[:2]), late, finished(items[2])], progress=False)
     watchdog.cancel()
+    assert not late.done(), "the Stop had no effect until the future was finished"
 
     report = caught.value.report
     assert report.failures == []
