@@ -35,6 +35,7 @@ from . import proxies
 
 MIN_BYTES_PER_SECOND = 2**14  # a body extends the deadline by its time at this speed
 _PART_BYTES = 2**18
+_SMALL_BYTES = 2**12  # such as the head of a request
 
 # The deadline of the blocking exchange in this thread.
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
@@ -355,6 +356,8 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         buffer: bytes,
         timeout: float | None = None,  # noqa: ASYNC109 -- as above
     ) -> None:
+        if len(buffer) <= _SMALL_BYTES:  # sent before a server can refuse it
+            return await self._stream.write(buffer, timeout)
         reading = asyncio.create_task(self._stream.read(_PART_BYTES))
         try:
             for start in range(0, len(buffer), _PART_BYTES):
