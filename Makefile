@@ -12,9 +12,10 @@ INSTALL_PROXY = $(VENV)/bin/npm install --silent --no-audit --no-fund --prefix $
 
 # Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
 # A test that hangs ends its process. Without the last option, pytest-xdist would then wait forever.
-# On a loaded machine, about one test of 10,000 fails by its timing. A repeated test is listed at the end.
+# On a loaded machine, about one test of 10,000 fails by its timing. A thread that it leaves behind can then fail the
+# first repetition too. Repeated tests are listed at the end.
 WORKERS ?= 4
-PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --reruns 1
+PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --reruns 2
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 
