@@ -161,7 +161,10 @@ class PageCache:
             self._seen = max(self._seen, before + len(page))
         if self._reported_total is not None and self._reported_total < self._seen:
             self._reported_total, self._total_unreliable = None, True
-        is_last = self._reported_total is None or (self.total or 0) <= before + self._page_size
+        # A short page is not the last one if a later page has images: pages can arrive in any order.
+        is_last = self._seen == before + len(page) and (
+            self._reported_total is None or (self.total or 0) <= before + self._page_size
+        )
         if not page or (is_last and len(page) < self._page_size):
             self._upper_bound = min(self._upper_bound, before + len(page))
 

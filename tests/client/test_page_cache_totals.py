@@ -112,6 +112,19 @@ def test_list_is_complete_if_the_server_leaves_out_images_of_a_page(total, hidde
         assert asyncio.run(read(gyazo)) == expected
 
 
+def test_list_is_complete_if_a_short_page_arrives_after_a_later_page():
+    """Pages are fetched at the same time. The server reports too few images."""
+
+    def reply(method, path):
+        status, headers, page = images_reply(248)(method, path)
+        return status, headers, [i for i in page if int(i["image_id"], 16) != 100]
+
+    with scripted_session(reply) as (gyazo, _):
+        images = gyazo.images()
+        assert [images[205], images[150]]
+        assert [int(i.image_id, 16) for i in images] == [n for n in range(250) if n != 100]
+
+
 def test_first_images_take_one_request_without_a_total():
     """Iteration, an index and a slice at the beginning do not count the list."""
     for read_first in (lambda i: next(iter(i)), lambda i: i[0], lambda i: list(i[:20])):
