@@ -167,6 +167,7 @@ def test_other_files_are_not_read(source):
     assert pictures_in({"text/html": f'<iframe\n src="{source}"></iframe>'}) == []
 
 
+@pytest.mark.slow
 def test_altair_chart_of_a_page_is_rendered():
     """From the data in the page: the renderers of classic pages show no picture."""
     chart = alt.Chart(alt.Data(values=[{"a": "</b>", "b": 2}])).mark_bar().encode(x="a:O", y="b:Q")

@@ -145,6 +145,7 @@ def test_plotly_figure_is_rendered(upload):
     assert (sent == displayed).all()
 
 
+@pytest.mark.slow
 def test_altair_chart_is_rendered(upload):
     """From the object, also a concatenated or layered one, and from its displayed data."""
     chart = alt.Chart(TABLE).mark_bar(color="#ff0000").encode(x="a:O", y="b:Q")
@@ -156,6 +157,7 @@ def test_altair_chart_is_rendered(upload):
         assert from_mime_bundle(chart._repr_mimebundle_()[0])[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
     """With the user's resolution."""
     chart = alt.Chart(TABLE).mark_bar().encode(x="a:O", y="b:Q")
@@ -165,6 +167,7 @@ def test_chart_is_rendered_as_its_picture_renderer_shows_it(upload):
         assert upload(chart).width > usual.width * 1.9
 
 
+@pytest.mark.slow
 def test_chart_has_the_theme_of_the_notebook(upload):
     """The renderer or the chart can set it. A page that shows the chart has it, too."""
     chart = alt.Chart(TABLE).mark_bar().encode(x="a:O", y="b:Q")
@@ -183,6 +186,7 @@ def test_chart_with_a_character_that_no_font_has_is_refused():
         file_part(chart)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kaleido")
 @pytest.mark.filterwarnings("ignore")  # of kaleido and plotly
 def test_plotly_figure_is_rendered_as_its_picture_renderer_shows_it(upload, monkeypatch):
@@ -229,6 +233,7 @@ URL_DATA = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", URL_DATA.values(), ids=URL_DATA)
 def test_chart_with_external_data_is_refused(gyazo, server, make):
     """vl-convert would only log a failure, and render empty axes. The address is not shown."""
@@ -244,6 +249,7 @@ def test_chart_with_external_data_is_refused(gyazo, server, make):
     assert not [request for request in server.sandbox.requests if request.method == "POST"]
 
 
+@pytest.mark.slow
 def test_chart_with_its_data_inside_is_rendered(upload, tmp_path, monkeypatch):
     """Also with a picture as a data: URL, a column `url`, or data that Altair writes to files."""
     monkeypatch.chdir(tmp_path)

@@ -523,6 +523,7 @@ HUGE = 'width="60000" height="60000" patternUnits="userSpaceOnUse"'
 USES = "".join(f'<g id="a{n + 1}">' + f'<use href="#a{n}"/>' * 10 + "</g>" for n in range(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -562,6 +563,7 @@ def test_entity_that_may_expand_to_much_is_refused(declarations, content):
         render_svg(document(content, prolog=f"<!DOCTYPE svg [{declarations}]>"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -627,8 +629,10 @@ def renderer(tmp_path, monkeypatch):
         (f"return {RED_PNG[:-9]!r}", "returned no picture"),
         (f"return {RED_PNG!r}", "of 3 x 2 pixels instead of 30 x 20"),
         ("os.close(1)", "could not be rendered"),
-        ("while True: pass", "takes more than|too much memory or time"),
-        ("time.sleep(99)", "takes more than 1 seconds"),
+        pytest.param(
+            "while True: pass", "takes more than|too much memory or time", marks=pytest.mark.slow
+        ),
+        pytest.param("time.sleep(99)", "takes more than 1 seconds", marks=pytest.mark.slow),
     ],
 )
 def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, code, words):
@@ -647,7 +651,9 @@ def test_failed_renderer_raises_an_error_of_one_sentence(renderer, monkeypatch, 
     [
         ("os.abort()", "crashed on this chart"),
         ("raise ValueError('a reason')", r"chart could not be rendered \(ValueError: a reason\)"),
-        ("time.sleep(99)", "this chart takes more than 1 seconds"),
+        pytest.param(
+            "time.sleep(99)", "this chart takes more than 1 seconds", marks=pytest.mark.slow
+        ),
         ("return '<b/>'", "not an SVG"),
         (
             """return '<svg xmlns="http://www.w3.org/2000/svg" width="99999" height="9"/>'""",

@@ -77,7 +77,9 @@ def test_variable_of_the_user_is_not_changed(shell):
     assert "gyazo_2" not in shell.user_ns
 
 
-@pytest.mark.parametrize("removal", ["%reset -f", "del gyazo", "%xdel gyazo"])
+@pytest.mark.parametrize(
+    "removal", [pytest.param("%reset -f", marks=pytest.mark.slow), "del gyazo", "%xdel gyazo"]
+)
 @pytest.mark.parametrize("cell", ["%load_ext gyazo_nb", "%gyazo_login --mode panel", "gyazo"])
 def test_session_is_put_back_under_its_name(shell, server, monkeypatch, removal, cell):
     """With its account. A cell `gyazo` runs `%gyazo` where the variable is missing, and uploads nothing."""

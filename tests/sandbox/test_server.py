@@ -90,6 +90,7 @@ def test_close_leaves_no_thread_and_no_socket():
         httpx.get(server.url)
 
 
+@pytest.mark.slow
 def test_close_leaves_no_socket_of_a_client_that_is_connecting():
     """A connection that asyncio has accepted, but not yet passed on, is closed too."""
     unclosed = []
