@@ -24,6 +24,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: ("integration" not in item.path.parts, -slow[item.path]))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem):
+    """End the run if one of its processes ends: pytest-xdist would leave out the tests of that process.
+
+    `make` would then run only the failed test again, and not those.
+    """
+    pytest.exit(f"{crashitem} ended its process, so further tests did not run.", returncode=3)
+
+
 def pytest_collection_finish():
     """Let the garbage collector skip the objects of all modules and tests: many tests collect garbage."""
     gc.collect()
