@@ -79,11 +79,10 @@ _CSS_COLOR = re.compile(r"#?\w+|(?:rgb|hsl)a?\([\d.,%\s]*\)", re.ASCII | re.IGNO
 _ESCAPED_IN_TEXT = str.maketrans({one: f"&#{ord(one)};" for one in "&<>\r"})
 _ESCAPED_IN_ATTRIBUTE = str.maketrans({one: f"&#{ord(one)};" for one in '&<>"\r\n\t'})
 
-_RASTER_TYPES = (
-    ("image/png", rb"\x89PNG\r\n\x1a\n"),
-    ("image/jpeg", rb"\xff\xd8\xff"),
-    ("image/gif", rb"GIF8"),
-    ("image/webp", rb"RIFF.{4}WEBP"),
+# The name of a group is the media type.
+_RASTER = re.compile(
+    rb"(?P<png>\x89PNG\r\n\x1a\n)|(?P<jpeg>\xff\xd8\xff)|(?P<gif>GIF8)|(?P<webp>RIFF.{4}WEBP)",
+    re.DOTALL,
 )
 _FONT = re.compile(rb"wOF[F2]|OTTO|true|ttcf|\x00\x01\x00\x00", re.DOTALL)
 _GZIP = b"\x1f\x8b"
@@ -375,11 +374,11 @@ class _Sanitizer:
                 "An SVG picture inside this SVG contains another picture: embed it as PNG."
             )
         data = _data_of_url(url)
-        media_type = _raster_type(data)
-        if media_type is None:
-            data = self._checked_nested_svg(data)
-            media_type = "image/svg+xml"
-        return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+        if raster := _RASTER.match(data):
+            media_type = raster.lastgroup
+        else:
+            data, media_type = self._checked_nested_svg(data), "svg+xml"
+        return f"data:image/{media_type};base64,{base64.b64encode(data).decode()}"
 
     def _checked_nested_svg(self, data: bytes) -> bytes:
         if data.startswith(_GZIP):
@@ -406,13 +405,12 @@ class _Sanitizer:
 
     def _check_css_argument(self, text: str, position: int) -> None:
         found = _CSS_ARGUMENT.match(text, position)
-        value = next((group for group in found.groups() if group is not None), "") if found else "?"
-        value = value.strip()
+        value = found[found.lastindex or 0].strip() if found else "?"
         if value.startswith("#"):
             return
         if _is_data_url(value):
             data = _data_of_url(value)
-            if _raster_type(data) or _FONT.match(data):
+            if _RASTER.match(data) or _FONT.match(data):
                 return
         raise _reference_error(f"{_kind(value)} (in CSS)", "embed it as a data: URL")
 
@@ -469,13 +467,6 @@ def decode_data_url(url: str) -> bytes:
         return data
     data = b"".join(data.partition(b"#")[0].split())
     return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-
-
-def _raster_type(data: bytes) -> str | None:
-    for media_type, pattern in _RASTER_TYPES:
-        if re.match(pattern, data, re.DOTALL):
-            return media_type
-    return None
 
 
 def _decompress(data: bytes, limit: int) -> bytes:
