@@ -208,10 +208,7 @@ _ERRORS: dict[int, tuple[type[ResponseError], str]] = {
         TooManyRequestsError,
         "Too many of your sign-ins wait at the hub, so this one has ended: run %gyazo_login again.",
     ),
-    504: (
-        ServerError,
-        "The hub's Gyazo service got no reply from Gyazo: try again in a minute.",
-    ),
+    504: (ServerError, "The hub's Gyazo service got no reply from Gyazo: try again in a minute."),
 }
 
 

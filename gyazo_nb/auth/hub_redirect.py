@@ -38,10 +38,7 @@ class RedirectSubscription:
     """
 
     def __init__(
-        self,
-        login: Login,
-        subscriber: Subscriber,
-        on_error: Callable[[GyazoError], object],
+        self, login: Login, subscriber: Subscriber, on_error: Callable[[GyazoError], object]
     ) -> None:
         self.redirect_uri = login.redirect_uri
         self._login, self._subscriber, self._on_error = login, subscriber, on_error

@@ -38,13 +38,7 @@ from gyazo_nb.errors import (
 )
 from gyazo_nb.images.convert import is_encoded
 
-from .drivers import (
-    AsyncioDriver,
-    BlockingDriver,
-    Driver,
-    WorkerPool,
-    run_to_completion,
-)
+from .drivers import AsyncioDriver, BlockingDriver, Driver, WorkerPool, run_to_completion
 from .journal import Journal
 from .report import Failure, Report
 from .source import ItemSource, is_future, needs_event_loop, outcome_of

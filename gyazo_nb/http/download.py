@@ -35,11 +35,7 @@ def _user_agent() -> str:
     return f"gyazo_nb/{number} (Jupyter extension for https://gyazo.com)"
 
 
-_HEADERS = {
-    "Accept": "image/*, */*;q=0.5",
-    "Accept-Encoding": "gzip",
-    "User-Agent": _user_agent(),
-}
+_HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "gzip", "User-Agent": _user_agent()}
 
 
 def download(url: str, timeouts: Timeouts, max_bytes: int) -> bytes:

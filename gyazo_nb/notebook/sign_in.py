@@ -28,14 +28,7 @@ from gyazo_nb.errors import (
     WaitInterruptedError,
 )
 from gyazo_nb.secret import Secret, hides_frames
-from gyazo_nb.settings import (
-    ACCESS_TOKEN_VARIABLE,
-    App,
-    Settings,
-    Site,
-    secret_variable,
-    unquoted,
-)
+from gyazo_nb.settings import ACCESS_TOKEN_VARIABLE, App, Settings, Site, secret_variable, unquoted
 
 from . import messages, prompt
 from .cell_wait import CellWait
