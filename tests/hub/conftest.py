@@ -5,13 +5,14 @@ import hashlib
 import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from io import StringIO
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from support.helpers import BrowserUser
-from support.hub_service import RunningService, StandInHub
+from support.hub_service import Limits, RunningService, StandInHub
 
 from gyazo_nb.hub import log
 
@@ -34,7 +35,7 @@ def service(stand_in_hub, tmp_path_factory):
 def own_service(stand_in_hub, tmp_path, monkeypatch):
     """A service of one test, which can stop it or change its files."""
     monkeypatch.setattr("gyazo_nb.hub.service.STOP_TIMEOUT", 0.05)
-    service = RunningService(stand_in_hub, tmp_path)
+    service = RunningService(stand_in_hub, tmp_path, Limits(unknown_state=30))
     yield service
     service.close()
 
@@ -60,15 +61,19 @@ class Kernel:
     """A kernel of a user of the hub, request by request."""
 
     def __init__(self, service, token):
-        self.service = service
+        self.service, self.user = service, token.partition("-")[0]
         headers = {"Authorization": f"token {token}"}
         url = f"{service.url}/api/"
         self.client = httpx.Client(base_url=url, headers=headers, timeout=20, verify=False)
         self.pool = ThreadPoolExecutor(64)
 
+    @cached_property
+    def application(self):
+        return self.client.get("application").raise_for_status().json()
+
     def begin(self):
         """Make a sign-in for the application of the service."""
-        return SignIn(self.client.get("application").raise_for_status().json())
+        return SignIn(self.application)
 
     def wait(self, sign_in, seen="", seconds=10):
         """Wait for the redirect in a thread."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -22,6 +23,8 @@ API_TOKEN = "the-token-of-the-service"
 
 class StandInHub(ThreadingHTTPServer):
     """Two routes of JupyterHub. A token is NAME-browser or NAME-kernel; some names are special."""
+
+    request_queue_size = 128  # with the default of 5, a connection can take a second
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _HubRequest)
@@ -154,12 +157,18 @@ class RunningService:
             runner.run(main())
 
     def stop(self):
-        self._loop.call_soon_threadsafe(self._stop.set)
+        """End the service, unless it has ended."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def close(self):
         self.stop()
         self.gyazo.close()
+
+    def knows(self, user, state_hash):
+        """Whether the sign-in of a kernel of this user is known."""
+        return state_hash in self._service.sign_ins._of_users.get(user, {})
 
     def browser(self, user):
         """A browser that is signed in to the hub as a user."""
