@@ -223,6 +223,7 @@ class AsyncioDriver(_SigintGuard):
         self._loop = asyncio.get_running_loop()
         self._task: Any = asyncio.current_task()
         self._cancellations = 0
+        self._is_stopped = False  # by an exception, so that a cancellation would be a second Stop
         self._has_result = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -231,6 +232,7 @@ class AsyncioDriver(_SigintGuard):
 
     def __exit__(self, *error: object) -> None:
         super().__exit__()
+        self._is_stopped = True
         self._timer.cancel()
         for _ in range(self._cancellations):
             self._task.uncancel()
@@ -242,9 +244,21 @@ class AsyncioDriver(_SigintGuard):
         return handler is signal.default_int_handler
 
     def _end_wait(self) -> None:
-        """Cancel the task, which may wait for an item of the user."""
-        self._cancellations += 1
-        self._task.cancel()
+        """Cancel the task, which may wait for an item of the user.
+
+        Not in the signal handler: a task that runs gets its cancellation at its next await. This would end
+        the wait for the running uploads, or stop the code after the batch.
+        """
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if not self._is_stopped:
+            self._cancellations += 1
+            self._task.cancel()
+
+    def _check(self) -> None:
+        self._is_stopped = self._is_stopped or self.requested
+        super()._check()
 
     def on_result(self) -> None:
         """Wake the batch. Called in a worker thread."""
