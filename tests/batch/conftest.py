@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 
 import pytest
 
@@ -30,6 +31,27 @@ def interrupt_after():
     yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def interrupt_when(interrupt_after):
+    """A function that sends SIGINT as soon as a condition is true, or `seconds` later."""
+    ended, threads = threading.Event(), []
+
+    def interrupt_when(condition, seconds=0.001):
+        def wait():
+            while not condition():
+                if ended.wait(0.001):
+                    return
+            interrupt_after(seconds)
+
+        threads.append(threading.Thread(target=wait))
+        threads[-1].start()
+
+    yield interrupt_when
+    ended.set()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture

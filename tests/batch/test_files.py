@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from support.batches import delay_uploads, pictures
+from support.batches import delay_uploads, pictures, upload_requests
 from support.helpers import PNG
 
 from gyazo_nb import ArgumentError, BatchInterruptedError
@@ -189,13 +189,13 @@ def test_home_folder_and_names_with_brackets_are_understood(folder, monkeypatch)
 
 
 def test_progress_of_a_path_glob_knows_its_total_and_a_retry_continues(
-    gyazo, server, folder, interrupt_after, capsys
+    gyazo, server, folder, interrupt_when, capsys
 ):
     """Although `Path.glob` returns an iterator."""
     for number, data in enumerate(pictures(30)):
         (folder / f"more{number}.png").write_bytes(data + b"more")
     delay_uploads(server, 0.2)
-    interrupt_after(0.3)
+    interrupt_when(lambda: upload_requests(server))
     with pytest.raises(BatchInterruptedError, match=r"of 33 uploads.*gyazo.report.retry\(\)"):
         gyazo.upload_all(folder.glob("*[0-9].png"), concurrency=2)
     assert "/33" in capsys.readouterr().err

@@ -212,11 +212,11 @@ def test_batch_that_cannot_start_leaves_the_last_report(gyazo, server, tmp_path)
 
 
 @pytest.mark.slow
-def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, interrupt_after):
+def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, interrupt_when):
     """The KeyboardInterrupt holds the report. It waits for the running uploads."""
     delay_uploads(server)
     items = pictures(100)
-    interrupt_after(0.4)
+    interrupt_when(lambda: len(upload_requests(server)) >= 4)
 
     with pytest.raises(KeyboardInterrupt) as caught:
         gyazo.upload_all(items, concurrency=4, progress=False)
@@ -288,12 +288,17 @@ def test_cancelled_batch_names_its_report_and_the_next_step(gyazo, server, cance
 @pytest.mark.slow
 def test_running_batch_cannot_be_run_a_second_time(gyazo, server):
     """It would send every item twice. The error says to wait."""
-    delay_uploads(server)
-    thread = threading.Thread(
-        target=gyazo.upload_all, args=[pictures(20)], kwargs={"concurrency": 2, "progress": False}
-    )
+    half_read, may_continue = threading.Event(), threading.Event()
+
+    def items():
+        yield from pictures(10)
+        half_read.set()
+        may_continue.wait(60)
+        yield from pictures(20)[10:]
+
+    thread = threading.Thread(target=gyazo.upload_all, args=[items()], kwargs={"progress": False})
     thread.start()
-    time.sleep(0.2)
+    half_read.wait(60)
     report = gyazo.report
 
     assert report.running
@@ -303,6 +308,7 @@ def test_running_batch_cannot_be_run_a_second_time(gyazo, server):
         report.retry()
     with pytest.raises(ArgumentError, match="still running: wait"):
         asyncio.run(report.aretry())
+    may_continue.set()
     thread.join()
     assert report.ok
     assert len(upload_requests(server)) == 20

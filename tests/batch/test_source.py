@@ -158,16 +158,19 @@ def test_batch_whose_source_lost_an_item_is_never_ok(gyazo, server, make):
 
 @pytest.mark.slow
 def test_retry_uploads_all_items_that_an_interrupted_generator_returned(
-    gyazo, server, interrupt_after
+    gyazo, server, interrupt_when
 ):
     """It waits for them, and then says that there are no further items. The sentence of the Stop agrees."""
+    read = []
 
     def items():
-        yield from pictures(3)
+        for data in pictures(3):
+            yield data
+            read.append(data)
         time.sleep(5)
 
     fail_uploads(server, 2)
-    interrupt_after(0.5)
+    interrupt_when(lambda: len(read) == 3)
     with pytest.raises(BatchInterruptedError) as caught:
         gyazo.upload_all(items(), progress=False)
     assert "gyazo.report.retry() uploads the 2 items that were read." in str(caught.value)
@@ -182,15 +185,18 @@ def test_retry_uploads_all_items_that_an_interrupted_generator_returned(
 
 
 @pytest.mark.slow
-def test_stop_inside_a_generator_says_to_call_upload_all_again(gyazo, interrupt_after):
+def test_stop_inside_a_generator_says_to_call_upload_all_again(gyazo, interrupt_when):
     """An interrupted generator cannot continue, and a retry says so, too."""
+    read = []
 
     def items():
-        yield from pictures(3)
+        for data in pictures(3):
+            yield data
+            read.append(data)
         time.sleep(5)
         yield PNG
 
-    interrupt_after(0.5)
+    interrupt_when(lambda: len(read) == 3)
     with pytest.raises(BatchInterruptedError, match="To upload the rest, call upload_all again"):
         gyazo.upload_all(items(), progress=False)
 
