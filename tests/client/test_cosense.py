@@ -82,8 +82,11 @@ def test_many_tags_that_do_not_end_take_linear_time():
     """A notebook from elsewhere may hold such an output."""
 
     def duration(number):
-        start = time.perf_counter()
-        cosense.from_markdown("<div>\n" + "<div " * number)
-        return time.perf_counter() - start
+        durations = []
+        for _ in range(3):  # the smallest is the least disturbed one
+            start = time.process_time()
+            cosense.from_markdown("<div>\n" + "<div " * number)
+            durations.append(time.process_time() - start)
+        return min(durations)
 
     assert duration(16_000) < 40 * duration(2000)
