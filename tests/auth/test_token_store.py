@@ -471,14 +471,19 @@ tokens = [Secret(letter * 3000) for letter in "abc"]
 drafts = {"load": 0, "save": 0, "clear": 0}
 store.save("a", Profile(tokens[0], Site()))
 for moment in range(75):
+    start, start_writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.write(start_writer, b".")
         while True:
             for token in tokens:
                 store.save("a", Profile(token, Site()))
+    os.read(start, 1)
     time.sleep(0.001 + moment * 0.0001)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    os.close(start)
+    os.close(start_writer)
     next_action = list(drafts)[moment % 3]
     drafts[next_action] += len(os.listdir(folder)) > 1
     if next_action == "load":
