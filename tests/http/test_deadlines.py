@@ -305,7 +305,7 @@ def test_proxy_that_never_ends_its_reply_fails_at_the_deadline(part, monkeypatch
 
 def test_silent_socks_proxy_fails_at_the_deadline(monkeypatch):
     with (
-        raw_server(lambda client: client.recv(1000) and time.sleep(60)) as proxy,
+        raw_server(lambda client: client.recv(1000) and proxy.closed.wait(60)) as proxy,
         session("https://gyazo.test", retries=0) as gyazo,
     ):
         monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
