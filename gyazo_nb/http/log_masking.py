@@ -22,6 +22,7 @@ _LOCATION = re.compile(
     r"""(b'location', )b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.IGNORECASE
 )
 _PROXY_PASSWORD = re.compile(r"\bauth=\(.*\)")  # of a SOCKS proxy
+_HTTPCORE_LOGGERS = ("connection", "http11", "http2", "proxy", "socks")
 
 
 class HttpLogFilter(logging.Filter):
@@ -40,12 +41,5 @@ class HttpLogFilter(logging.Filter):
 
 
 # A filter applies to its own logger and not to that logger's children, so each logger is named.
-for _name in (
-    "httpx",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-):
+for _name in ("httpx", *(f"httpcore.{name}" for name in _HTTPCORE_LOGGERS)):
     logging.getLogger(_name).addFilter(HttpLogFilter())

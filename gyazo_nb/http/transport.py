@@ -308,7 +308,10 @@ def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> ht
     if request.params:
         parts["params"] = dict(request.params)
     if request.form:
-        parts["data"] = _plain_form(request)
+        parts["data"] = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.form.items()
+        }
     if request.multipart and request.file is None:
         parts["files"] = {name: (None, text) for name, text in parts.pop("data").items()}
     if request.file is not None:
@@ -321,14 +324,6 @@ def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> ht
     if request.file is not None:
         built.stream = _CoalescedStream(built.stream)
     return built
-
-
-def _plain_form(request: Request) -> dict[str, Any]:
-    form: dict[str, Any] = dict(request.form)
-    for name, value in request.form.items():
-        if isinstance(value, Secret):
-            form[name] = value.reveal()
-    return form
 
 
 def _add_token(request: Request, headers: dict[str, str], parts: dict[str, Any]) -> None:
