@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -229,8 +230,10 @@ def test_dropped_session_closes_its_connections_in_a_running_loop(server, urls):
         for _ in range(5):
             await Gyazo(token, **urls).ame()
             gc.collect()
-        await asyncio.sleep(0.2)
-        assert count_sockets() <= before + 2  # the last close may still be running
+        deadline = time.monotonic() + 60
+        while count_sockets() > before + 2:  # the last close may still be running
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
 
     asyncio.run(main())
 
@@ -257,7 +260,7 @@ gc.collect()
 print("done")
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
 
     assert done.stdout == "done\n", done.stderr
