@@ -37,7 +37,7 @@ def test_command_prints_variables_and_stops_on_a_signal(stop_signal):
             assert not redirect_uri.startswith(url)  # a free port, where a panel can listen
 
             process.send_signal(stop_signal)
-            output = process.communicate(timeout=5)
+            output = process.communicate(timeout=60)
             assert (process.returncode, output) == (0, ("", ""))
         finally:
             process.kill()
