@@ -195,7 +195,7 @@ class Watch:
         self._only_this_cell, self._parent = only_this_cell, parent_id(shell)
         self._being_formatted: list[Any] = []  # some objects display themselves meanwhile
         # The last bundle, its object, and the class of the object.
-        self._formatted: tuple[Any, Callable[[], Any], type] | None = None
+        self._formatted: tuple[Any, weakref.ref[Any] | None, type] | None = None
         self._waiting = stack.enter_context(ExitStack())  # patches until the next printed text
         # Other code may have patched a method, too, and still call this one.
         stack.callback(setattr, self, "_own_listener", Listener())
@@ -216,7 +216,7 @@ class Watch:
             bundle, metadata = self._format(item, *args, **kwargs)
         finally:
             self._being_formatted.pop()
-        reference: Callable[[], Any] = _no_item
+        reference: weakref.ref[Any] | None = None
         with suppress(TypeError):  # a number, a text, or an object with slots
             reference = weakref.ref(item)
         self._formatted = bundle, reference, type(item)
@@ -237,7 +237,8 @@ class Watch:
             return
         item, item_class = None, None
         if formatted is not None and formatted[0] is bundle:
-            item, item_class = formatted[1](), formatted[2]
+            _, reference, item_class = formatted
+            item = reference() if reference else None
         elif self._being_formatted and bundle:  # an empty bundle displays nothing
             item = self._being_formatted[-1]
             item_class = type(item)
@@ -258,10 +259,6 @@ class Watch:
     def _on_write(self) -> None:
         self._waiting.close()
         self._listener.on_write(_active_widget(self._shell))
-
-
-def _no_item() -> None:
-    """Return None, in place of a weak reference that an object does not support."""
 
 
 def parent_id(shell: InteractiveShell) -> str | None:
