@@ -298,13 +298,10 @@ def _is_blank(artist: Any) -> bool:
 
 
 def _encode_pil_image(item: Any) -> bytes | None:
-    if _is_from("PIL.ImageSequence", item) and hasattr(item, "im"):
-        with picture_errors("image"):
-            return encode_all_frames(item.im)
-    if not _is_from("PIL", item) or not hasattr(item, "getbands"):
-        return None
     with picture_errors("image"):
-        return encode(item)
+        if _is_from("PIL.ImageSequence", item) and hasattr(item, "im"):
+            return encode_all_frames(item.im)
+        return encode(item) if _is_from("PIL", item) and hasattr(item, "getbands") else None
 
 
 def _encode_array(item: Any) -> bytes | None:
