@@ -25,13 +25,15 @@ _SWITCH = "add --switch to the same line to change (in Python: switch=True)"
 class Account:
     """The signed-in account: its token, the site, and the source of the token.
 
-    `user` is None until a request has read it.
+    `user` is None until a request has read it. `client_id` names the application that signed in; it is empty
+    if the token was given or saved.
     """
 
     token: Secret
     site: Site
     user: User | None
     source: str
+    client_id: str = ""
 
 
 class CurrentAccount:

@@ -148,7 +148,8 @@ class Login:
             if self._token is None:
                 self._token = self._exchange(app)
             user = self._request_user(self._token)
-            account = Account(self._token, self._authorization.site, user, "%gyazo_login")
+            site, client_id = self._authorization.site, self._authorization.client_id
+            account = Account(self._token, site, user, "%gyazo_login", client_id)
             try:
                 self._connection.sign_in(
                     account, switch=self._switch, check_not_cancelled=self._check_not_cancelled

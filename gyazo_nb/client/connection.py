@@ -328,7 +328,9 @@ class Connection:
         self, part: FilePart, client_id: str | None, **fields: Any
     ) -> Operation[EasyUpload]:
         """Upload a picture without the token."""
-        client_id = client_id or self.settings.app().client_id
+        account = self.current.account
+        if not client_id:
+            client_id = (account and account.client_id) or self.settings.app().client_id
         return endpoints.easy_upload(self.site(), client_id, convert.data_url(part), **fields)
 
 

@@ -489,9 +489,9 @@ class Gyazo:
         >>> gyazo.easy_upload(fig)
 
         Open the link in a browser that is signed in to Gyazo before the link expires: the picture moves
-        into that account. Sends the application's `client_id` (from the settings, unless given) and no
-        token. Gyazo requires a `referer_url`, the page that the picture comes from. Raises
-        `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
+        into that account. Sends the application's `client_id` (unless given, that of the sign-in, or else
+        that of the settings) and no token. Gyazo requires a `referer_url`, the page that the picture comes
+        from. Raises `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
         connection = self._connection
         part = connection.file_part(picture)

@@ -426,6 +426,15 @@ def test_easy_upload_works_without_a_sign_in(call, signed_out, server, monkeypat
         )
 
 
+def test_easy_upload_uses_the_application_of_the_sign_in(call, signed_out, app, user, monkeypatch):
+    """After `%gyazo_login --sandbox`, the sandbox does not know the application of the settings."""
+    monkeypatch.setenv("GYAZO_CLIENT_ID", "another")
+    login = signed_out.login(app)
+    login.finish(user.authorize(login.url))
+
+    assert call(signed_out, "easy_upload", PNG).url
+
+
 def test_easy_upload_sends_a_default_referer(call, signed_out, server):
     """Gyazo requires one; the address of the notebook is not sent."""
     client_id = server.variables["GYAZO_CLIENT_ID"]
