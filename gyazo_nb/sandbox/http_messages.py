@@ -82,7 +82,8 @@ async def _parse_json(request: Request) -> dict[str, str]:
     body = await request.body()
     try:
         values = json.loads(body or b"{}")
-    except ValueError as error:
+        json.dumps(values, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+    except (ValueError, RecursionError) as error:
         raise MalformedBodyError("The body is not valid JSON.") from error
     if not isinstance(values, dict):
         raise MalformedBodyError("The body is not a JSON object.")

@@ -381,6 +381,8 @@ def test_malformed_body_is_an_empty_400(client):
     for content, headers in (
         (b"{", json),
         (b"[]", json),
+        (b"[" * 100_000, json),
+        (b'{"grant_type": "authorization_code", "client_secret": "\\ud800"}', json),
         (b"x", {"content-type": "multipart/form-data"}),
     ):
         reply = client.post("/oauth/token", content=content, headers=headers)
