@@ -52,7 +52,7 @@ def test_batch_that_is_killed_ten_times_sends_no_recorded_picture_again(server, 
     def upload_requests():
         return [r for r in server.sandbox.requests if r.path == "/api/upload"]
 
-    killed = 0
+    killed, state = 0, server._uvicorn.server_state
     for _ in range(10):
         recorded, before = set(recorded_ids(journal)), len(upload_requests())
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -61,7 +61,9 @@ def test_batch_that_is_killed_ten_times_sends_no_recorded_picture_again(server, 
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         process.stdout.close()
-        time.sleep(0.1)  # the sandbox still processes the running uploads
+        time.sleep(0.1)
+        while state.tasks or state.connections:  # of the running uploads
+            time.sleep(0.01)
         lengths = {i.image_id: len(i.data) for i in server.sandbox.images}
         requests = upload_requests()
         overhead = min((r.content_length for r in requests), default=0) - len(PNG)
