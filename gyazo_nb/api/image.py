@@ -370,10 +370,7 @@ def gallery(
     shown: int = html.MAX_THUMBNAILS,
     total: int | None = None,
 ) -> str:
-    """Images as a gallery, of which the first are shown. The links of all, up to 500, can be copied.
-
-    `total` is the number of images if these are only the first of them.
-    """
+    """The first images as a gallery, and all links to copy. `total` counts also images that are not given."""
     if max(len(images), total or 0) > (shown := min(shown, len(images))):
         caption += f"; the first {shown} are shown"
     linked = [image for image in images if image.permalink_url]
@@ -390,10 +387,7 @@ def gallery(
 
 
 def text_lines(images: Sequence[Image], total: int = 0) -> list[str]:
-    """The link, the caption and the visibility of each image, for a plain text.
-
-    `total` is the number of images if these are only the first of them.
-    """
+    """The link, caption and visibility of each image. `total` counts also images that are not given."""
     lines = []
     for image in images[:_MAX_LINES]:
         who = f" ({image.who_can_see})" if image.who_can_see else ""

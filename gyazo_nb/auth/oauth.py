@@ -74,10 +74,7 @@ class Authorization:
         return f"{self.site.auth_url}/oauth/authorize?{urlencode(query)}"
 
     def read(self, pasted: Secret, *, secrets: tuple[Secret, ...] = ()) -> paste.Pasted:
-        """Find the code in the pasted text, or raise `PasteError` with the next step.
-
-        `secrets` are known secrets, which must not be sent as a code.
-        """
+        """Find the code in the pasted text, or raise `PasteError`. The known `secrets` are never a code."""
         return paste.read(
             pasted,
             redirect_uri=self.redirect_uri,

@@ -197,10 +197,7 @@ class KeyringStore:
 
     @hides_frames
     def _call(self, function: Callable[[Any], T], next_step: str) -> T:
-        """Call the keyring on another thread, because it can wait without end for the user.
-
-        `next_step` ends the error sentence if the call fails.
-        """
+        """Call the keyring on another thread: it can wait without end. `next_step` ends an error sentence."""
         try:
             import keyring  # noqa: PLC0415 -- an extra
         except ImportError:

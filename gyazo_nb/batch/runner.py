@@ -75,10 +75,7 @@ class _Run:
 
 
 class Batch:
-    """One call of `upload_all`, from its start to its last retry.
-
-    `on_start` gets the report when the first upload can begin.
-    """
+    """One call of `upload_all`, with its retries. `on_start` gets the report at the start of each run."""
 
     def __init__(
         self,

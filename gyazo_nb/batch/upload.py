@@ -103,11 +103,7 @@ class UploadJob:
 
 
 class Uploader:
-    """Makes the upload jobs of one batch.
-
-    `fields` are those of `UploadFields`, each a value or a function of the item. `resume` is the path of
-    the resume file, or None.
-    """
+    """Makes the upload jobs of one batch. Each of the `fields` is a value, or a function of the item."""
 
     def __init__(
         self,

@@ -195,10 +195,7 @@ def join_frames(pictures: Sequence[bytes], interval: float, *, plays: int) -> by
 
 
 def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> bytes:
-    """Render all frames, as a GIF if it keeps them, else as an animated PNG.
-
-    `progress_bar` makes a bar that counts the frames.
-    """
+    """Render all frames, as a GIF if it keeps them, else as an animated PNG. A bar counts the frames."""
     animation = Animation(plays=0 if getattr(item, "_repeat", True) else 1)
     interval = float(getattr(item, "_interval", _DEFAULT_INTERVAL))
     try:

@@ -153,10 +153,7 @@ def _owner(item: Any) -> Any:
 def render(
     item: Any, formatter: Formatter | None = None, progress_bar: ProgressBar = nullcontext
 ) -> bytes | None:
-    """Render an item as picture data, or return None if it is not recognized.
-
-    `formatter` is that of the notebook, if there is one. `progress_bar` shows the frames of an animation.
-    """
+    """Render an item as picture data, or return None if it is not recognized. See `convert.file_part`."""
     if isinstance(item, type):  # a class has the methods of its objects, but no picture
         return None
     if _is_from("matplotlib.animation", item):

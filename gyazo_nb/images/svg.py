@@ -75,10 +75,7 @@ def render_svg(svg: str | bytes) -> bytes:
 
 
 def render_chart_as_svg(chart: Any, options: Mapping[str, Any]) -> bytes:
-    """Render a chart of Vega-Lite as SVG with vl-convert. `render_svg` makes a PNG of it.
-
-    `options` are those of vl-convert, such as its theme.
-    """
+    """Render a chart of Vega-Lite as SVG, with options of vl-convert. `render_svg` makes a PNG of it."""
     if not _is_installed("vl_convert"):
         raise PictureError(
             "A Vega-Lite chart is rendered by vl-convert-python, which is not installed: run  %pip install "

@@ -110,10 +110,7 @@ def show_pending_figures(shell: InteractiveShell) -> None:
 
 
 def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, ExecutionResult]:
-    """Run a cell in the user's namespace, and return its outputs and its result.
-
-    Matplotlib's inline figures, which IPython displays at the end of a cell, are among the outputs.
-    """
+    """Run a cell, and return its outputs, with the inline figures that are shown at its end, and its result."""
     outputs = DisplayedOutputs()
     hook: Any = shell.displayhook
 

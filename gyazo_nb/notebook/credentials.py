@@ -31,11 +31,7 @@ from .login_options import LoginOptions
 
 @dataclass(frozen=True, slots=True)
 class TokenSignIn:
-    """The result of a sign-in with an existing token: the user, or None if no token was valid.
-
-    `source` is the source of the token, `note` a line to add, and `warnings` say why other tokens were
-    not used.
-    """
+    """The user of a valid token, or None, and a line to add. `warnings` say why other tokens were not used."""
 
     user: User | None = None
     source: str = ""
@@ -59,10 +55,7 @@ class CredentialResolver:
             return []
 
     def resolve(self, options: LoginOptions, *, required: bool) -> TokenSignIn:
-        """Sign in with the first valid token.
-
-        With `required`, it raises an error if no token is valid, because no other method follows.
-        """
+        """Sign in with the first valid token. With `required`, it raises an error if no token is valid."""
         self.profile = options.profile
         warnings: list[str] = []
         first_error: GyazoError | None = None

@@ -116,10 +116,7 @@ class ShownPictures(Listener):
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def cells(self, number: int | None) -> Iterator[Cell]:
-        """Return the cells that may show pictures, the newest first. `number` selects one cell.
-
-        Raises `ArgumentError` at a cell whose pictures were too large to be kept.
-        """
+        """Yield the cells that may show pictures, the newest first, or only the one with this number."""
         self._drop_after_reset()
         with self._lock:
             cells = [

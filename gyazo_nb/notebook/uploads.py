@@ -81,10 +81,7 @@ class UploadFlow:
         return options
 
     def run_line(self, parsed: argparse.Namespace, local_names: Mapping[str, Any]) -> None:
-        """Upload the items that the line names, or else the pictures of a cell.
-
-        A function that calls the magic has local names.
-        """
+        """Upload the items that the line names, or else the pictures of a cell."""
         options = self._options(parsed)
         if not options.items:
             self._run_shown(options.expanded({**self._shell.user_ns, **local_names}))
