@@ -37,6 +37,7 @@ SUPPORTED = (
     "open binary file, a path or a web address"
 )
 _HEAD_BYTES = 4096  # enough to detect each format: a Photo CD is named after 2,048 bytes
+_MAX_PATH_LENGTH = 4096  # a longer text is data, for example in base64
 _TEXT_FILE_MESSAGE = "This file is open as text: open it with mode 'rb'."
 
 # An SVG, possibly after declarations and comments. The atomic groups keep the time linear.
@@ -72,7 +73,7 @@ def file_part(
     not a picture this raises `PictureError`.
     """
     if isinstance(item, str):
-        return _from_path(_parse_path(item))
+        return _from_text(item)
     if isinstance(item, os.PathLike):
         return _from_path(_expand_home(os.fsdecode(item)))
     if isinstance(item, bytes):
@@ -158,10 +159,13 @@ def from_bytes(data: bytes, what: str = "The data") -> FilePart:
     return _checked_part(data, data[:_HEAD_BYTES], what)
 
 
-def _parse_path(text: str) -> Path:
-    if "\0" in text or "\n" in text or not text.strip() or text.startswith("data:"):
+def _from_text(text: str) -> FilePart:
+    if _is_svg(text.encode("utf-8", "replace")):  # many libraries return an SVG as a text
+        return from_bytes(render_svg(text))
+    is_path = text.strip() and len(text) <= _MAX_PATH_LENGTH and not text.startswith("data:")
+    if not is_path or "\0" in text or "\n" in text:
         raise PictureError(f"This text is not the path of a picture: pass {SUPPORTED}.")
-    return _expand_home(text)
+    return _from_path(_expand_home(text))
 
 
 def _expand_home(text: str) -> Path:

@@ -78,6 +78,7 @@ def test_html_with_an_svg_inside_is_refused_in_linear_time():
         (lambda _: "~unknown-user/a.png", "'~unknown-user/a.png' does not exist: check the path"),
         (lambda _: Path("~unknown-user"), "does not exist"),
         (lambda folder: folder, "is a folder"),
+        (lambda _: "iVBORw0KGgo" * 999, "^This text is not the path of a picture"),
     ],
 )
 def test_unreadable_path_is_refused(tmp_path, make_path, words):
