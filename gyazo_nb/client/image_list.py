@@ -1,7 +1,8 @@
 """All images of an account as one sequence, from any number of pages.
 
 Guarantees: a page is fetched when it is needed. The order is that of Gyazo (newest first), and memory
-stays constant. A page that was fetched is not updated: a new call of `gyazo.images()` sees new images.
+stays constant. An iteration from the start skips no image that was there before, also if others are
+uploaded meanwhile. A new call of `gyazo.images()` sees these.
 `Images` and `AsyncImages` are the same line by line, over a `PageCache`.
 """
 
@@ -28,7 +29,7 @@ from typing import Any, overload
 from gyazo_nb.api.image import Image, Page, gallery, text_lines
 from gyazo_nb.errors import GyazoError
 
-from .page_cache import UNKNOWN, PageCache
+from .page_cache import UNKNOWN, PageCache, is_older
 
 PREFETCH_PAGES = 8  # pages fetched at the same time, after the first one
 GALLERY_SIZE = 20
@@ -50,18 +51,20 @@ class _Listing:
             indices = indices[part]
         return indices
 
-    def _indices_if_known(self, *index: int) -> range | None:
-        """The indices, if they are known without counting all images."""
-        if self._cache.total is not None:
-            return self._indices(self._cache.total)
+    def _is_from_start(self, *index: int) -> bool:
+        """Whether these images are counted from the first one, and not from the last one."""
         numbers = [n for part in self._slices for n in (part.start, part.stop, part.step)]
-        forward = all(n is None or n >= 0 for n in (*numbers, *index))
-        return self._indices(UNKNOWN) if forward else None
+        return all(n is None or n >= 0 for n in (*numbers, *index))
+
+    def _indices_from_start(self) -> range:
+        """The indices, as far as they are known without counting all images."""
+        total = self._cache.total
+        return self._indices(UNKNOWN if total is None else total)
 
     def _count_limit(self) -> int:
         """How far the images must be counted to know the length of this list."""
-        indices = self._indices_if_known()
-        return max(indices[0], indices[-1]) + 1 if indices else UNKNOWN
+        indices = self._indices(UNKNOWN) if self._is_from_start() else range(UNKNOWN)
+        return indices[-1] + 1 if indices else 0
 
     def _deduplicated(self, page: Page, indices: list[int], seen: set[str]) -> list[Image]:
         """The images at these indices, without those that a new upload moved here from the previous page.
@@ -106,17 +109,15 @@ class Images(_Listing, Sequence[Image]):
 
     def __iter__(self) -> Iterator[Image]:
         seen: set[str] = set()
-        done, is_empty = 0, True
-        # A second round is needed in two cases. An upload during the loop moved the last image by one. Or the
-        # reported number of images was too large: then a list from the end began with an empty page.
+        done = 0
+        # A second round is needed if an upload during the loop moved the last image by one.
         while done < len(indices := self._load_indices()):
             with closing(self._pages(indices[done:])) as pages:
                 for page, page_indices in pages:
                     yield from self._deduplicated(page, page_indices, seen)
-                    is_empty = is_empty and not seen
                     if not page:
                         break
-            done = 0 if is_empty and not page else len(indices)
+            done = len(indices)
 
     @overload
     def __getitem__(self, index: int) -> Image: ...
@@ -126,30 +127,32 @@ class Images(_Listing, Sequence[Image]):
         if isinstance(index, slice):
             return Images(self._cache, (*self._slices, index))
         index = _checked(index)
-        while True:
-            position = _select(indices := self._load_indices(index), index)
-            page = self._cache.page(self._cache.page_number(position))
-            if (image := self._cache.image_at(page, position)) is not None:
-                return image
-            if self._load_indices(index) == indices:  # otherwise the reported number was too large
-                raise IndexError(_OUT_OF_RANGE)
+        position = _select(self._load_indices(index), index)
+        page = self._cache.page(self._cache.page_number(position))
+        return _existing(self._cache.image_at(page, position))
 
     def _load_indices(self, *index: int) -> range:
         self._cache.page(1)
-        indices = self._indices_if_known(*index)
-        return self._indices(self._cache.count()) if indices is None else indices
+        if self._is_from_start(*index):
+            return self._indices_from_start()
+        return self._indices(self._cache.checked_count())
 
     def _pages(self, indices: range) -> Generator[tuple[Page, list[int]], None, None]:
         """Yield each page with its indices. The next pages are fetched while the caller reads one."""
         groups = groupby(indices, self._cache.page_number)
-        limit, requested = 1, deque[tuple[Future[Page], list[int]]]()
+        limit, requested = 1, deque[tuple[Future[Page], int, list[int]]]()
+        page = None
         while True:
             for number, group in islice(groups, limit - len(requested)):
-                requested.append((_fetch_in_thread(self._cache.page, number), list(group)))
+                future = _fetch_in_thread(self._cache.page, number)
+                requested.append((future, number, list(group)))
             if not requested:
                 return
-            future, page_indices = requested.popleft()
-            yield future.result(), page_indices
+            future, number, page_indices = requested.popleft()
+            before, page = page, future.result()
+            if is_older(page, before):
+                page = self._cache.page(number, fetch_again=True)
+            yield page, page_indices
             limit = min(2 * limit, PREFETCH_PAGES)
 
     def __str__(self) -> str:
@@ -200,16 +203,15 @@ class AsyncImages(_Listing):
 
     async def __aiter__(self) -> AsyncIterator[Image]:
         seen: set[str] = set()
-        done, is_empty = 0, True
+        done = 0
         while done < len(indices := await self._load_indices()):
             async with aclosing(self._pages(indices[done:])) as pages:
                 async for page, page_indices in pages:
                     for image in self._deduplicated(page, page_indices, seen):
                         yield image
-                    is_empty = is_empty and not seen
                     if not page:
                         break
-            done = 0 if is_empty and not page else len(indices)
+            done = len(indices)
 
     @overload
     def __getitem__(self, index: int) -> Awaitable[Image]: ...
@@ -221,18 +223,15 @@ class AsyncImages(_Listing):
         return self._image_at(_checked(index))
 
     async def _image_at(self, index: int) -> Image:
-        while True:
-            position = _select(indices := await self._load_indices(index), index)
-            page = await self._cache.apage(self._cache.page_number(position))
-            if (image := self._cache.image_at(page, position)) is not None:
-                return image
-            if await self._load_indices(index) == indices:
-                raise IndexError(_OUT_OF_RANGE)
+        position = _select(await self._load_indices(index), index)
+        page = await self._cache.apage(self._cache.page_number(position))
+        return _existing(self._cache.image_at(page, position))
 
     async def _load_indices(self, *index: int) -> range:
         await self._cache.apage(1)
-        indices = self._indices_if_known(*index)
-        return self._indices(await self._cache.acount()) if indices is None else indices
+        if self._is_from_start(*index):
+            return self._indices_from_start()
+        return self._indices(await self._cache.achecked_count())
 
     async def _newest(self) -> Page:
         shown = [image async for image in self[:GALLERY_SIZE]]
@@ -241,19 +240,23 @@ class AsyncImages(_Listing):
     async def _pages(self, indices: range) -> AsyncGenerator[tuple[Page, list[int]], None]:
         """Same as `Images._pages`, async."""
         groups = groupby(indices, self._cache.page_number)
-        limit, requested = 1, deque[tuple[asyncio.Task[Page], list[int]]]()
+        limit, requested = 1, deque[tuple[asyncio.Task[Page], int, list[int]]]()
+        page = None
         try:
             while True:
                 for number, group in islice(groups, limit - len(requested)):
                     task = asyncio.create_task(self._cache.apage(number))
-                    requested.append((task, list(group)))
+                    requested.append((task, number, list(group)))
                 if not requested:
                     return
-                task, page_indices = requested.popleft()
-                yield await task, page_indices
+                task, number, page_indices = requested.popleft()
+                before, page = page, await task
+                if is_older(page, before):
+                    page = await self._cache.apage(number, fetch_again=True)
+                yield page, page_indices
                 limit = min(2 * limit, PREFETCH_PAGES)
         finally:
-            tasks = [task for task, _ in requested]
+            tasks = [task for task, *_ in requested]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -275,6 +278,12 @@ def _select(indices: range, index: int) -> int:
         return indices[index]
     except IndexError:
         raise IndexError(_OUT_OF_RANGE) from None
+
+
+def _existing(image: Image | None) -> Image:
+    if image is None:  # the reported number of images is too large
+        raise IndexError(_OUT_OF_RANGE)
+    return image
 
 
 def _fetch_in_thread(fetch: Callable[[int], Page], number: int) -> Future[Page]:

@@ -1,8 +1,8 @@
 """The pages behind a list of images, and how many images there are.
 
-Guarantees: the last few pages are kept, and none of these is fetched twice. A count that Gyazo reports is
-checked against the pages: it may be missing, too small or too large, and a page may be shorter than
-requested. Every list ends: a server that repeats a page, or sends more than 10,000 pages, causes an error.
+Guarantees: the last few pages are kept, and fetched again only after an upload (see `is_older`). A count
+that Gyazo reports is checked against the pages: it may be missing, too small or too large, and a page may
+be shorter than requested. Every list ends: a server that repeats a page, or sends more than 10,000 pages, causes an error.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ class PageCache:
         position = index % self._page_size
         return page[position] if position < len(page) else None
 
-    def page(self, number: int) -> Page:
+    def page(self, number: int, *, fetch_again: bool = False) -> Page:
         """Return one page."""
-        page = self._cached(number)
+        page = None if fetch_again else self._cached(number)
         if page is None:
             page = self._store(number, self._connection.send(self._request(number)))
         return page
 
-    async def apage(self, number: int) -> Page:
+    async def apage(self, number: int, *, fetch_again: bool = False) -> Page:
         """Same as `page`, async."""
-        page = self._cached(number)
+        page = None if fetch_again else self._cached(number)
         if page is None:
             page = self._store(number, await self._connection.asend(self._request(number)))
         return page
@@ -93,6 +93,22 @@ class PageCache:
         while self.total is None and self._seen < limit:
             await self.apage(next(numbers))
         return self._seen if self.total is None else self.total
+
+    def checked_count(self) -> int:
+        """Count the images, and check the count with the last page: a list from its end begins there."""
+        checked = 0
+        while (total := self.count()) != checked:
+            self.page(self.page_number(total - 1))
+            checked = total
+        return total
+
+    async def achecked_count(self) -> int:
+        """Same as `checked_count`, async."""
+        checked = 0
+        while (total := await self.acount()) != checked:
+            await self.apage(self.page_number(total - 1))
+            checked = total
+        return total
 
     def _request(self, number: int) -> Operation[Page]:
         if self._connection.signed_in()[1] != self._token:
@@ -150,6 +166,7 @@ class PageCache:
 
     def _learn_total(self, number: int, page: Page) -> None:
         before = (number - 1) * self._page_size
+        end = before + len(page)
         total = _total(page)
         if number == 1 and total == len(page) == self._page_size:
             # The total may be only the length of this page. The next page shows whether it is.
@@ -158,15 +175,30 @@ class PageCache:
             # Never decrease it: after a deletion the last page is shorter, but every index stays right.
             self._reported_total = max(total, self._reported_total or 0)
         if page:
-            self._seen = max(self._seen, before + len(page))
+            self._seen = max(self._seen, end)
+            if end > self._upper_bound:  # an upload moved images beyond the former end
+                self._upper_bound = UNKNOWN
         if self._reported_total is not None and self._reported_total < self._seen:
             self._reported_total, self._total_unreliable = None, True
         # A short page is not the last one if a later page has images: pages can arrive in any order.
-        is_last = self._seen == before + len(page) and (
+        is_last = self._seen == end and (
             self._reported_total is None or (self.total or 0) <= before + self._page_size
         )
         if not page or (is_last and len(page) < self._page_size):
-            self._upper_bound = min(self._upper_bound, before + len(page))
+            self._upper_bound = min(self._upper_bound, end)
+
+
+def is_older(page: Page, before: Page | None) -> bool:
+    """Whether a page was fetched before an upload, and the page before it after that upload.
+
+    Then the image that moved from one to the other is on neither. Pages can arrive in any order.
+    """
+    return (
+        before is not None
+        and page.total is not None
+        and before.total is not None
+        and page.total < before.total
+    )
 
 
 def _ids(page: Page) -> tuple[str, ...]:

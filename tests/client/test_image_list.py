@@ -100,6 +100,23 @@ def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
     assert in_order_of_replies != sorted(in_order_of_replies)
 
 
+def test_upload_after_the_last_page_was_fetched_skips_no_image(gyazo, many, server):
+    """That page is older than the page before it, which the iteration fetches: it is fetched again."""
+
+    async def read():
+        images = gyazo.aimages()
+        await images[-1]
+        server.sandbox.add_image(PNG + b"async")
+        return [image.image_id async for image in images]
+
+    images = gyazo.images()
+    assert images[-1].image_id == many[-1]
+    server.sandbox.add_image(PNG + b"blocking")
+
+    assert [image.image_id for image in images] == many
+    assert asyncio.run(read())[1:] == many
+
+
 def test_upload_during_the_iteration_neither_repeats_nor_skips_an_image(gyazo, many, server):
     """It moves every image by one, also the last."""
     seen = []
