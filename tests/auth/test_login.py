@@ -444,9 +444,17 @@ def test_a_cancelled_attempt_does_not_sign_in(signed_out, app, user, server):
     login = signed_out.login(app)
     address = user.authorize(login.url)
     server.sandbox.faults.append(Fault(status=None, delay=0.3, path="/api/users/me"))
-    threading.Timer(0.05, login.cancel).start()
+
+    def cancel():
+        while server.sandbox.faults:
+            time.sleep(0.001)
+        login.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
 
     with pytest.raises(ExpiredError, match="closed"):
         login.finish(address)
 
+    thread.join()
     assert signed_out.account is None

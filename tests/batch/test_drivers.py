@@ -221,7 +221,7 @@ def test_event_loop_stays_free_during_a_batch(gyazo, server):
 
     asyncio.run(main())
 
-    assert ticks > 10
+    assert ticks > 3
 
 
 def test_batches_use_no_thread_of_the_default_executor(gyazo):
@@ -267,6 +267,11 @@ def test_stop_in_a_loop_without_handler_stops_the_batch(gyazo, server, interrupt
 def test_stop_cancels_the_task_only_while_it_waits_for_the_batch():
     """Not while it waits for the running uploads after a Stop, and not after the batch."""
 
+    async def wait_and_stop():
+        with AsyncioDriver():
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+
     async def main():
         with AsyncioDriver() as driver:
             signal.raise_signal(signal.SIGINT)
@@ -276,9 +281,8 @@ def test_stop_cancels_the_task_only_while_it_waits_for_the_batch():
         with AsyncioDriver():
             signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(0)
-        with pytest.raises(KeyboardInterrupt), AsyncioDriver():
-            signal.raise_signal(signal.SIGINT)
-            await asyncio.Event().wait()
+        with pytest.raises(KeyboardInterrupt):
+            await wait_and_stop()
 
     loop = asyncio.new_event_loop()  # asyncio.run would handle the signal itself
     loop.run_until_complete(main())

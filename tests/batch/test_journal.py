@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -225,9 +226,17 @@ def test_large_file_that_changes_while_it_is_sent_is_not_recorded(gyazo, server,
     path.write_bytes(PNG + bytes(3 * 2**20))
     server.sandbox.faults.append(Fault(path="/api/upload", delay=0.5))
     gyazo.me()
-    threading.Timer(0.3, lambda: path.write_bytes(PNG + b"new" + bytes(3 * 2**20))).start()
+
+    def change():
+        while not server.sandbox.images:  # it is stored, and the reply is late
+            time.sleep(0.001)
+        path.write_bytes(PNG + b"new" + bytes(3 * 2**20))
+
+    thread = threading.Thread(target=change)
+    thread.start()
 
     assert gyazo.upload_all([path], resume=journal, progress=False).ok
+    thread.join()
     assert journal.read_bytes() == b""
     gyazo.upload_all([path], resume=journal, progress=False)
     gyazo.upload_all([path], resume=journal, progress=False)

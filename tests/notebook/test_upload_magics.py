@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -702,11 +703,10 @@ def test_images_before_a_stop_or_a_revoked_token_are_shown(shell, server, monkey
         (Fault(path="/api/upload", delay=7, times=9), BatchInterruptedError),
     ):
         server.sandbox.faults[:] = [Fault(path="/api/upload"), fault]
-        stop = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+        stop = threading.Thread(target=stop_when_used, args=[fault])
         if error is BatchInterruptedError:
             stop.start()
         captured, result = run(shell, "from IPython.display import display\n" + cell)
-        stop.cancel()
 
         assert isinstance(result.error_in_exec, error)
         assert len(cards(captured)) == len(shell.user_ns["gyazo_images"]) == 1
@@ -718,3 +718,10 @@ def test_images_before_a_stop_or_a_revoked_token_are_shown(shell, server, monkey
     with pytest.raises(NotLoggedInError):
         shell.run_line_magic("gyazo", "red")
     assert shell.user_ns["gyazo_images"] == []
+
+
+def stop_when_used(fault):
+    """Stop the cell as soon as a request gets this fault."""
+    while fault.times == 9:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
