@@ -107,11 +107,12 @@ def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            outcome = _outcome(function, args, kwargs)
-        except BaseException as interrupt:  # noqa: BLE001 -- it arrived in the handler of `_outcome`
+            try:
+                return function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 -- raised below
+                outcome = _without_frames(error)
+        except BaseException as interrupt:  # noqa: BLE001 -- it arrived in the handler above
             outcome = _without_frames(interrupt)
-        if isinstance(outcome, tuple):
-            return cast("T", outcome[0])
         try:
             raise outcome
         finally:
@@ -124,34 +125,18 @@ def _hides_frames_async(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            outcome = await _async_outcome(function, args, kwargs)
+            try:
+                return await function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 -- as above
+                outcome = _without_frames(error)
         except BaseException as interrupt:  # noqa: BLE001 -- as above
             outcome = _without_frames(interrupt)
-        if isinstance(outcome, tuple):
-            return outcome[0]
         try:
             raise outcome
         finally:
             del outcome
 
     return call
-
-
-def _outcome(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any] | BaseException:
-    """Call a function, and return a tuple with its result, or its error without any frame."""
-    try:
-        return (function(*args, **kwargs),)
-    except BaseException as error:  # noqa: BLE001 -- raised by the caller
-        return _without_frames(error)
-
-
-async def _async_outcome(
-    function: Callable[..., Any], args: Any, kwargs: Any
-) -> tuple[Any] | BaseException:
-    try:
-        return (await function(*args, **kwargs),)
-    except BaseException as error:  # noqa: BLE001 -- as above
-        return _without_frames(error)
 
 
 def _without_frames(error: BaseException) -> BaseException:

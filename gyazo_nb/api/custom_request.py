@@ -47,7 +47,10 @@ def request(
         raise ArgumentError("The session adds the token itself: remove access_token.")
     if form is not None and json is not None:
         raise ArgumentError("A request has only one body: pass form or json, not both.")
-    _check_json(json)
+    try:
+        dumps(json, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"json contains a value that JSON cannot represent: {error}.") from None
     custom = Request(
         method.upper(), url, all_params, fields, body=json, token=token, token_in=site.token_in
     )
@@ -114,10 +117,3 @@ def _text(value: Any) -> str:
             f"{type(value).__name__}."
         )
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _check_json(value: Any) -> None:
-    try:
-        dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError(f"json contains a value that JSON cannot represent: {error}.") from None
