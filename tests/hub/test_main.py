@@ -34,7 +34,7 @@ def test_wrong_setting_ends_the_start_with_one_sentence(variables):
     """Without a traceback."""
     process = run(variables | {"GYAZO_CLIENT_SECRET": "the-client-secret"})
 
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert log.startswith("GYAZO_CLIENT_SECRET must not be set")
@@ -45,7 +45,7 @@ def test_wrong_setting_ends_the_start_with_one_sentence(variables):
 def test_used_port_ends_the_start_with_one_sentence(variables):
     with socket.create_server(("127.0.0.1", 0)) as used:
         variables["GYAZO_HUB_BIND"] = f"127.0.0.1:{used.getsockname()[1]}"
-        _, log = (process := run(variables)).communicate(timeout=30)
+        _, log = (process := run(variables)).communicate(timeout=120)
 
     assert process.returncode == 1
     assert "cannot listen at 127.0.0.1" in log
@@ -57,7 +57,7 @@ def test_used_port_ends_the_start_with_one_sentence(variables):
 def test_address_of_another_machine_ends_the_start_with_one_sentence(variables, host):
     """In Kubernetes, "url" is the name by which the hub's proxy reaches the service."""
     variables["JUPYTERHUB_SERVICE_URL"] = f"http://{host}:10101"
-    _, log = (process := run(variables)).communicate(timeout=30)
+    _, log = (process := run(variables)).communicate(timeout=120)
 
     assert process.returncode == 1
     assert log.startswith(f"The service cannot listen at {host}:10101")
@@ -77,7 +77,7 @@ def test_signal_ends_the_service_also_if_its_parent_ignores_it(variables, name):
     _wait_until_it_listens(process)
 
     os.kill(process.pid, number)
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=120)
 
     assert process.returncode == 0
     assert "The service has ended" in log
@@ -99,10 +99,10 @@ def test_open_connections_may_exceed_the_soft_limit_of_the_system(variables):
     with ExitStack() as stack:
         stack.callback(process.terminate)
         for _ in range(80):
-            client = stack.enter_context(socket.create_connection(address, timeout=30))
+            client = stack.enter_context(socket.create_connection(address, timeout=120))
         client.sendall(b"GET /services/gyazo/ HTTP/1.0\r\n\r\n")
         status = client.recv(12)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
     assert status == b"HTTP/1.1 200"
 
