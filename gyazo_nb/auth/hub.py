@@ -1,7 +1,7 @@
 """Signs in on a JupyterHub without the client secret: through the hub's Gyazo service, `gyazo_nb.hub`.
 
 The administrator names the service in the variable `GYAZO_HUB_SERVICE`. It provides the application, hands
-over the redirect of the browser, and adds the client secret to the token request.
+over the redirect of the browser (see `hub_redirect`), and adds the client secret to the token request.
 
 Guarantees:
 
@@ -10,8 +10,6 @@ Guarantees:
   loopback host.
 - The service gets the hash of the `state`, the code and the verifier. It never gets the access token of
   another user, and the `state` and the verifier are made here.
-
-`hub_redirect` waits for the redirect.
 """
 
 from __future__ import annotations

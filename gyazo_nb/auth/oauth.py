@@ -1,8 +1,5 @@
 """OAuth 2.0 with an authorization code, as Gyazo documents it.
 
-`begin` starts one attempt to sign in, and makes the link for the user. `Authorization.read` finds the
-code in the pasted text. `exchange` is the request that exchanges the code for an access token.
-
 Guarantees: no I/O. The client secret is sent only in the body of the token request.
 
 Sources: https://gyazo.com/api/docs/auth, RFC 6749 §4.1, RFC 7636 (PKCE), RFC 9700 (state).

@@ -1,6 +1,4 @@
-"""The resume file of a batch: `upload_all(…, resume="batch.jsonl")`.
-
-It lets another kernel continue an interrupted batch.
+"""The resume file, with which another kernel continues a batch: `upload_all(…, resume="batch.jsonl")`.
 
 Guarantees:
 

@@ -1,10 +1,8 @@
-"""The source of a batch: a folder, a glob, or any iterable or async iterable of items.
+"""The source of a batch: a folder, a glob, or any iterable or async iterable of items, such as futures.
 
-An item may be a future.
-
-Guarantees: an item is requested when it is needed, one at a time. An interrupt never
-loses a received item. If the source itself was interrupted and cannot continue, an error says so: the
-batch never counts as complete.
+Guarantees: an item is requested when it is needed, one at a time. An interrupt never loses a received
+item. If the source itself was interrupted and cannot continue, an error says so: the batch never counts
+as complete.
 """
 
 from __future__ import annotations

@@ -205,10 +205,7 @@ class Transport:
 
 
 def _ignored_body_errors(response: httpx.Response) -> AbstractContextManager[None]:
-    """Ignore an error in the body of a reply that is not a success: its status is enough.
-
-    A server can refuse a large upload early, and close the connection before it sends the whole body.
-    """
+    """Ignore an error in the body of a reply that is not a success: a server may refuse an upload early."""
     if response.is_success:
         return nullcontext()
     return suppress(httpx.HTTPError, failures.ReplyEncodingError, failures.ReplyTooLargeError)

@@ -2,8 +2,6 @@
 
 Guarantees: the file is decoded again and compared. It shows the same pixels in each frame, for the same
 duration, and repeats as often; otherwise an error says so. A pixel that is fully transparent has no color.
-
-`render_animation` does this for the animations of Matplotlib, whose own Pillow writer renders the frames.
 """
 
 from __future__ import annotations

@@ -104,10 +104,7 @@ def is_convertible(head: bytes) -> bool:
 
 
 def convert_or_refuse(content: bytes | Path | BinaryIO, head: bytes, what: str) -> bytes | None:
-    """Convert data to PNG if it stays the same picture, or refuse it. `what` names it in an error.
-
-    For binary data of an unknown format this returns None: Gyazo decides about it.
-    """
+    """Convert data to PNG without loss, or refuse it. Returns None for unknown binary data: Gyazo decides."""
     for name, pattern, plugin in _CONVERTIBLE:
         if re.match(pattern, head, re.DOTALL):
             return _to_png(content, name, plugin, what)

@@ -1,8 +1,6 @@
 """Finds the pictures in a page (HTML or Markdown) that a notebook shows.
 
-A page can contain pictures and videos as data: URLs, an SVG, or the frames of an animation of Matplotlib. It
-can also contain the data of a chart that a script draws: of Plotly (each renderer that shows a page), or of
-Vega-Lite (Altair).
+They are data: URLs, an SVG, an animation of Matplotlib, or a chart of Plotly or Vega-Lite that a script draws.
 
 Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
 read as text, and its scripts do not run. No web address is fetched. The only files that are read are the
