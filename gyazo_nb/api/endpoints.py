@@ -367,9 +367,6 @@ def _count(reply: Reply, header: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-# ── checks of arguments ────────────────────────────────────────────────────────────────────────────────
-
-
 def image_id_of(image: str | Image) -> str:
     """Return the id of an image, or the id at the end of the address of its page or picture."""
     text = image.image_id if isinstance(image, Image) else str(image)

@@ -111,9 +111,6 @@ def _check_url(url: str) -> None:
         )
 
 
-# ── the three requests ───────────────────────────────────────────────────────────────────────────
-
-
 def application(service: HubService) -> Operation[HubApplication]:
     """Ask for the application of the hub."""
     request = _request(service, "GET", "application", {})
@@ -182,9 +179,6 @@ def _sha256(text: Secret) -> str:
 def query_hash(address: Secret) -> str:
     """The SHA-256 of the query of a redirect: `seen` of `redirect`."""
     return _sha256(Secret(address.reveal().partition("?")[2]))
-
-
-# ── errors ───────────────────────────────────────────────────────────────────────────────────────
 
 
 _ERRORS: dict[int, tuple[type[ResponseError], str]] = {

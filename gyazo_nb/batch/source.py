@@ -121,9 +121,6 @@ def _is_one_picture(items: Any) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in {3, 4})  # noqa: PLR2004 -- rows, columns, colors
 
 
-# ── futures ────────────────────────────────────────────────────────────────────────────────────────
-
-
 def is_future(item: Any) -> bool:
     """Whether an item is a future: of concurrent.futures, asyncio, Dask or a similar library.
 

@@ -65,8 +65,6 @@ class _Writer:
     def __init__(self, pictures: Mapping[str, str]) -> None:
         self._pictures = pictures
 
-    # ── blocks ───────────────────────────────────────────────────────────────────────────────────
-
     def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
         return [line for token in tokens for line in self._block(token, depth)]
 
@@ -130,8 +128,6 @@ class _Writer:
         reader.feed(text)
         reader.close()
         return [line.rstrip() for line in "".join(reader.parts).split("\n")]
-
-    # ── inside of a line ─────────────────────────────────────────────────────────────────────────
 
     def inline(self, tokens: Iterable[_Token]) -> str:
         return "".join(map(self._inline_token, tokens))

@@ -133,9 +133,6 @@ def _variable(name: str) -> str:
     return next(filter(os.environ.get, spellings), "the system's proxy settings")
 
 
-# ── local and public addresses ──────────────────────────────────────────────────────────────────────
-
-
 def is_local(host: str) -> bool:
     """Whether a host name or address is this machine.
 

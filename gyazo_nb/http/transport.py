@@ -291,9 +291,6 @@ class ReplyBody:
         return self._content.getvalue()  # without a copy
 
 
-# ── from our Request to httpx's ────────────────────────────────────────────────────────────────────
-
-
 def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> httpx.Request:
     """Build the request as httpx takes it. `files` keeps open files open while they are sent.
 

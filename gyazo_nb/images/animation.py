@@ -189,9 +189,6 @@ def join_frames(pictures: Sequence[bytes], interval: float, *, plays: int) -> by
     return animation.encode({}, prefer_gif=True)
 
 
-# ── animations of Matplotlib ──────────────────────────────────────────────────────────────────────
-
-
 def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> bytes:
     """Render all frames, as a GIF if it keeps them, else as an animated PNG. A bar counts the frames."""
     animation = Animation(plays=0 if getattr(item, "_repeat", True) else 1)

@@ -117,9 +117,6 @@ def _content(image: Any) -> tuple[Any, ...]:
     return (image.mode, image.size, *map(image.info.get, _INFO), pixels.tobytes())
 
 
-# ── metadata ─────────────────────────────────────────────────────────────────────────────────────
-
-
 def _without_metadata(file_format: str, data: bytes, exif: bytes) -> bytes:
     """Return the file with no other metadata than `exif`. Raises `ValueError` if that is impossible."""
     if file_format in _JPEG_FORMATS:

@@ -107,9 +107,6 @@ def _installed(names: tuple[str, ...]) -> Iterator[Row]:
             yield name, "not installed"
 
 
-# ── where it runs ────────────────────────────────────────────────────────────────────────────────
-
-
 def _front_end(shell: Any) -> Iterator[Row]:
     if shell is None:
         yield "Kernel", "none: this is python -m gyazo_nb, or a script"
@@ -146,9 +143,6 @@ def _client(kernel: Any, frontend: Frontend) -> str:
 
 def _yes(condition: object) -> str:
     return "yes" if condition else "no"
-
-
-# ── signing in ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _ways(shell: Any, settings: Settings) -> Iterator[Row]:
@@ -245,9 +239,6 @@ def _no_callback(settings: Settings) -> str:
     except ValueError:
         return "the redirect URI is not a URL"
     return "" if can_listen(uri) else "the redirect URI does not begin with http://"
-
-
-# ── settings ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _settings(shell: Any, settings: Settings) -> Iterator[Row]:

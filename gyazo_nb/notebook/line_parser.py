@@ -108,9 +108,6 @@ def is_quoted(word: str) -> bool:
     return len(word) > 1 and word[0] in _QUOTES and word[0] == word[-1]
 
 
-# ── options ──────────────────────────────────────────────────────────────────────────────────────
-
-
 class LineParser(argparse.ArgumentParser):
     """The options of one magic, and the errors of a line.
 
@@ -214,8 +211,6 @@ class LineParser(argparse.ArgumentParser):
         except ValueError:
             number = "a whole number" if action.type is int else "a number"
             raise self._wrong_value(f"{name} takes {number}{given}.") from None
-
-    # ── errors ───────────────────────────────────────────────────────────────────────────────────
 
     def _unknown(self, name: str, value: str) -> UsageError:
         question = did_you_mean(name, [key for key in self._option_string_actions if key != "-h"])
