@@ -10,7 +10,7 @@ Guarantees:
 from __future__ import annotations
 
 import contextlib
-import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,7 +99,11 @@ class Profiles:
 
     def _has_folder(self) -> bool:
         """Whether this user can reach the folder. In a container, HOME may belong to another user."""
-        return os.path.isdir(self._folder)  # noqa: PTH112 -- Path.is_dir raises a PermissionError
+        with _as_store_error("Cannot check for a saved token"):
+            try:
+                return stat.S_ISDIR(self._folder.stat().st_mode)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                return False
 
     def _is_in_keyring(self, name: str) -> bool:
         with _as_store_error("Cannot check for a saved token"):

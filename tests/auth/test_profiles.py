@@ -48,6 +48,15 @@ def test_without_a_folder_no_profile_is_loaded_or_cleared(folder):
         profiles.save("file", "a", PROFILE)
 
 
+def test_a_folder_that_cannot_be_checked_is_an_error(folder):
+    """The token may still be there, so a logout must not report that there is none."""
+    folder.parent.mkdir()
+    folder.symlink_to(folder)
+
+    with pytest.raises(StoreError, match=r"Too many levels of symbolic links.*check the path"):
+        Profiles(folder).clear("a")
+
+
 def test_the_keyring_is_not_used_without_a_marker(folder, monkeypatch):
     """It may take seconds to report that it has no entry."""
     monkeypatch.setitem(sys.modules, "keyring", None)
