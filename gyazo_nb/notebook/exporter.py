@@ -174,6 +174,8 @@ class GyazoExporter(MarkdownExporter):
             raise NotLoggedInError(f"{reason}: {_SIGN_IN}") from None
         if found.user is None:
             raise NotLoggedInError(f"You are not signed in to Gyazo: {_SIGN_IN}")
+        for warning in found.warnings:
+            self.log.warning("[gyazo] %s", warning)
         self.log.info("[gyazo] Signed in as %s, by %s.", found.user.called, found.source)
 
     @property

@@ -57,7 +57,8 @@ def resolve(
     if text in _OTHER_MAGICS:
         quotes_hint = f"Did you mean %gyazo_{text}?"
     own = (name for name in names if not name.startswith("_"))
-    way = did_you_mean(text, own) or "name variables, expressions, paths or globs."
+    meant = "check the path." if "/" in text else did_you_mean(text, own)
+    way = meant or "name variables, expressions, paths or globs."
     raise ArgumentError(
         f"Cannot upload {word}: it is neither a variable nor a file. "
         f"{quotes_hint or way[0].upper() + way[1:]}"

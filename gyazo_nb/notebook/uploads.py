@@ -94,6 +94,10 @@ class UploadFlow:
         hint = options.quotes_hint or path_hint(options.items)
         for word in options.items:
             items += resolve(word, self._shell.user_ns, self._shell.ev, hint)
+        if any(isinstance(item, Image) for item in items):
+            raise ArgumentError(
+                "An Image is on Gyazo already: to show its card, run  display(image)  instead."
+            )
         # After the items, whose calls may set a variable of the title.
         self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))
 

@@ -228,6 +228,18 @@ def test_a_saved_token_is_used(server, convert, monkeypatch, name):
     assert len(server.sandbox.images) == 3
 
 
+def test_a_token_that_is_not_valid_is_reported_before_a_saved_one_is_used(convert, monkeypatch):
+    """The saved token may belong to another account."""
+    token = Secret(os.environ["GYAZO_ACCESS_TOKEN"])
+    Profiles().save("file", "default", Profile(token, Settings().site()))
+    monkeypatch.setenv("GYAZO_ACCESS_TOKEN", "wrong")
+
+    code, printed = convert()
+
+    assert code == 0
+    assert "Gyazo does not accept the token from GYAZO_ACCESS_TOKEN" in printed
+
+
 @pytest.mark.parametrize(
     ("variables", "options", "sentence"),
     [

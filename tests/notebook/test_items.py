@@ -43,6 +43,13 @@ def test_variable_of_one_letter_is_not_the_nearest_name():
         resolve("plot.png", {"p": 1, "pl": 2}, pytest.fail)
 
 
+@pytest.mark.parametrize("word", ["plots/", "plots/a.png", "'plots/a'"])
+def test_path_is_not_corrected_to_a_variable(word):
+    """The slash says that it is a path."""
+    with pytest.raises(ArgumentError, match="neither a variable nor a file. Check the path"):
+        resolve(word, {"plot": 1}, pytest.fail)
+
+
 @pytest.mark.parametrize("magic", ["login", "logout", "whoami", "info"])
 def test_name_of_another_magic_is_recognized(magic):
     """`%gyazo login` lacks an underscore."""

@@ -292,6 +292,16 @@ def test_wrong_line_raises_an_error(shell, line, error, message):
         shell.run_line_magic("gyazo", line)
 
 
+def test_uploaded_images_are_refused_and_their_variable_is_kept(shell):
+    """`%gyazo gyazo_images` would replace the list that it names."""
+    shell.run_cell("%gyazo both").raise_error()
+
+    with pytest.raises(ArgumentError, match="An Image is on Gyazo already"):
+        shell.run_line_magic("gyazo", "gyazo_images")
+
+    assert len(shell.user_ns["gyazo_images"]) == 2
+
+
 def test_warning_about_the_access_is_only_on_the_card(shell):
     """The user's own filters come first. That of these tests makes each warning an error."""
     private = "%gyazo red --access-policy only_me"
