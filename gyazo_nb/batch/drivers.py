@@ -129,6 +129,7 @@ class _SigintGuard:
     def __init__(self) -> None:
         self.requested = False
         self.requested_twice = False  # then the batch waits for no upload
+        self._is_stopped = False  # by an exception: a cancellation would be a second Stop
         self._signaled_at = -SAME_STOP_SECONDS
         self._raise_immediately = False
         self._former_handler: Any = None
@@ -168,14 +169,15 @@ class _SigintGuard:
 
     def _check(self) -> None:
         if self.requested:
+            self._is_stopped = True
             raise KeyboardInterrupt
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let SIGINT raise `KeyboardInterrupt` at any moment: user code may take long."""
-        self._check()
-        self._raise_immediately = True
         try:
+            self._raise_immediately = True
+            self._check()  # a SIGINT just before had no effect on the code below
             yield
         finally:
             self._raise_immediately = False
@@ -223,7 +225,6 @@ class AsyncioDriver(_SigintGuard):
         self._loop = asyncio.get_running_loop()
         self._task: Any = asyncio.current_task()
         self._cancellations = 0
-        self._is_stopped = False  # by an exception, so that a cancellation would be a second Stop
         self._has_result = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -255,10 +256,6 @@ class AsyncioDriver(_SigintGuard):
         if not self._is_stopped:
             self._cancellations += 1
             self._task.cancel()
-
-    def _check(self) -> None:
-        self._is_stopped = self._is_stopped or self.requested
-        super()._check()
 
     def on_result(self) -> None:
         """Wake the batch. Called in a worker thread."""
