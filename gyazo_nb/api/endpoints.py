@@ -93,8 +93,12 @@ def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Delete
     page = image_id.permalink_url if isinstance(image_id, Image) else None
     title = image_id.title if isinstance(image_id, Image) else ""
     deleted = Deleted(known, permalink_url=page or page_of_id(known), title=title)
-    already_deleted = partial(_already_deleted, deleted)
-    return Operation(request, partial(_deleted, deleted), success_on_retry=already_deleted)
+    return Operation(
+        request,
+        partial(_deleted, deleted),
+        # After an attempt whose reply was lost, "not found" means that the attempt deleted the image.
+        success_on_retry=lambda reply: deleted if reply.status == HTTPStatus.NOT_FOUND else None,
+    )
 
 
 # https://gyazo.com/api/docs/search
@@ -320,11 +324,6 @@ def _deleted(request: Deleted, reply: Reply) -> Deleted:
         raise ValueError("the reply does not say that the image was deleted")
     read = Deleted.from_json(data, request.image_id)
     return replace(request, image_id=read.image_id, type=read.type)
-
-
-def _already_deleted(request: Deleted, reply: Reply) -> Deleted | None:
-    """After an attempt whose reply was lost, "not found" means that the attempt deleted the image."""
-    return request if reply.status == HTTPStatus.NOT_FOUND else None
 
 
 def _updated(old: Image, texts: dict[str, str], reply: Reply) -> Image:

@@ -18,7 +18,6 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -323,7 +322,7 @@ def _render_plotly(item: Any) -> bytes | None:
             "This Plotly figure is empty: add data to it, for example  fig.add_scatter(y=[1, 2])  and "
             "upload it again."
         )
-    _import_exporter("kaleido", "kaleido", "A Plotly figure")
+    _import_exporter("kaleido", "kaleido")
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
         renderers = str(importlib.import_module("plotly.io").renderers.default).split("+")
         if not _PICTURE_RENDERERS.isdisjoint(renderers):  # with the user's size and scale
@@ -495,8 +494,8 @@ def render_plotly_spec(spec: Any) -> bytes:
 
 
 def _render_plotly_data(spec: Mapping[str, Any]) -> bytes:
-    plotly_io = _import_exporter("plotly.io", "plotly", "A Plotly figure")
-    _import_exporter("kaleido", "kaleido", "A Plotly figure")
+    plotly_io = _import_exporter("plotly.io", "plotly")
+    _import_exporter("kaleido", "kaleido")
     figure = {"data": spec.get("data"), "layout": spec.get("layout")}
     with picture_errors("Plotly figure", _PLOTLY_REMEDY):
         _check_plotly_texts(figure)
@@ -522,7 +521,7 @@ def _has_plotly_address(traces: Any, layout: Any) -> bool:
     return False
 
 
-def _nodes(spec: Any, skipped: AbstractSet[str] = frozenset()) -> Iterator[Mapping[str, Any]]:
+def _nodes(spec: Any, skipped: set[str]) -> Iterator[Mapping[str, Any]]:
     """All JSON objects of a specification, except in the members with a skipped name."""
     nodes = [spec]
     while nodes:
@@ -557,13 +556,13 @@ def render_vegalite_spec(spec: Any, embed_options: Any = None) -> bytes:
 # ── other libraries ──────────────────────────────────────────────────────────────────────────────
 
 
-def _import_exporter(module: str, package: str, what: str) -> ModuleType:
-    """Import the library that renders this kind of picture, or say how to install it."""
+def _import_exporter(module: str, package: str) -> ModuleType:
+    """Import a library that renders a Plotly figure, or say how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError:
         raise PictureError(
-            f"{what} is rendered by {package}, which is not installed: run  %pip install {package}  "
+            f"A Plotly figure is rendered by {package}, which is not installed: run  %pip install {package}  "
             f"and upload it again."
         ) from None
 

@@ -170,7 +170,8 @@ class GyazoMagics(GyazoTraits, Magics):
 
         Ends the open panels. Shows what still signs you in, such as a token in GYAZO_ACCESS_TOKEN.
         """
-        self.sign_in.end_open_panels(messages.panel_ended_by_sign_out())
+        ended = messages.text_message("This sign-in was ended by %gyazo_logout.")
+        self.sign_in.end_open_panels(ended)
         account = self.session.known
         site = account.site if account else None
         # A token of the environment that was never used to sign in is not forgotten.

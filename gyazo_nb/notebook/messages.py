@@ -216,11 +216,6 @@ def panel_not_needed(who: str) -> Bundle:
     return text_message(f"This sign-in was ended: you signed in as {who} with another panel.")
 
 
-def panel_ended_by_sign_out() -> Bundle:
-    """The text that replaces an open panel at `%gyazo_logout`."""
-    return text_message("This sign-in was ended by %gyazo_logout.")
-
-
 def setup_guide(command: str, *, note: str, can_prompt: bool) -> Bundle:
     """The steps to take when no application is configured. `note` is a sentence above them."""
     token = f"enter it with {_code('%gyazo_login --token')}, or set it" if can_prompt else "set it"
