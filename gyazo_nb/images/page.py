@@ -26,23 +26,23 @@ from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 
 # Parts that a page does not show. A part may have no end tag, and a tag ends at the next "<". This keeps the time
-# linear in the length of a page.
-_HIDDEN = re.compile(
-    r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
-    re.DOTALL | re.IGNORECASE,
+# linear in the length of a page. An SVG needs its styles.
+_HIDDEN, _HIDDEN_BESIDE_STYLES = (
+    re.compile(rf"<({tags})\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
+    for tags in ("script|style|template|noscript", "script|template|noscript")
 )
+_URL = "data:(?:image|video)/"
 _MEDIA = re.compile(
     r"<(?:img|video|source)\b[^<>]*?(?<![\w-])src\s*=\s*"
-    r"(?:[\"'](?P<quoted>data:(?:image|video)/[^\"'>]+)|(?P<bare>data:(?:image|video)/[^\s>]+))",
+    rf"(?:\"(?P<double>{_URL}[^\"]+)|'(?P<single>{_URL}[^']+)|(?P<bare>{_URL}[^\s>]+))",
     re.IGNORECASE,
 )
 _MARKDOWN_PICTURE = re.compile(r"!\[[^\]]{0,1000}\]\(\s*<?(?P<url>data:image/[^)\s>]+)")
-# An SVG as the whole page, possibly inside of a few elements that only place it.
-_WRAPPER = r"(?:div|p|center|figure|span|body|html)\b"
-_ONLY_SVG = re.compile(
-    rf"\s*(?:<{_WRAPPER}[^>]*>\s*)*(?P<svg>(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE[^>]*>\s*)?<svg\b.*</svg>)"
-    rf"\s*(?:</{_WRAPPER}\s*>\s*)*",
-    re.DOTALL | re.IGNORECASE,
+_SVG_TAG = re.compile(r"<(?P<end>/?)svg\b[^<>]*?(?P<empty>/?)>", re.IGNORECASE)
+# The elements that only place an SVG.
+_AROUND_SVG = re.compile(
+    r"(?>\s|<\?xml[^<>]*>|<!DOCTYPE[^<>]*>|</?(?:div|p|center|figure|span|body|html)\b[^<>]*>)*+",
+    re.IGNORECASE,
 )
 _PLOTLY_CALL = re.compile(r"Plotly\.newPlot\(\s*(?:'[^']*'|\"[^\"]*\"|\w+)\s*,\s*(?=\[)")
 _PLOTLY_FILE = re.compile(
@@ -122,17 +122,32 @@ def _in_html(text: str) -> Iterator[bytes]:
             joined = join_frames(pictures, float(interval[1]), plays=plays)
         yield joined
         return
-    visible = _HIDDEN.sub("", text)
-    if svg := _ONLY_SVG.fullmatch(visible):
-        yield render_svg(svg["svg"])
+    if svgs := _only_svgs(_HIDDEN_BESIDE_STYLES.sub("", text)):
+        yield from map(render_svg, svgs)
         return
-    yield from _data_urls(_MEDIA, visible)
+    yield from _data_urls(_MEDIA, _HIDDEN.sub("", text))
 
 
 def _in_markdown(text: str) -> Iterator[bytes]:
     visible = _HIDDEN.sub("", text)
     yield from _data_urls(_MARKDOWN_PICTURE, visible)
     yield from _data_urls(_MEDIA, visible)
+
+
+def _only_svgs(page: str) -> list[str]:
+    """Return the SVGs of a page that shows only SVGs, else an empty list."""
+    svgs, depth, start, end = [], 0, 0, 0
+    for tag in _SVG_TAG.finditer(page):
+        if not depth:
+            start = tag.start()
+            if not _AROUND_SVG.fullmatch(page, end, start):
+                return []
+        if not tag["empty"]:
+            depth += -1 if tag["end"] else 1
+        if not depth:
+            end = tag.end()
+            svgs.append(page[start:end])
+    return svgs if _AROUND_SVG.fullmatch(page, end) else []
 
 
 def _data_urls(pattern: re.Pattern[str], text: str) -> Iterator[bytes]:

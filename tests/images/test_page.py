@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import pytest
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
-from PIL import Image, ImageSequence
+from PIL import Image, ImageColor, ImageSequence
 
 from gyazo_nb import PictureError
 from gyazo_nb.images.convert import file_part
@@ -47,6 +47,7 @@ MP4 = b"\0\0\0\x18ftypmp42" + bytes(40)
             "mp4",
         ),
         (f'<video src="{data_url(MP4, "video/mp4")}" autoplay></video>', "mp4"),
+        ("""<img src="data:image/gif,GIF8'<a>'">""", "gif"),
         (f'<script>a = "<img src={data_url(png())}>"</script>', ""),
         (f'<img data-src="{data_url(png())}">', ""),
         (f'<!-- <img src="{data_url(png())}"> --><p>text</p>', ""),
@@ -61,7 +62,7 @@ MP4 = b"\0\0\0\x18ftypmp42" + bytes(40)
 )
 def test_data_urls_of_a_page(page, pictures):
     """In their order. What the page does not show does not count."""
-    known = {"red": png(), "blue": png("blue"), "mp4": MP4}
+    known = {"red": png(), "blue": png("blue"), "mp4": MP4, "gif": b"GIF8'<a>'"}
 
     assert pictures_in({"text/html": page}) == [known[name] for name in pictures.split()]
 
@@ -69,14 +70,31 @@ def test_data_urls_of_a_page(page, pictures):
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="6"><rect width="8" height="6"/></svg>'
 
 
-@pytest.mark.parametrize(
-    "page", [SVG, f"<?xml version='1.0'?>\n{SVG}", f"<div><p style='a'>\n{SVG}</p></div>\n"]
+STYLED = (
+    f"<svg xmlns='http://www.w3.org/2000/svg'><style>rect {{fill: red}}</style>{SVG}<svg/></svg>"
 )
-def test_page_that_is_an_svg_is_rendered(page):
-    """Possibly inside of elements that only place it."""
-    (picture,) = pictures_in({"text/html": page})
 
-    assert Image.open(io.BytesIO(picture)).size == (8, 6)
+
+@pytest.mark.parametrize(
+    ("page", "colors"),
+    [
+        (SVG, "black"),
+        (f"<?xml version='1.0'?>\n<!DOCTYPE svg>{SVG}", "black"),
+        (f"<div><p style='a'>\n{SVG}</p></div>\n<script>a < b</script>", "black"),
+        (f"<div style='display:flex'><!-- <svg> -->{STYLED} <span>{SVG}</span></div>", "red black"),
+        (f"<style>rect {{fill: red}}</style>{SVG}", ""),
+        (f"{SVG} and {SVG}", ""),
+        (f"{SVG}</svg>", ""),
+        (f"<svg>{SVG}", ""),
+    ],
+)
+def test_page_that_shows_only_svgs_is_rendered(page, colors):
+    """Each with its own styles. A page with other styles or texts is not one picture."""
+    pictures = [Image.open(io.BytesIO(one)) for one in pictures_in({"text/html": page})]
+
+    assert [one.convert("RGB").getpixel((4, 3)) for one in pictures] == [
+        ImageColor.getrgb(one) for one in colors.split()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +217,7 @@ def test_scripts_without_json_are_no_charts():
         assert pictures_in({"text/html": f"<script>{call}</script>"}) == []
 
 
-@pytest.mark.parametrize("start", ["<script>", "<img ", "<iframe "])
+@pytest.mark.parametrize("start", ["<script>", "<img ", "<iframe ", "<svg ", "<svg>", "<p>", " "])
 def test_time_is_linear_in_the_length_of_a_page(start):
     """A notebook that comes from elsewhere cannot stop the kernel."""
 
