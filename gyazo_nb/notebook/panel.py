@@ -255,9 +255,7 @@ class Panel:
         A tab that is reloaded during the exchange gets the result of the first request.
         """
         if self._busy.acquire(timeout=EXCHANGE_TIMEOUT):
-            self._busy.release()
-            if self.is_open:
-                self._submit(address)
+            self._exchange(address)
         return not self.is_open
 
     def _submit(self, text: Secret) -> None:
@@ -267,6 +265,10 @@ class Panel:
                 "Still signing in: paste again if this fails."
             )
             return
+        self._exchange(text)
+
+    def _exchange(self, text: Secret) -> None:
+        """Finish the sign-in, if it is open, and release the lock, which the caller has acquired."""
         try:
             if self.is_open:
                 self._finish_login(text)

@@ -17,7 +17,7 @@ import pytest
 from IPython.utils.capture import capture_output
 from support.helpers import BrowserUser, free_port
 
-from gyazo_nb import Gyazo, StoreError
+from gyazo_nb import Gyazo, Secret, StoreError
 from gyazo_nb.auth import callback_server
 from gyazo_nb.notebook import messages
 from gyazo_nb.notebook import panel as panel_module
@@ -166,6 +166,24 @@ def test_reloaded_redirect_page_shows_the_result_of_the_first_request(make_panel
     assert pages[0][0] == 200
     assert all("Signed in" in page for _, page in pages)
     assert [r.path for r in server.sandbox.requests].count("/oauth/token") == 1
+
+
+def test_redirects_at_the_same_time_get_the_same_result(make_panel, server):
+    """A browser can send its request twice. Before, a page could say that the sign-in failed."""
+    panel = make_panel()
+    address = Secret(BrowserUser(server.url).authorize(panel._login.url))
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(panel._on_redirect(address)))
+        for _ in range(20)
+    ]
+    with panel._busy:  # all threads wait
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert results == [True] * 20
 
 
 def test_click_during_the_exchange_keeps_the_error(make_panel, monkeypatch):
