@@ -59,7 +59,11 @@ _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """The file of a multipart body. A `Path` and an open file, from its current position, are streamed."""
+    """The file of a multipart body.
+
+    A `Path` is opened for each attempt. An open file is read from its current position. Both are
+    streamed.
+    """
 
     name: str
     filename: str
@@ -361,7 +365,10 @@ def _decoded(reply: Reply) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text from a server as one line that a terminal can show, without control codes."""
+    """Return a text from a server as one line that a terminal can show.
+
+    Line breaks, control codes, and marks that change the direction of writing become a blank.
+    """
     text = text.encode("utf-8", "replace").decode()  # JSON may contain half a surrogate pair
     return re.sub(r"[\x00-\x1f\x7f-\x9f\s\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
 

@@ -36,9 +36,21 @@ from .frontend import Frontend, detect_frontend, request_of
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "httpx", "nest-asyncio2", "tqdm")
 _FRONT_ENDS = ("jupyterlab", "notebook", "jupyter_server", "voila", "nbclient", "jupyter-console")
 _OPTIONAL = (
-    "matplotlib", "pillow", "plotly", "kaleido", "altair", "vl-convert-python", "cairosvg",
-    "pandas", "dataframe-image", "keyring", "jupyter-ui-poll", "nbconvert", "mistune", "starlette",
-)  # fmt: skip
+    "matplotlib",
+    "pillow",
+    "plotly",
+    "kaleido",
+    "altair",
+    "vl-convert-python",
+    "cairosvg",
+    "pandas",
+    "dataframe-image",
+    "keyring",
+    "jupyter-ui-poll",
+    "nbconvert",
+    "mistune",
+    "starlette",
+)
 # Variables that tell where a kernel runs, by their names.
 _PLACES = {
     "JPY_SESSION_NAME": "started by a Jupyter server",
