@@ -37,6 +37,7 @@ from gyazo_nb.secret import Secret
 from gyazo_nb.settings import LOOPBACK_HOSTS
 
 from .oauth import LIFETIME
+from .paste import normalized_path
 
 HTTP_PORT = 80
 REQUEST_TIMEOUT = 5.0  # seconds for a whole request: a browser sends it at once
@@ -195,7 +196,7 @@ class CallbackServer:
             raise OSError("only an http redirect URI on this machine can be received")
         parts = urlsplit(redirect_uri)
         self._port = parts.port or HTTP_PORT
-        self._path = parts.path or "/"
+        self._path = normalized_path(parts.path or "/")
         self._origin = f"http://{parts.netloc}"
         names = ("127.0.0.1", "localhost", "[::1]")
         self._hosts = {f"{name}:{self._port}" for name in names}
@@ -375,7 +376,7 @@ class CallbackServer:
         if host.lower() not in self._hosts:
             # Another host name resolves to this machine (DNS rebinding).
             return HTTPStatus.MISDIRECTED_REQUEST, NOT_FOUND_PAGE
-        if target.partition("?")[0] != self._path:
+        if normalized_path(target.partition("?")[0]) != self._path:
             return HTTPStatus.NOT_FOUND, NOT_FOUND_PAGE  # favicon.ico, for example
         address = Secret(self._origin + target)
         for subscriber in tuple(self._deadlines):

@@ -236,12 +236,9 @@ def _places(redirect_uri: str, auth_url: str) -> tuple[_Place, ...]:
 
 def _without_decoration(text: str) -> str:
     """Remove invisible characters and quotes. Each gap becomes one line break, or one blank."""
-    text = re.sub(r"\s+", _gap, _INVISIBLE.sub("", text))
+    text = _INVISIBLE.sub("", text)
+    text = re.sub(r"\s+", lambda gap: "\n" if _LINE_BREAK.search(gap[0]) else " ", text)
     return _MAIL_QUOTE.sub("\n", text).strip(_QUOTES + " \n")
-
-
-def _gap(match: re.Match[str]) -> str:
-    return "\n" if _LINE_BREAK.search(match[0]) else " "
 
 
 def _joined(text: str) -> str:
@@ -425,7 +422,7 @@ def _normalized(url: str) -> tuple[str, bool, str, str, int | None, str]:
         user + at,
         _normalized_host(host[1]),
         port,
-        _normalized_path(parts.path or ("/" if parts.netloc else "")),
+        normalized_path(parts.path or ("/" if parts.netloc else "")),
     )
 
 
@@ -440,7 +437,7 @@ def _normalized_host(host: str) -> str:
     return encoded.decode() if encoded.decode("idna") == host else host
 
 
-def _normalized_path(path: str) -> str:
+def normalized_path(path: str) -> str:
     """Decode the characters that need no percent-encoding, and encode those that need it."""
 
     def normalized(escape: re.Match[str]) -> str:

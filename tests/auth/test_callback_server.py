@@ -96,6 +96,21 @@ def test_a_redirect_with_an_unreadable_other_parameter_is_received(waiting, port
     assert waiting.received
 
 
+@pytest.mark.parametrize(
+    ("registered", "requested"),
+    [
+        ("コールバック", "%E3%82%B3%E3%83%BC%E3%83%AB%E3%83%90%E3%83%83%E3%82%AF"),
+        ("%7euser", "~user"),
+    ],
+)
+def test_the_path_is_compared_in_its_normal_form(port, registered, requested):
+    """A browser sends a path with Japanese characters in percent-encoding."""
+    waiting = WaitingSignIn(f"http://127.0.0.1:{port}/{registered}")
+
+    assert request(port, f"/{requested}?code=abc&state=the-state")[0].status == 200
+    waiting.stop()
+
+
 def test_a_denied_access_is_received_too(uri, port):
     """The sign-in gets error=… and continues to wait."""
     waiting = WaitingSignIn(uri, succeeds=False)
