@@ -31,9 +31,7 @@ _LIBRARIES = (
 def start(level: int) -> None:
     """Write the log to standard error, and remove the values from the records of libraries."""
     logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="[%(levelname).1s %(asctime)s %(name)s] %(message)s",
+        level=level, stream=sys.stderr, format="[%(levelname).1s %(asctime)s %(name)s] %(message)s"
     )
     for name in _LIBRARIES:
         logger = logging.getLogger(name)

@@ -29,11 +29,7 @@ import time
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from jupyterhub.services.auth import (
-    HubOAuth,
-    HubOAuthCallbackHandler,
-    HubOAuthenticated,
-)
+from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from tornado import web
 from tornado.escape import xhtml_escape
 from tornado.httpserver import HTTPServer

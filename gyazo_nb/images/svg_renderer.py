@@ -16,6 +16,7 @@ import json
 import re
 import sys
 import zlib
+from binascii import a2b_base64
 from contextlib import suppress
 from typing import Any
 
@@ -126,8 +127,7 @@ def _fetch_data_only(url: str, *_: Any) -> bytes:
     """Decode a data: URL for cairosvg. The sanitizer leaves no other address."""
     if not url.startswith("data:"):
         raise ValueError("an SVG refers to another resource")
-    a2b_base64 = importlib.import_module("binascii").a2b_base64
-    return bytes(a2b_base64(url.partition(",")[2]))
+    return a2b_base64(url.partition(",")[2])
 
 
 def _limit_resources(seconds: int) -> None:

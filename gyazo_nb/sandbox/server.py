@@ -98,10 +98,7 @@ class Server:
     def _run(self, listener: socket.socket) -> None:
         try:
             # An explicit loop factory: a notebook may have patched asyncio.run.
-            with (
-                listener,
-                asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
-            ):
+            with listener, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 runner.run(self._uvicorn.serve(sockets=[listener]))
         except BaseException as error:  # noqa: BLE001 (__init__ raises from it)
             self._error = error
