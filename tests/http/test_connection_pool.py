@@ -17,7 +17,7 @@ import pytest
 from support.helpers import PNG
 from support.scripted_server import scripted_session
 
-from gyazo_nb import ConnectionFailedError, Gyazo, GyazoError
+from gyazo_nb import ConnectionFailedError, Gyazo, GyazoError, Retry
 from gyazo_nb.sandbox import Fault
 
 REQUESTS = 1000
@@ -244,7 +244,7 @@ def test_discarded_client_does_not_block_the_exit():
 import gc
 import subprocess
 import sys
-from gyazo_nb import Gyazo
+from gyazo_nb import Gyazo, Retry
 from gyazo_nb.sandbox import Sandbox, serve
 server = serve(Sandbox())
 gyazo = Gyazo(server.sandbox.new_token(), api_url=server.url)
@@ -285,6 +285,30 @@ def test_forked_processes_do_not_read_replies_of_each_other():
         with multiprocessing.get_context("fork").Pool(4) as pool:
             assert all(pool.map(request_own_id, range(200)))
         assert request_own_id(1)
+
+
+def test_call_is_sent_although_another_thread_closes_the_session(call, gyazo, urls, monkeypatch):
+    """It closes the client after the call got it, and before the call uses it."""
+    session = Gyazo(gyazo.account.token, **urls, retries=Retry(first=0))
+    pool = session._connection.transport._clients
+    sync_client, async_client = pool.sync_client, pool.async_client
+
+    def closed_client():
+        monkeypatch.undo()
+        client = sync_client()
+        session.close()
+        return client
+
+    async def closed_async_client():
+        monkeypatch.undo()
+        client = await async_client()
+        await session.aclose()
+        return client
+
+    monkeypatch.setattr(pool, "sync_client", closed_client)
+    monkeypatch.setattr(pool, "async_client", closed_async_client)
+    with session:
+        assert call(session, "me") == gyazo.me()
 
 
 def test_cookies_are_not_stored(call, gyazo, server):
