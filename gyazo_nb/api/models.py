@@ -183,11 +183,15 @@ class User:
     def from_json(cls, data: Any) -> Self:
         """Read `{"user": {…}}`."""
         user = dict(data["user"])
+        uid = user.pop("uid")
+        # An empty id is an error, since it could match another account.
+        if not isinstance(uid, str | int) or not str(uid) or not str(uid).isprintable():
+            raise ValueError("a user without an id")
         picture = address(user.pop("profile_image", None))
         if picture and picture.startswith("//"):  # real replies contain protocol-relative URLs
             picture = f"https:{picture}"
         return cls(
-            uid=_user_id(user.pop("uid")),
+            uid=str(uid),
             name=single_line(user.pop("name", None)) or "",
             email=single_line(user.pop("email", None)) or "",
             profile_image=picture,
@@ -203,13 +207,6 @@ class User:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.email})" if self.name and self.email else self.called
-
-
-def _user_id(value: Any) -> str:
-    """Read the id of a user. An empty id is an error, since it could match another account."""
-    if isinstance(value, str | int) and str(value) and str(value).isprintable():
-        return str(value)
-    raise ValueError("a user without an id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +228,10 @@ class EasyUpload:
         url = address(rest.pop("get_image_url"))
         if url is None or not html.web_address(url):
             raise ValueError("get_image_url is not a web address")
-        seconds = number(rest.pop("expires_at", None))
-        return cls(url, _utc_datetime(seconds), rest)
+        seconds, expires_at = number(rest.pop("expires_at", None)), None
+        with suppress(OverflowError, ValueError, OSError):  # out of the range of `datetime`
+            expires_at = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+        return cls(url, expires_at, rest)
 
     def __str__(self) -> str:
         return (
@@ -248,14 +247,6 @@ class EasyUpload:
     def _repr_html_(self) -> str:
         title = f"Open this link to make the picture yours{self._until()}"
         return html.image_card(picture="", link=self.url, title=title, details=[])
-
-
-def _utc_datetime(seconds: float | None) -> datetime | None:
-    """Convert Unix seconds. None if the number is outside of the range of `datetime`."""
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)

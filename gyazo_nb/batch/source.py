@@ -111,9 +111,7 @@ def _is_one_picture(items: Any) -> bool:
     """Whether this is one picture. It may be iterable: a string by letters, an array by rows."""
     if isinstance(items, str | bytes | bytearray | memoryview) or hasattr(items, "__fspath__"):
         return True
-    if is_future(items):  # a future of asyncio is iterable
-        return True
-    if callable(getattr(items, "read", None)):
+    if is_future(items) or callable(getattr(items, "read", None)):  # both may be iterable
         return True
     shape, dtype = getattr(items, "shape", None), str(getattr(items, "dtype", "object"))
     if not isinstance(shape, tuple) or dtype == "object":  # an array of Axes holds figures

@@ -61,10 +61,7 @@ class GyazoTraits(Configurable):
     @property
     def settings(self) -> Settings:
         """The settings from the traits and the environment, read each time they are used."""
-        return Settings(self._value)
-
-    def _value(self, name: str) -> str:
-        return str(getattr(self, name, "")).strip()
+        return Settings(lambda name: str(getattr(self, name, "")).strip())
 
 
 def unknown_variables() -> dict[str, str]:
