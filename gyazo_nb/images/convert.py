@@ -265,6 +265,11 @@ def _not_a_picture(item: Any) -> PictureError:
             f"This {type(item).__name__} has no picture yet: await it and pass the result, or pass a list of  "
             f"asyncio.create_task(…)  to aupload_all."
         )
+    if callable(getattr(item, "_repr_html_", None)):  # for example a chart of lets-plot
+        return PictureError(
+            f"This {type(item).__name__} is not a picture, but displayed as a page (HTML): save it as PNG with "
+            f"the library that made it, or take a screenshot, and upload the file."
+        )
     if hasattr(item, "__next__") or _has_pictures(item):
         return PictureError(
             f"This {type(item).__name__} is not a picture, but may contain some. To upload each of them, "

@@ -56,12 +56,6 @@ _MAX_PAGE_BYTES = 64 * 2**20
 _DECODER = json.JSONDecoder()
 _SEPARATOR = re.compile(r"[\s,]*")
 
-# The MIME types of charts that only their own library can draw.
-_BROWSER_CHARTS = {
-    "application/vnd.holoviews_exec.v0+json": "holoviews",
-    "application/vnd.bokehjs_exec.v0+json": "bokeh",
-}
-
 
 def pictures_in(bundle: Mapping[str, Any]) -> list[bytes]:
     """Return the pictures that a MIME bundle shows, in order.
@@ -95,9 +89,11 @@ def picture_of_page(item: Any) -> bytes | None:
 
 def refuse_chart(bundle: Mapping[str, Any]) -> None:
     """Raise the error for a chart that only its own library can draw."""
-    for mime_type, library in _BROWSER_CHARTS.items():
-        if mime_type in bundle:
-            raise PictureError(WAYS[library])
+    if "application/vnd.bokehjs_exec.v0+json" in bundle:
+        raise PictureError(WAYS["bokeh"])
+    # `hv.extension` displays scripts of the same type, without a text.
+    if "application/vnd.holoviews_exec.v0+json" in bundle and "text/plain" in bundle:
+        raise PictureError(WAYS["holoviews"])
 
 
 def _in_html(text: str) -> Iterator[bytes]:

@@ -302,6 +302,8 @@ def _kept(output: Output) -> Output:
         kept, item = {}, output.item
     elif not kept:
         kept = {name: value for name, value in bundle.items() if str(name).startswith(_CHARTS)}
+        if kept and "text/plain" in bundle:  # `images.page.refuse_chart` needs it
+            kept["text/plain"] = bundle["text/plain"]
         for name in _PAGES:
             text = bundle.get(name)
             if isinstance(text, str) and any(marker in text for marker in _MARKERS):

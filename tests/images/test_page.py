@@ -118,7 +118,7 @@ def test_displayed_page_as_an_item_is_its_picture(item, picture):
             IPython.display.HTML(f"<img src='{data_url(png())}'>" * 2),
             "shows 2 pictures.*%gyazo  alone",
         ),
-        (IPython.display.HTML("<b>text</b>"), "This HTML is not a picture"),
+        (IPython.display.HTML("<b>text</b>"), "not a picture, but displayed as a page.*screenshot"),
         (IPython.display.Video("https://example.com/a.mp4"), "This Video is not a picture"),
     ],
     ids=["several", "text", "address"],
@@ -208,7 +208,7 @@ def test_altair_chart_of_a_page_is_rendered():
 def test_chart_that_only_its_library_draws_names_the_way(mime_type, way):
     assert pictures_in({mime_type: "", "text/html": "<div></div>"}) == []
     with pytest.raises(PictureError, match=way):
-        refuse_chart({mime_type: ""})
+        refuse_chart({mime_type: "", "text/plain": "a chart"})
 
 
 def test_scripts_without_json_are_no_charts():

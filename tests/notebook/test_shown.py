@@ -201,13 +201,31 @@ def test_cell_before_the_extension_was_loaded_is_explained(notebook):
         notebook.run("%gyazo --cell 3").raise_error()
 
 
-def test_chart_that_only_the_browser_draws_is_explained(notebook):
+@pytest.mark.parametrize(
+    ("bundle", "way"),
+    [
+        ({"bokehjs_exec": ""}, "A Bokeh plot .* bokeh.io.export_png"),
+        ({"holoviews_exec": "", "text/plain": ":Curve"}, r"This HoloViews plot .* hv\.save"),
+    ],
+)
+def test_chart_that_only_the_browser_draws_is_explained(notebook, bundle, way):
     """Instead of an upload of an older picture."""
+    bundle = {
+        one if "/" in one else f"application/vnd.{one}.v0+json": bundle[one] for one in bundle
+    }
     notebook.run("display(Picture('green'))")
-    notebook.run("display({'application/vnd.bokehjs_exec.v0+json': ''}, raw=True)")
+    notebook.run(f"display({bundle}, raw=True)")
 
-    with pytest.raises(PictureError, match=r"Cell \[3\]: A Bokeh plot .* bokeh.io.export_png"):
+    with pytest.raises(PictureError, match=rf"Cell \[3\]: {way}"):
         notebook.run("%gyazo").raise_error()
+
+
+def test_scripts_that_load_holoviews_are_no_chart(notebook):
+    """`hv.extension`, and `import hvplot.pandas`, display them."""
+    scripts = {"application/vnd.holoviews_exec.v0+json": "", "text/html": "<div></div>"}
+    notebook.run(f"display(Picture('red'))\ndisplay({scripts}, raw=True)")
+
+    assert notebook.share() == [RED]
 
 
 def test_card_of_a_shown_picture_is_compact(notebook):
