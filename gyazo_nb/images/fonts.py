@@ -19,13 +19,8 @@ from gyazo_nb.errors import PictureError
 # vl-convert asks for this font where an SVG names none.
 DEFAULT_FAMILIES = "Times New Roman, serif, sans-serif"
 
-_KINDS = (
-    (re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE), "monospace, sans-serif"),
-    (
-        re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE),
-        "serif, sans-serif",
-    ),
-)
+_MONOSPACE = re.compile(r"mono|courier|consol|menlo|typewriter", re.IGNORECASE)
+_SERIF = re.compile(r"times|roman|georgia|garamond|(?<!sans[- ])serif", re.IGNORECASE)
 # The texts of a Plotly figure that its picture does not show.
 _PLOTLY_NOT_SHOWN = {"ids", "meta", "customdata", "hovertext", "hovertemplate", "family"}
 # The types of traces whose `text` only hovering shows, without another setting.
@@ -45,8 +40,11 @@ def with_generic_family(families: str) -> str:
     families = families.strip()
     if families.lower() in _CSS_KEYWORDS:
         return families
-    kinds = (generic for pattern, generic in _KINDS if pattern.search(families))
-    generic = next(kinds, "sans-serif")
+    generic = "sans-serif"
+    if _MONOSPACE.search(families):
+        generic = "monospace, sans-serif"
+    elif _SERIF.search(families):
+        generic = "serif, sans-serif"
     return f"{families}, {generic}" if families else generic
 
 

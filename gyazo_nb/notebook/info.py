@@ -100,15 +100,11 @@ def info_text(
 def _versions() -> Iterator[Row]:
     yield "gyazo_nb", __version__
     yield "Python", f"{platform.python_version()} ({platform.python_implementation()})"
-    yield "Environment", _environment()
+    is_own = sys.prefix != sys.base_prefix
+    python = "virtual environment" if is_own else "the system's Python"
+    yield "Environment", "conda" if "CONDA_PREFIX" in os.environ else python
     yield "System", f"{platform.system()} {platform.release()} {platform.machine()}"
     yield from _installed(_PACKAGES)
-
-
-def _environment() -> str:
-    if "CONDA_PREFIX" in os.environ:
-        return "conda"
-    return "the system's Python" if sys.prefix == sys.base_prefix else "virtual environment"
 
 
 def _installed(names: tuple[str, ...]) -> Iterator[Row]:
