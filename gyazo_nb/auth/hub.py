@@ -30,6 +30,7 @@ from gyazo_nb.errors import (
     ConnectionFailedError,
     ForbiddenError,
     InvalidClientError,
+    InvalidGrantError,
     NotFoundError,
     ResponseError,
     ServerError,
@@ -230,16 +231,22 @@ def _error(service: HubService, request: Request, reply: Reply) -> ResponseError
 def _token_error(service: HubService, request: Request, reply: Reply) -> ResponseError | None:
     """The error of a token request: of Gyazo, whose reply the service passes on, or of the service."""
     error = oauth.token_error(request, reply)
+    is_from_gyazo = "x-gyazo-status" in reply.headers
+    if not (is_from_gyazo or (isinstance(error, TokenRequestError) and error.error)):
+        return _error(service, request, reply)
     if isinstance(error, InvalidClientError):
         return InvalidClientError(
             "Gyazo does not know this hub's application: tell your administrator (client id and secret are "
             "the hub's, not yours).",
             **vars(error),
         )
-    is_from_gyazo = "x-gyazo-status" in reply.headers
-    if is_from_gyazo or (isinstance(error, TokenRequestError) and error.error):
-        return error
-    return _error(service, request, reply)
+    if isinstance(error, TokenRequestError) and not isinstance(error, InvalidGrantError):
+        reason = error.message or error.error or f"status {error.status}"
+        return TokenRequestError(
+            f"Gyazo refused the sign-in of this hub's application ({reason}): tell your administrator.",
+            **vars(error),
+        )
+    return error
 
 
 def _no_service(service: HubService, kind: type[ResponseError], status: int) -> ResponseError:

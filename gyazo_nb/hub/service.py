@@ -430,7 +430,7 @@ class CodeApi(_Api):
         try:
             query = await self._waiting
         except asyncio.CancelledError:  # the kernel went away, or the service ends
-            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The service ends.")
+            query = None
         except TooManySignInsError:
             self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "Newer sign-ins of this user wait.")
         if query is None:

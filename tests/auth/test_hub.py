@@ -23,6 +23,7 @@ from gyazo_nb import (
     NotFoundError,
     OtherAccountError,
     ServerError,
+    TokenRequestError,
     TooManyRequestsError,
     UnreadableReplyError,
 )
@@ -420,6 +421,20 @@ def test_other_reply_than_a_redirect_says_what_to_do(body):
                 "Gyazo does not know this hub's application: tell your administrator (client id and secret "
                 "are the hub's, not yours)."
             ),
+        ),
+        (
+            400,
+            {"x-gyazo-status": "400"},
+            b'{"error": "unauthorized_client"}',
+            TokenRequestError,
+            "this hub's application (unauthorized_client): tell your administrator.",
+        ),
+        (
+            403,
+            {"x-gyazo-status": "403"},
+            b"<html>",
+            TokenRequestError,
+            "this hub's application (status 403): tell your administrator.",
         ),
         (400, {}, b'{"error": "invalid_grant"}', InvalidGrantError, "Open the link again"),
         (401, {}, b'{"message": "x"}', ForbiddenError, "does not know this server"),

@@ -433,7 +433,9 @@ def test_stopped_server_is_refused_at_once(stand_in_hub, kernel):
     assert client.get("application").status_code == 401
 
 
-def test_kernel_that_goes_away_leaves_a_redirect_for_its_return(service, kernel, browser):
+def test_kernel_that_goes_away_leaves_a_redirect_for_its_return(
+    service, service_log, kernel, browser
+):
     """A connection between kernel and service breaks, and the browser comes back meanwhile."""
     alice = kernel("alice-kernel")
     sign_in = alice.begin()
@@ -444,6 +446,7 @@ def test_kernel_that_goes_away_leaves_a_redirect_for_its_return(service, kernel,
     browser("alice").get(sign_in.redirect())
 
     assert "code=" in alice.wait(sign_in).result().json()["query"]
+    assert "CodeApi 503" not in service_log.getvalue()  # it is not an error of the service
 
 
 def test_log_contains_no_secret(service, service_log, kernel, arrived):
