@@ -46,7 +46,8 @@ RetrySafety = Literal["always", "if_not_processed", "never"]
 Delivery = Literal["not_sent", "unknown", "permanent"]
 
 JSON = "application/json"
-MAX_JSON_CONTAINERS = 200_000  # a page of 100 images has a few thousand
+# A page of 100 images has a few thousand. Each takes 30 times the memory of its text.
+MAX_JSON_CONTAINERS = 200_000
 
 # The keys of the message in an error. RFC 6749 §5.2 defines the second and third, Rails the fourth.
 _MESSAGE_KEYS = ("message", "error_description", "error", "errors")
@@ -138,11 +139,7 @@ class Reply:
         return self.status // 100 == 2  # noqa: PLR2004
 
     def json(self) -> Any:
-        """Parse the body as JSON, with any Content-Type. Raises `ValueError` if it is not JSON.
-
-        Also for a body with more objects and lists than any reply of Gyazo: each takes 30 times the memory
-        of its text.
-        """
+        """Parse the body as JSON, with any Content-Type. Raises `ValueError`, also for too many objects."""
         if self.body.count(b"{") + self.body.count(b"[") > MAX_JSON_CONTAINERS:
             raise ValueError("too many objects")
         return json.loads(self.body)

@@ -63,10 +63,7 @@ class SignInConnection(Protocol):
     def sign_in(
         self, account: Account, *, switch: bool, check_not_cancelled: Callable[[], None]
     ) -> None:
-        """Make this the current account.
-
-        Raises `OtherAccountError`, or the error of `check_not_cancelled`.
-        """
+        """Make this the current account. Raises `OtherAccountError`, or the error of `check_not_cancelled`."""
 
 
 class Login:

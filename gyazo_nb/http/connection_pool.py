@@ -197,10 +197,7 @@ class SyncNetwork(httpx.BaseTransport):
         self._routes = _Routes(httpx.HTTPTransport, _GuardedBackend(timeouts.read))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request.
-
-        httpcore forgets a connection that fails before its first request, as in the handshake with a proxy.
-        """
+        """Send a request. httpcore would not close a connection that fails in the handshake with a proxy."""
         opened: list[_GuardedStream] = []
         token = _opened.set(opened)
         try:

@@ -119,10 +119,7 @@ class CellWait:
             ).start()
 
     def _end_subshell(self, manager: Any, subshell: Any) -> None:
-        """End a subshell when it handles no message and none is pending.
-
-        Otherwise the call blocks the whole shell channel until the message is handled.
-        """
+        """End a subshell when no message is pending. Otherwise the call would block the whole shell channel."""
         time.sleep(2.0)
         while self._busy():
             time.sleep(POLL_INTERVAL)

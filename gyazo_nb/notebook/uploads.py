@@ -159,10 +159,7 @@ class UploadFlow:
         *,
         compact: bool = False,
     ) -> None:
-        """Upload, show the cards, set the variable, and raise an error if an upload failed.
-
-        A note says which cell showed the pictures. `compact` cards do not repeat them.
-        """
+        """Upload, show the cards, set the variable, and raise an error if an upload failed."""
         # Before the upload: after an error, the list of an earlier cell must not remain.
         self._shell.user_ns[options.into] = []
         if not items:
@@ -195,10 +192,7 @@ class UploadFlow:
 
 
 def _pictures_in(outputs: Sequence[Output]) -> tuple[list[bytes | str], PictureError | None]:
-    """Return the pictures among the outputs, each once, and the first error of one that cannot be rendered.
-
-    A picture that the notebook shows by its web address is returned as that address.
-    """
+    """Return each picture (or its web address) once, and the first error of one that cannot be rendered."""
     pictures: dict[bytes, bytes | str] = {}
     warning = None
     for output in outputs:
