@@ -4,7 +4,7 @@ Guarantees:
 
 - A picture in a code block, a code span, a comment or a script is text, and is not found.
 - The time is linear in the length of the text, for any text.
-- A block is complete: an open code block, comment or script of one cell does not hide the next cells.
+- A block is complete: an open code block, comment, script or `pre` of one cell does not hide the next cells.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ _MARKDOWN = re.compile(
        )
     | ^[ ]{{0,3}}\[(?P<defined>[^\[\]]++)\]:[ \t]*+\n?[ \t]*+
        (?:<(?P<defined_angle>[^<>\n]*+)>|(?P<defined_bare>[^\s<]\S*+))
+    | ^[ ]{{0,3}}<(?P<pre>pre)(?=[\s>]|\Z)
+    | </(?P<end_of_pre>pre)>
     | {_HTML_TOKENS}
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
@@ -113,6 +115,7 @@ def block(text: str) -> str:
     '```python\n```'
     """
     text = text.strip("\n").rstrip()
+    is_in_pre = False  # HTML, also after a blank line
     for match in _MARKDOWN.finditer(text):
         if match["open_fence"] is not None:
             # A block in a list or a quote ends with it. After four blanks, the fence is the text of a code block.
@@ -122,7 +125,9 @@ def block(text: str) -> str:
             text += "-->"
         elif match["open_raw"] is not None and _is_at_line_start(match):
             text += f"</{match['raw']}>"
-    return text
+        elif match["pre"] or match["end_of_pre"]:
+            is_in_pre = match["pre"] is not None
+    return f"{text}</pre>" if is_in_pre else text
 
 
 def fenced(text: str, language: str = "") -> str:

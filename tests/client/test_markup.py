@@ -79,16 +79,20 @@ def test_a_web_page_has_no_markdown():
         "<!-- comment",
         "<script>\nlet a",
         "<style>",
+        "<pre>a</pre>\n\n<pre>\n\nb",
     ],
 )
 def test_a_block_does_not_hide_the_next_one(text):
-    """An open code block, comment or script is closed."""
+    """An open code block, comment, script or `pre` is closed."""
     page = markdown2html(f"{markup.block(text)}\n\n![a](b.png)")
 
     assert '<img src="b.png"' in page
 
 
-@pytest.mark.parametrize("text", ["```\ncode\n```", "a <!-- b", "`<script>`", "plain"])
+@pytest.mark.parametrize(
+    "text",
+    ["```\ncode\n```", "a <!-- b", "`<script>`", "<pre>\n\n</pre>", "a <pre>", "plain"],
+)
 def test_a_complete_block_stays_as_it_is(text):
     """A text without an open code block, comment or script is not changed."""
     assert markup.block(text) == text
