@@ -303,7 +303,7 @@ class Connection:
         return download(url, self._timeouts, self.settings.max_download_bytes())
 
     def file_part(self, picture: Any) -> FilePart:
-        """Make the file of an upload from any object or a web address. A slow animation shows a progress bar."""
+        """Make the file of an upload from any object or web address. A slow animation shows a progress bar."""
         if (url := convert.picture_url(picture)) is not None:
             return convert.from_bytes(self.download(url), "The content of this address")
         return convert.file_part(picture, self.formatter, _FRAMES_BAR)
