@@ -40,7 +40,8 @@ _PANEL_CSS = f"""
   outline: 2px solid var(--jp-ui-font-color1, currentColor) !important; outline-offset: 1px }}
 .{PANEL_CLASS} .widget-text input[type=text]::placeholder {{
   color: var(--jp-ui-font-color1, currentColor); opacity: .8 }}
-.{PANEL_CLASS} .widget-checkbox .widget-label-basic {{ white-space: normal; align-items: flex-start }}
+.{PANEL_CLASS} .widget-checkbox .widget-label-basic {{ white-space: normal }}
+.{PANEL_CLASS} .widget-checkbox input[type=checkbox] {{ vertical-align: middle }}
 .gyazo-nb-lost, .{PANEL_CLASS}.jupyter-widgets-disconnected > :not(:first-child),
 .{PANEL_CLASS}.jupyter-widgets-disconnected .gyazo-nb-open,
 .{PANEL_CLASS}.jupyter-widgets-disconnected::before,
