@@ -44,12 +44,10 @@ a traceback could show the secrets in the frames.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 _MAX_REASON_LENGTH = 500  # the last words are often the remedy
-_PICTURE_REMEDY = "check that the notebook can display it, then upload it again."
 
 
 class AccessPolicyWarning(UserWarning):
@@ -226,21 +224,6 @@ def reason_of(error: BaseException) -> str:
     'bad value. Pass a number'
     """
     return textwrap.shorten(str(error), _MAX_REASON_LENGTH, placeholder=" …").rstrip(".")
-
-
-@contextmanager
-def picture_errors(what: str, remedy: str = _PICTURE_REMEDY) -> Iterator[None]:
-    """Turn every error of another library into a `PictureError` that contains its reason."""
-    try:
-        yield
-    except PictureError:
-        raise
-    except MemoryError as error:
-        raise PictureError(f"This {what} needs too much memory: pass a smaller one.") from error
-    except Exception as error:
-        raise PictureError(
-            f"This {what} could not be rendered ({type(error).__name__}: {reason_of(error)}): {remedy}"
-        ) from error
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

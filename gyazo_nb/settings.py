@@ -141,8 +141,11 @@ class Settings:
 
     def site(self) -> Site:
         """Where Gyazo is, and how the token is sent. Raises `ConfigError` if a value is wrong."""
-        texts: dict[str, Any] = {name: self.text(name) for name in (*_ADDRESSES, "token_in")}
-        return Site(**{name: text for name, text in texts.items() if text})
+        given: dict[str, Any] = {}
+        for name in (*_ADDRESSES, "token_in"):
+            if text := self.text(name):
+                given[name] = text
+        return Site(**given)
 
     def missing_addresses(self) -> str:
         """A sentence if only some addresses of another server than Gyazo are set, else an empty text.

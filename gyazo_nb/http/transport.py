@@ -302,10 +302,10 @@ def _to_httpx_request(request: Request, files: ExitStack | AsyncExitStack) -> ht
     if request.params:
         parts["params"] = dict(request.params)
     if request.form:
-        parts["data"] = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in request.form.items()
-        }
+        parts["data"] = dict(request.form)
+        for name, value in request.form.items():
+            if isinstance(value, Secret):
+                parts["data"][name] = value.reveal()
     if request.multipart and request.file is None:
         parts["files"] = {name: (None, text) for name, text in parts.pop("data").items()}
     if request.file is not None:

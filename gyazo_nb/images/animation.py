@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any, TypeAlias
 
-from gyazo_nb.errors import PictureError, picture_errors
+from gyazo_nb.errors import PictureError, reason_of
 
 from .limits import check_pixels
 from .png_encoder import PNG_SIGNATURE, png_chunk, png_chunks
@@ -193,9 +193,7 @@ def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> byte
     """Render all frames, as a GIF if it keeps them, else as an animated PNG. A bar counts the frames."""
     animation = Animation(plays=0 if getattr(item, "_repeat", True) else 1)
     interval = float(getattr(item, "_interval", _DEFAULT_INTERVAL))
-    with picture_errors(
-        "animation", "run  anim.save('a.gif', writer='pillow')  and upload the file."
-    ):
+    try:
         pillow_writer = importlib.import_module("matplotlib.animation").PillowWriter
         with progress_bar() as bar:
 
@@ -210,6 +208,13 @@ def render_animation(item: Any, progress_bar: ProgressBar = nullcontext) -> byte
                 writer=_writer(pillow_writer, animation, interval),
                 progress_callback=show_progress,
             )
+    except PictureError:
+        raise
+    except Exception as error:
+        raise PictureError(
+            f"This animation could not be rendered ({type(error).__name__}: {reason_of(error)}): "
+            f"run  anim.save('a.gif', writer='pillow')  and upload the file."
+        ) from error
     if not animation.frames:
         raise PictureError("This animation has no frames: check its argument frames.")
     return animation.encode({}, prefer_gif=True)

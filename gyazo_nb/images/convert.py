@@ -21,14 +21,14 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from gyazo_nb.api.operation import FilePart
-from gyazo_nb.errors import PictureError, picture_errors
+from gyazo_nb.errors import PictureError
 
 from .animation import ProgressBar
 from .limits import to_bytes
 from .other_formats import UTF16_MARKS, convert_or_refuse, is_convertible
 from .page import picture_of_page
 from .png_encoder import JOIN_FRAMES
-from .render import Formatter, address_of, render
+from .render import Formatter, address_of, picture_errors, render
 from .svg import render_svg
 from .svg_sanitizer import MAX_BYTES as MAX_SVG_BYTES
 

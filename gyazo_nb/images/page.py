@@ -18,10 +18,10 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from gyazo_nb.errors import PictureError, picture_errors
+from gyazo_nb.errors import PictureError
 
 from .animation import join_frames
-from .render import WAYS, from_mime_bundle, render_plotly_spec, render_vegalite_spec
+from .render import WAYS, from_mime_bundle, picture_errors, render_plotly_spec, render_vegalite_spec
 from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 

@@ -18,13 +18,13 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from gyazo_nb.errors import PictureError, picture_errors
+from gyazo_nb.errors import PictureError, reason_of
 
 from .animation import ProgressBar, render_animation
 from .fonts import check_characters, missing_characters, plotly_texts
@@ -87,6 +87,7 @@ WAYS = {
     "plot.png  that it writes.",
     "folium": "A folium map is rendered by the browser, so there is no picture of it here: upload a screenshot.",
 }
+_REMEDY = "check that the notebook can display it, then upload it again."
 
 # The methods by which an object displays itself, in IPython's order. Each of the last three returns
 # data of one type.
@@ -564,3 +565,18 @@ def _import_exporter(module: str, package: str) -> ModuleType:
             f"A Plotly figure is rendered by {package}, which is not installed: run  %pip install {package}  "
             f"and upload it again."
         ) from None
+
+
+@contextmanager
+def picture_errors(what: str, remedy: str = _REMEDY) -> Iterator[None]:
+    """Turn every error of another library into a `PictureError` that contains its reason."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except MemoryError as error:
+        raise PictureError(f"This {what} needs too much memory: pass a smaller one.") from error
+    except Exception as error:
+        raise PictureError(
+            f"This {what} could not be rendered ({type(error).__name__}: {reason_of(error)}): {remedy}"
+        ) from error

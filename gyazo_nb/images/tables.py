@@ -14,7 +14,7 @@ import sys
 import warnings
 from typing import Any
 
-from gyazo_nb.errors import PictureError, picture_errors
+from gyazo_nb.errors import PictureError, reason_of
 
 _MAX_CELLS = 10_000  # each becomes several objects of Matplotlib
 # The library would leave out a gradient or a picture, and show a hidden cell.
@@ -62,10 +62,15 @@ def render_table(item: Any) -> bytes:
                 f"is not installed: run  %pip install dataframe_image  and upload it again."
             ) from None
         out = io.BytesIO()
-        with picture_errors("table", "upload a plot of it, or a screenshot."):
+        try:
             matplotlib = importlib.import_module("matplotlib")
             with matplotlib.rc_context({"text.parse_math": False}):  # a dollar sign is text
                 library.export(item, out, table_conversion="matplotlib", **sizes)
+        except Exception as error:
+            raise PictureError(
+                f"This table could not be rendered ({type(error).__name__}: {reason_of(error)}): upload a "
+                f"plot of it, or a screenshot."
+            ) from error
     if any("missing from" in str(warning.message) for warning in caught):
         raise PictureError(
             "The font of Matplotlib lacks characters of this table: choose a font that has them, for "
