@@ -6,7 +6,7 @@ Guarantees:
 - The kernel survives if the renderer crashes, hangs or runs out of memory: a `PictureError` says so.
 - Other threads continue to run. Stop ends the renderer, and `KeyboardInterrupt` propagates.
 - A PNG of another size than the SVG is an error. With vl-convert, a character without a font is an error, too,
-  and so is a function of CSS that it does not know.
+  and so is a value of CSS that it does not know.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _INSTALL = "run  %pip install vl-convert-python  to upload it as PNG, or use a P
 # a reference to a missing element. The lengths are limited because the values are texts of the SVG.
 _UNKNOWN_VALUE = re.compile(
     r"Failed to parse ([\w-]+) value: '(?![^']{0,300}(?:NaN|Infinity|undefined)|url\('?[^'()]{0,300}'?\)')"
-    r"(?=[^']{0,300}(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b))([^']{1,40})"
+    r"(?=[^']{0,300}(?:\(|\d(?:rem|[dls]?v(?:w|h|min|max)|ch|lh)\b|rebeccapurple|unset|revert))([^']{1,40})"
 )
 _ELEMENT = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
 # Most fonts have European letters, punctuation, arrows and symbols of mathematics.

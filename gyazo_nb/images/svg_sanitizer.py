@@ -51,6 +51,12 @@ _INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "discard"}
 # The attribute `begin` of an animation that starts at a time, and not at a click.
 _STARTS_BY_ITSELF = re.compile(r"(?:^|;)\s*[+-]?[\d.]")
 _REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
+# A rule of CSS that starts an animation: its selectors. The atomic group keeps the time linear.
+_ANIMATION = r"(?<![\w-])animation(?:-name)?\s*:(?!\s*(?:none|initial|unset)\b)"
+_ANIMATED_STYLE = re.compile(_ANIMATION, re.IGNORECASE)
+_ANIMATED_RULE = re.compile(rf"(?:^|[{{}}])(?>([^{{}}]*))\{{[^{{}}]*?{_ANIMATION}", re.IGNORECASE)
+_INTERACTIVE = re.compile(r":(?:hover|focus|active)\b", re.IGNORECASE)
+_SELECTOR_NAME = re.compile(r"[.#]([\w-]+)")
 _NAME_ATTRIBUTES = {"id", "class"}  # any text, which no renderer reads as CSS
 _EMBEDDING_ELEMENTS = {"image", "feImage"}  # may refer to a data: URL
 
@@ -158,6 +164,8 @@ class _Sanitizer:
         self._html_from = 0  # the depth of a foreignObject, or 0
         self._namespace = _SVG_NAMESPACE
         self._style: list[str] | None = None  # the text of a <style>
+        self._names: set[str] = set()  # of all elements: their ids and classes
+        self._animated: list[set[str]] = []  # the names in each selector of an animation
         self._max_entity = self._defaults = 0  # lengths of declared texts
         self._size = _DEFAULT_SIZE
         self._has_background = False
@@ -213,10 +221,7 @@ class _Sanitizer:
         is_foreign = namespace != self._namespace
         is_animation = not is_foreign and (tag == "set" or tag.startswith("animate"))
         if is_animation and _STARTS_BY_ITSELF.search(attributes.get("begin", "0s")):
-            raise PictureError(
-                f"This SVG is an animation (<{tag[:30]}>), and its picture would not move: save it as GIF, or "
-                f"remove the animation."
-            )
+            raise _animation_error(f"<{tag[:30]}>")
         if is_foreign or is_animation or tag in _INVISIBLE or has_extension:
             self._skip_from = self._depth
         elif tag == "foreignObject":
@@ -237,11 +242,21 @@ class _Sanitizer:
         if self._style is not None:
             css = "".join(self._style)
             self._check_css(css, declarations=True)
+            for selectors in _ANIMATED_RULE.findall(_CSS_COMMENT.sub("", css)):
+                self._animated += [
+                    {*_SELECTOR_NAME.findall(one)}
+                    for one in selectors.split(",")
+                    if not _INTERACTIVE.search(one)
+                ]
             self._write(with_generic_families(css).translate(_ESCAPED_IN_TEXT))
             self._style = None
         self._write(f"</{tag}>")
-        if depth == 1 and self._has_background:
+        if depth > 1:
+            return
+        if self._has_background:
             self._write("</svg>")
+        if any(names <= self._names for names in self._animated):  # others are not used
+            raise _animation_error("by CSS")
 
     def _text(self, text: str) -> None:
         if self._skip_from:
@@ -343,9 +358,13 @@ class _Sanitizer:
                 return "", ""  # also the address of a hyperlink
         elif lower == "base" or lower.startswith(("on", "data-", "aria-")):
             return "", ""  # base, event handlers, notes
-        elif namespace in _ATTRIBUTE_PREFIXES and name not in _NAME_ATTRIBUTES:
+        elif name in _NAME_ATTRIBUTES:
+            self._names.update(value.split())
+        elif namespace in _ATTRIBUTE_PREFIXES:
             self._check_css(value, declarations=lower == "style")
             if name == "style":
+                if _ANIMATED_STYLE.search(value):
+                    raise _animation_error("by CSS")
                 value = with_generic_families(value)
             elif name == "font-family":
                 value = with_generic_family(value)
@@ -426,6 +445,13 @@ class _Sanitizer:
 def _reference_error(kind: str, remedy: str) -> PictureError:
     return PictureError(
         f"This SVG refers to {kind}, which is not loaded for safety: {remedy}, or use a PNG."
+    )
+
+
+def _animation_error(how: str) -> PictureError:
+    return PictureError(
+        f"This SVG is an animation ({how}), and its picture would not move: save it as GIF, or remove the "
+        f"animation."
     )
 
 

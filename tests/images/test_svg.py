@@ -883,6 +883,7 @@ def test_transparent_color_without_pillow_is_refused(tmp_path, monkeypatch):
         ('<rect style="transform: rotate(20deg)"/>', r"'rotate\(20deg\)' \(transform\)"),
         ('<rect width="2rem" height="9" fill="red"/>', r"'2rem' \(width\)"),
         ('<rect fill="oklch(0.7 0.2 30)" width="9" height="9"/>', r"oklch.*plain value, such as"),
+        ('<rect fill="rebeccapurple" width="9" height="9"/>', r"'rebeccapurple' \(fill\)"),
     ],
 )
 def test_value_that_the_renderer_does_not_know_is_refused(monkeypatch, content, words):
@@ -1023,6 +1024,9 @@ def test_character_that_cairosvg_may_not_draw_is_refused():
             "is an animation .<animateTransform>.*save it as GIF",
         ),
         ('<g><set begin="click; 2s" to="a"/></g>', "is an animation"),
+        ("<style>@keyframes a{to{x:1}} b,g{animation:a 1s}</style>", "is an animation .by CSS"),
+        ("<style>.a #b{/**/ANIMATION-name : a}</style><g class='c a' id='b'/>", "by CSS"),
+        ("<g style='fill:red;animation:a 1s'/>", "by CSS"),
         ("<style>a{}<g/></style>", "style> of this SVG contains the element <g>"),
         ("<style>a{}<style>b{}</style></style>", "contains the element <style>"),
     ],
@@ -1030,6 +1034,13 @@ def test_character_that_cairosvg_may_not_draw_is_refused():
 def test_part_that_a_renderer_would_leave_out_is_refused(content, words):
     with pytest.raises(PictureError, match=words):
         render_svg(document(content))
+
+
+def test_animation_that_does_not_start_is_accepted():
+    """Mermaid declares one in every diagram, and starts it by a class that few diagrams have."""
+    css = ".b .unused, rect:hover {animation: a 1s} g {animation: none}"
+
+    sanitize(document(f"<style>{css}</style><g class='b' style='animation-name:none'/>"))
 
 
 def test_svg_without_a_namespace_is_rendered(library):
