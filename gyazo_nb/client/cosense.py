@@ -21,6 +21,8 @@ from gyazo_nb.errors import ArgumentError
 _Token = Mapping[str, Any]
 
 _PLUGINS = ("strikethrough", "table", "task_lists", "math", "url")
+_MARKS = {"strong": "*", "emphasis": "/", "strikethrough": "-"}
+_UNMARKED = re.compile(r"(\n|`[^`\n]*`|\[\$ .*? \])")  # a line break, a code or a formula
 _LARGEST_HEADING = 4  # stars, for a heading of level 1
 _MAX_DEPTH = 40  # of nested lists and quotes; mistune itself stops earlier
 _BRACKETS = re.compile(r"\[[^\[\]\n]*\]|[\[\]]")
@@ -64,6 +66,7 @@ class _Writer:
 
     def __init__(self, pictures: Mapping[str, str]) -> None:
         self._pictures = pictures
+        self._is_marked = False  # whether the text is in bold, in italics or struck through
 
     def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
         return [line for token in tokens for line in self._block(token, depth)]
@@ -75,8 +78,8 @@ class _Writer:
                 return self._text_lines(children)
             case "heading":
                 stars = "*" * max(1, _LARGEST_HEADING + 1 - token["attrs"]["level"])
-                text = self.inline(children)
-                return ["", f"[{stars} {text}]"] if text.strip() else []  # `[* ]` would be a link
+                text = self._marked(stars, children)
+                return ["", *text.split("\n")] if text.strip() else []
             case "thematic_break":
                 return ["", _RULE, ""]
             case "block_code":
@@ -149,9 +152,27 @@ class _Writer:
                 return _math(token["raw"])
             case "inline_html":
                 return self._inline_html(token["raw"])
-        content = self.inline(token.get("children", ()))
-        mark = {"strong": "*", "emphasis": "/", "strikethrough": "-"}.get(kind)
-        return f"[{mark} {content}]" if mark and content.strip() else content
+        children = token.get("children", ())
+        return self._marked(_MARKS[kind], children) if kind in _MARKS else self.inline(children)
+
+    def _marked(self, mark: str, tokens: Iterable[_Token]) -> str:
+        """A text in bold, italics or struck through: each part between line breaks, codes and formulas.
+
+        An inner notation would be a link: it adds its mark if it is the whole text, and is left out otherwise.
+        """
+        content = list(tokens)
+        while len(content) == 1 and (inner := _MARKS.get(content[0]["type"])):
+            mark, content = mark if inner in mark else mark + inner, content[0]["children"]
+        was_marked, self._is_marked = self._is_marked, True
+        text = self.inline(content)
+        self._is_marked = was_marked
+        if was_marked:
+            return text
+        parts = _UNMARKED.split(text)
+        for index in range(0, len(parts), 2):
+            if words := parts[index].strip():  # `[* ]` would be a link, too
+                parts[index] = parts[index].replace(words, f"[{mark} {words}]")
+        return "".join(parts)
 
     def _inline_link(self, token: _Token) -> str:
         children, url = token["children"], token["attrs"]["url"]
