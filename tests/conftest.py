@@ -158,7 +158,8 @@ def keyring(gnome_keyring, set_keyring, monkeypatch):
     yield gnome_keyring
     gnome_keyring.resume()
     for thread in threading.enumerate():
-        if thread.name == "gyazo_nb keyring":  # a call that was interrupted can still save a token
+        # A call that was interrupted can still save a token.
+        if thread.name == "gyazo_nb keyring" and thread.is_alive():
             thread.join(10)
     gnome_keyring.unlock()
     gnome_keyring.remove_all()
