@@ -347,7 +347,8 @@ class _Sanitizer:
             attributes.pop("viewBox", None)
         if self._default_fonts:
             attributes.setdefault("font-family", self._default_fonts)
-        return attributes | {"width": repr(width), "height": repr(height)}
+        # The renderers begin with a smaller font than a browser.
+        return {"font-size": "16"} | attributes | {"width": repr(width), "height": repr(height)}
 
     def _attribute(self, tag: str, full_name: str, value: str) -> tuple[str, str]:
         """Return the name (empty to leave it out) and the value that the renderer gets."""

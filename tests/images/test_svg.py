@@ -834,7 +834,7 @@ GOOD = {
         f'<image width="30" height="20" xlink:href="{base64_url(RED_PNG)}" preserveAspectRatio="none"/>'
     ),
     "text": document(
-        '<text x="2" y="15" font-family="sans-serif" xml:space="preserve">a &amp; &lt;b&gt;  c&#13;</text>'
+        '<text x="2" y="15" font-size="9" font-family="sans-serif" xml:space="preserve">a &amp; &lt;b&gt;  c&#13;</text>'
     ),
     "svg prefix": '<s:svg xmlns:s="http://www.w3.org/2000/svg" width="9" height="9">'
     '<s:rect width="5" height="5" fill="red"/></s:svg>',
@@ -986,6 +986,18 @@ def test_text_is_rendered_without_its_font(library):
     lines = pixels(render_svg(svg))[:, :, 3].reshape(len(FONTS), 20, 60)
 
     assert [font for font, line in zip(FONTS, lines, strict=True) if not line.any()] == []
+
+
+def test_text_without_a_font_size_has_that_of_a_browser(library):
+    """16 pixels, unless the SVG has another one for all texts."""
+
+    def text(root="", own=""):
+        content = f'<text y="15" font-family="sans-serif" {own}>Text</text>'
+        return pixels(render_svg(document(content, f'width="60" height="20" {root}')))
+
+    assert (text() == text(own='font-size="16px"')).all()
+    for root in ('font-size="9px"', 'style="font-size:9px"'):
+        assert (text(root) == text(own='font-size="9px"')).all()
 
 
 def test_character_that_no_font_has_is_refused(monkeypatch):
