@@ -264,8 +264,8 @@ class SignInFlow:
                 f"{wait.unsupported_reason}. Until this cell ends, only the browser's redirect can finish "
                 f"the sign-in."
             )
-        panel.show()
         try:
+            panel.show()
             self._wait_for_panel(panel, wait, options.wait, prompt_command)
         finally:
             panel.stop_listening()

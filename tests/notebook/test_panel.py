@@ -360,6 +360,21 @@ def test_stop_at_any_moment_of_a_waiting_cell_releases_the_port(server, port, tm
             process.kill()
 
 
+def test_stop_while_the_panel_of_a_waiting_cell_is_displayed_releases_the_port(
+    shell, port, monkeypatch
+):
+    def interrupted(*_, **__):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    shell.run_line_magic("load_ext", "gyazo_nb")
+    monkeypatch.setattr(shell.display_pub, "publish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shell.run_line_magic("gyazo_login", "--mode panel --wait")
+
+    assert is_free(port)
+
+
 def test_close_releases_the_port_after_an_interrupted_end(shell, server, port, monkeypatch):
     """The interrupt comes when the finished panel stops to listen."""
 
