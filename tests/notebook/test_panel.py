@@ -360,6 +360,7 @@ def test_stop_at_any_moment_of_a_waiting_cell_releases_the_port(server, port, tm
             process.kill()
 
 
+@pytest.mark.usefixtures("server")
 def test_stop_while_the_panel_of_a_waiting_cell_is_displayed_releases_the_port(
     shell, port, monkeypatch
 ):
