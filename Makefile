@@ -11,12 +11,12 @@ HUBS := 5.5.4
 INSTALL_PROXY = $(VENV)/bin/npm install --silent --no-audit --no-fund --prefix $(VENV)/hubs/proxy configurable-http-proxy@5
 
 # Most tests wait for a server, a kernel or a page: more processes than cores. A file is run by one process.
-# A test that hangs ends its process. Without the last option, pytest-xdist would then wait forever.
+# A test that hangs ends its process. Without `--max-worker-restart 0`, pytest-xdist would then wait forever.
 WORKERS ?= 4
 PYTEST := pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --cache-clear
-# On a loaded machine, about one test of 10,000 fails by its timing. The failed tests run again in a new process, where
-# no thread of another test remains. (`--reruns` would use the same process, and takes 40 ms for each test.)
-AGAIN := || { [ $$? = 1 ] && echo "== The failed tests again" && $(RUN) pytest --no-cov --last-failed --last-failed-no-failures none; }
+# On a loaded machine, about one test of 10,000 fails because of its timing. The failed tests run again in a new
+# process, which has no threads of other tests. (`--reruns` uses the same process, and takes 40 ms for each test.)
+AGAIN := || { [ $$? = 1 ] && echo "== Running the failed tests again" && $(RUN) pytest --no-cov --last-failed --last-failed-no-failures none; }
 # The tests that need no browser, no kernel and no installation.
 UNIT := --ignore tests/integration --ignore tests/test_packaging.py
 

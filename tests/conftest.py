@@ -27,9 +27,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem):
-    """End the run if one of its processes ends: pytest-xdist would leave out the tests of that process.
+    """End the run if one of its processes ends.
 
-    `make` would then run only the failed test again, and not those.
+    pytest-xdist would leave out the remaining tests of that process, and `make` would repeat only the failed one.
     """
     pytest.exit(f"{crashitem} ended its process, so further tests did not run.", returncode=3)
 

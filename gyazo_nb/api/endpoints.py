@@ -96,7 +96,7 @@ def delete(site: Site, token: Secret, image_id: str | Image) -> Operation[Delete
     return Operation(
         request,
         partial(_deleted, deleted),
-        # After an attempt whose reply was lost, "not found" means that the attempt deleted the image.
+        # If the reply of an earlier attempt was lost, "not found" means that this attempt deleted the image.
         success_on_retry=lambda reply: deleted if reply.status == HTTPStatus.NOT_FOUND else None,
     )
 

@@ -46,7 +46,7 @@ RetrySafety = Literal["always", "if_not_processed", "never"]
 Delivery = Literal["not_sent", "unknown", "permanent"]
 
 JSON = "application/json"
-# A page of 100 images has a few thousand. Each takes 30 times the memory of its text.
+# A page of 100 images has a few thousand. A parsed container takes 30 times the memory of its text.
 MAX_JSON_CONTAINERS = 200_000
 
 # The keys of the message in an error. RFC 6749 §5.2 defines the second and third, Rails the fourth.

@@ -39,7 +39,7 @@ if sys.platform != "win32":
 
 T = TypeVar("T")
 
-# Seconds. A keyring may wait without end for the user to unlock it.
+# Seconds. A keyring may wait forever for the user to unlock it.
 KEYRING_TIMEOUT = 5.0
 MAX_PROFILE_CHARACTERS = 65_536
 MAX_DRAFTS = 100  # a save whose draft another process removes begins again
@@ -197,7 +197,7 @@ class KeyringStore:
 
     @hides_frames
     def _call(self, function: Callable[[Any], T], next_step: str) -> T:
-        """Call the keyring on another thread: it can wait without end. `next_step` ends an error sentence."""
+        """Call the keyring on another thread, because it can wait forever. An error ends with `next_step`."""
         try:
             import keyring  # noqa: PLC0415 -- an extra
         except ImportError:

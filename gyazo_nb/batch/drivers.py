@@ -56,7 +56,7 @@ class WorkerPool(Generic[T]):
         self._jobs: queue.SimpleQueue[tuple[int, Callable[[], T]] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result[T] | None] = queue.SimpleQueue()
         self._no_results = threading.Lock()
-        self._no_results.acquire()
+        self._no_results.acquire()  # each result releases it
 
     def put(self, index: int, job: Callable[[], T]) -> None:
         """Run the job of an item in a worker thread."""
@@ -68,8 +68,8 @@ class WorkerPool(Generic[T]):
 
     def next_result(self, timeout: float) -> Result[T] | None:
         """Wait for the next result and return it; None after `timeout` seconds, or after `wake`."""
-        # Not `get(timeout=…)`: before Python 3.13 it waits without end if a signal handler, such as ours for
-        # SIGINT, runs until the time is over. A Stop had no effect then.
+        # Not `get(timeout=…)`: before Python 3.13, it waits forever if a signal handler, such as ours for
+        # SIGINT, still runs at the end of the timeout. Then a Stop has no effect.
         while self._results.empty():
             if not self._no_results.acquire(timeout=timeout):
                 return None
@@ -113,7 +113,7 @@ class WorkerPool(Generic[T]):
 
     def _add_result(self, result: Result[T] | None) -> None:
         self._results.put(result)
-        with suppress(RuntimeError):  # nothing waits: the lock is free
+        with suppress(RuntimeError):  # the lock is already released
             self._no_results.release()
 
 
@@ -129,7 +129,7 @@ class _SigintGuard:
     def __init__(self) -> None:
         self.requested = False
         self.requested_twice = False  # then the batch waits for no upload
-        self._is_stopped = False  # by an exception: a cancellation would be a second Stop
+        self._is_stopped = False  # a Stop was raised, or the batch has ended: cancel no task
         self._signaled_at = -SAME_STOP_SECONDS
         self._raise_immediately = False
         self._former_handler: Any = None
@@ -177,7 +177,7 @@ class _SigintGuard:
         """Let SIGINT raise `KeyboardInterrupt` at any moment: user code may take long."""
         try:
             self._raise_immediately = True
-            self._check()  # a SIGINT just before had no effect on the code below
+            self._check()  # for a SIGINT before the line above
             yield
         finally:
             self._raise_immediately = False
@@ -247,8 +247,8 @@ class AsyncioDriver(_SigintGuard):
     def _end_wait(self) -> None:
         """Cancel the task, which may wait for an item of the user.
 
-        Not in the signal handler: a task that runs gets its cancellation at its next await. This would end
-        the wait for the running uploads, or stop the code after the batch.
+        The event loop cancels it, and not the signal handler. A running task would be cancelled at its next
+        `await`: this could be the wait for the running uploads, or an `await` after the batch.
         """
         self._loop.call_soon_threadsafe(self._cancel)
 

@@ -1,4 +1,4 @@
-"""The resume file, with which another kernel continues a batch: `upload_all(…, resume="batch.jsonl")`.
+"""The resume file, with which another kernel can continue a batch: `upload_all(…, resume="batch.jsonl")`.
 
 Guarantees:
 

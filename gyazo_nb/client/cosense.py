@@ -22,7 +22,7 @@ _Token = Mapping[str, Any]
 
 _PLUGINS = ("strikethrough", "table", "task_lists", "math", "url")
 _MARKS = {"strong": "*", "emphasis": "/", "strikethrough": "-"}
-_UNMARKED = re.compile(r"(\n|`[^`\n]*`|\[\$ .*? \])")  # a line break, a code or a formula
+_UNMARKED = re.compile(r"(\n|`[^`\n]*`|\[\$ .*? \])")  # a line break, inline code or a formula
 _LARGEST_HEADING = 4  # stars, for a heading of level 1
 _MAX_DEPTH = 40  # of nested lists and quotes; mistune itself stops earlier
 _BRACKETS = re.compile(r"\[[^\[\]\n]*\]|[\[\]]")
@@ -66,7 +66,7 @@ class _Writer:
 
     def __init__(self, pictures: Mapping[str, str]) -> None:
         self._pictures = pictures
-        self._is_marked = False  # whether the text is in bold, in italics or struck through
+        self._is_marked = False  # whether the text is inside of bold, italic or struck-through text
 
     def blocks(self, tokens: Iterable[_Token], depth: int = 0) -> list[str]:
         return [line for token in tokens for line in self._block(token, depth)]
@@ -156,9 +156,10 @@ class _Writer:
         return self._marked(_MARKS[kind], children) if kind in _MARKS else self.inline(children)
 
     def _marked(self, mark: str, tokens: Iterable[_Token]) -> str:
-        """A text in bold, italics or struck through: each part between line breaks, codes and formulas.
+        """Write a bold, italic or struck-through text: mark each part between line breaks, code and formulas.
 
-        An inner notation would be a link: it adds its mark if it is the whole text, and is left out otherwise.
+        Cosense reads a notation inside of another one as a link. So the two marks are joined if the inner text
+        is the whole text; otherwise the inner mark is left out.
         """
         content = list(tokens)
         while len(content) == 1 and (inner := _MARKS.get(content[0]["type"])):

@@ -489,8 +489,8 @@ class Gyazo:
         >>> gyazo.easy_upload(fig)
 
         Open the link in a browser that is signed in to Gyazo before the link expires: the picture moves
-        into that account. Sends the application's `client_id` (unless given, that of the sign-in, or else
-        that of the settings) and no token. Gyazo requires a `referer_url`, the page that the picture comes
+        into that account. Sends no token, only a `client_id`. Without this argument, it is that of the
+        sign-in, or else that of the settings. Gyazo requires a `referer_url`, the page that the picture comes
         from. Raises `ConfigError` without a client id. Source: https://gyazo.com/api/docs/image#easy_auth
         """
         connection = self._connection

@@ -1,8 +1,8 @@
 """All images of an account as one sequence, from any number of pages.
 
 Guarantees: a page is fetched when it is needed. The order is that of Gyazo (newest first), and memory
-stays constant. An iteration from the start skips no image that was there before, also if others are
-uploaded meanwhile. A new call of `gyazo.images()` sees these.
+stays constant. An iteration from the start skips no image that existed before it, even if others are
+uploaded meanwhile. A new call of `gyazo.images()` has the new images.
 `Images` and `AsyncImages` are the same line by line, over a `PageCache`.
 """
 

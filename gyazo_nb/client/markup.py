@@ -115,7 +115,7 @@ def block(text: str) -> str:
     '```python\n```'
     """
     text = text.strip("\n").rstrip()
-    is_in_pre = False  # HTML, also after a blank line
+    is_in_pre = False  # unlike other HTML, a `pre` continues after a blank line
     for match in _MARKDOWN.finditer(text):
         if match["open_fence"] is not None:
             # A block in a list or a quote ends with it. After four blanks, the fence is the text of a code block.

@@ -7,7 +7,7 @@ Guarantees:
 - A notebook may come from another person. So no address is fetched, and all sizes are limited. Only files in
   the folder of the notebook are read: no hidden file, and no link to another folder. Every SVG is sanitized.
 - An error names the cell. The text contains no token, and no message of the sign-in or of `%gyazo_info`.
-- The address of another local file stays as it is, and a note says so.
+- The address of a local file that is not uploaded stays as it is, and a note says so.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class SyncNetwork(httpx.BaseTransport):
         self._routes = _Routes(httpx.HTTPTransport, _GuardedBackend(timeouts.read))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request. httpcore would not close a connection that fails in the handshake with a proxy."""
+        """Send a request. After an error, close the connections that httpcore forgets, such as to a proxy."""
         opened: list[_GuardedStream] = []
         token = _opened.set(opened)
         try:
@@ -353,7 +353,7 @@ class _PartwiseStream(httpcore.AsyncNetworkStream):
         buffer: bytes,
         timeout: float | None = None,  # noqa: ASYNC109 -- as above
     ) -> None:
-        if len(buffer) <= _SMALL_BYTES:  # sent before a server can refuse it
+        if len(buffer) <= _SMALL_BYTES:  # sent at once, before a server can reply
             return await self._stream.write(buffer, timeout)
         reading = asyncio.create_task(self._stream.read(_PART_BYTES))
         try:

@@ -105,7 +105,7 @@ def is_same_server(url: httpx.URL, named: httpx.URL) -> bool:
 
 
 def _check_public(url: httpx.URL) -> None:
-    """Refuse a redirect to a private address before a proxy gets it. A socket checks again, see `Deadline`."""
+    """Refuse a redirect to a private address before a proxy gets the request. See also `Deadline`."""
     if is_local(url.host):
         raise PrivateAddressError(url.host)
     addresses: list[str] = []

@@ -240,7 +240,7 @@ def _setup_error(request: Request, error: Exception) -> _Explanation:
         what = f"was not sent: {error.filename!r} cannot be read ({error.strerror})"
         return "permanent", what, "check the file"
     if isinstance(error, RuntimeError) and "has been closed" in str(error):  # from httpx
-        return "not_sent", "was not sent: the session was closed at this moment", "try again"
+        return "not_sent", "was not sent: the session was closed at the same moment", "try again"
     variable = _certificate_variable()
     if isinstance(error, OSError) and variable is not None:  # also an SSLError
         what = f"was not sent: the certificates in {variable} cannot be read"

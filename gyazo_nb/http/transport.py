@@ -205,7 +205,7 @@ class Transport:
 
 
 def _ignored_body_errors(response: httpx.Response) -> AbstractContextManager[None]:
-    """Ignore an error in the body of a reply that is not a success: a server may refuse an upload early."""
+    """Ignore errors in the body of an error reply: a server may close the connection early."""
     if response.is_success:
         return nullcontext()
     return suppress(httpx.HTTPError, failures.ReplyEncodingError, failures.ReplyTooLargeError)

@@ -160,7 +160,7 @@ def from_bytes(data: bytes, what: str = "The data") -> FilePart:
 
 
 def _from_text(text: str) -> FilePart:
-    if _is_svg(text.encode("utf-8", "replace")):  # many libraries return an SVG as a text
+    if _is_svg(text.encode("utf-8", "replace")):  # many libraries return an SVG as a string
         return from_bytes(render_svg(text))
     is_path = text.strip() and len(text) <= _MAX_PATH_LENGTH and not text.startswith("data:")
     if not is_path or "\0" in text or "\n" in text:
@@ -267,7 +267,7 @@ def _not_a_picture(item: Any) -> PictureError:
         )
     if callable(getattr(item, "_repr_html_", None)):  # for example a chart of lets-plot
         return PictureError(
-            f"This {type(item).__name__} is not a picture, but displayed as a page (HTML): save it as PNG with "
+            f"This {type(item).__name__} is not a picture: it is displayed as a page (HTML). Save it as PNG with "
             f"the library that made it, or take a screenshot, and upload the file."
         )
     if hasattr(item, "__next__") or _has_pictures(item):

@@ -1,6 +1,6 @@
 """Finds the pictures in a page (HTML or Markdown) that a notebook shows.
 
-They are data: URLs, an SVG, an animation of Matplotlib, or a chart of Plotly or Vega-Lite that a script draws.
+A picture is a data: URL, an SVG, an animation of Matplotlib, or a chart of Plotly or Vega-Lite that a script draws.
 
 Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
 read as text, and its scripts do not run. No web address is fetched. The only files that are read are the
@@ -26,8 +26,8 @@ from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 
 # Parts that a page does not show. A part may have no end tag, and a tag ends at the next "<". This keeps the time
-# linear in the length of a page. An SVG needs its styles.
-_HIDDEN, _HIDDEN_BESIDE_STYLES = (
+# linear in the length of a page. The second pattern keeps the styles, which an SVG needs.
+_HIDDEN, _HIDDEN_EXCEPT_STYLES = (
     re.compile(rf"<({tags})\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
     for tags in ("script|style|template|noscript", "script|template|noscript")
 )
@@ -118,7 +118,7 @@ def _in_html(text: str) -> Iterator[bytes]:
             joined = join_frames(pictures, float(interval[1]), plays=plays)
         yield joined
         return
-    if svgs := _only_svgs(_HIDDEN_BESIDE_STYLES.sub("", text)):
+    if svgs := _only_svgs(_HIDDEN_EXCEPT_STYLES.sub("", text)):
         yield from map(render_svg, svgs)
         return
     yield from _data_urls(_MEDIA, _HIDDEN.sub("", text))

@@ -51,7 +51,7 @@ _INVISIBLE = {"script", "metadata", "title", "desc", "cursor", "discard"}
 # The attribute `begin` of an animation that starts at a time, and not at a click.
 _STARTS_BY_ITSELF = re.compile(r"(?:^|;)\s*[+-]?[\d.]")
 _REFERENCE_ATTRIBUTES = {"href", "src", "srcset", "data", "poster"}
-# A rule of CSS that starts an animation: its selectors. The atomic group keeps the time linear.
+# The selectors of a CSS rule that starts an animation. The atomic group keeps the time linear.
 _ANIMATION = r"(?<![\w-])animation(?:-name)?\s*:(?!\s*(?:none|initial|unset)\b)"
 _ANIMATED_STYLE = re.compile(_ANIMATION, re.IGNORECASE)
 _ANIMATED_RULE = re.compile(rf"(?:^|[{{}}])(?>([^{{}}]*))\{{[^{{}}]*?{_ANIMATION}", re.IGNORECASE)
@@ -85,7 +85,7 @@ _CSS_COLOR = re.compile(r"#?\w+|(?:rgb|hsl)a?\([\d.,%\s]*\)", re.ASCII | re.IGNO
 _ESCAPED_IN_TEXT = str.maketrans({one: f"&#{ord(one)};" for one in "&<>\r"})
 _ESCAPED_IN_ATTRIBUTE = str.maketrans({one: f"&#{ord(one)};" for one in '&<>"\r\n\t'})
 
-# The name of a group is the media type.
+# The name of a group is the end of the media type, "image/…".
 _RASTER = re.compile(
     rb"(?P<png>\x89PNG\r\n\x1a\n)|(?P<jpeg>\xff\xd8\xff)|(?P<gif>GIF8)|(?P<webp>RIFF.{4}WEBP)",
     re.DOTALL,
@@ -164,8 +164,8 @@ class _Sanitizer:
         self._html_from = 0  # the depth of a foreignObject, or 0
         self._namespace = _SVG_NAMESPACE
         self._style: list[str] | None = None  # the text of a <style>
-        self._names: set[str] = set()  # of all elements: their ids and classes
-        self._animated: list[set[str]] = []  # the names in each selector of an animation
+        self._names: set[str] = set()  # the ids and classes of all elements
+        self._animated: list[set[str]] = []  # those in each selector of an animation
         self._max_entity = self._defaults = 0  # lengths of declared texts
         self._size = _DEFAULT_SIZE
         self._has_background = False
@@ -255,8 +255,8 @@ class _Sanitizer:
             return
         if self._has_background:
             self._write("</svg>")
-        if any(names <= self._names for names in self._animated):  # others are not used
-            raise _animation_error("by CSS")
+        if any(names <= self._names for names in self._animated):  # others match no element
+            raise _animation_error("in CSS")
 
     def _text(self, text: str) -> None:
         if self._skip_from:
@@ -347,7 +347,7 @@ class _Sanitizer:
             attributes.pop("viewBox", None)
         if self._default_fonts:
             attributes.setdefault("font-family", self._default_fonts)
-        # The renderers begin with a smaller font than a browser.
+        # The default font size of the renderers is smaller than that of a browser.
         return {"font-size": "16"} | attributes | {"width": repr(width), "height": repr(height)}
 
     def _attribute(self, tag: str, full_name: str, value: str) -> tuple[str, str]:
@@ -365,7 +365,7 @@ class _Sanitizer:
             self._check_css(value, declarations=lower == "style")
             if name == "style":
                 if _ANIMATED_STYLE.search(value):
-                    raise _animation_error("by CSS")
+                    raise _animation_error("in CSS")
                 value = with_generic_families(value)
             elif name == "font-family":
                 value = with_generic_family(value)

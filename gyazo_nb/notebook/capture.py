@@ -110,7 +110,7 @@ def show_pending_figures(shell: InteractiveShell) -> None:
 
 
 def run(shell: InteractiveShell, cell: str) -> tuple[DisplayedOutputs, ExecutionResult]:
-    """Run a cell, and return its outputs, with the inline figures that are shown at its end, and its result."""
+    """Run a cell. Return its outputs, which include the inline figures at its end, and its result."""
     outputs = DisplayedOutputs()
     hook: Any = shell.displayhook
 

@@ -119,7 +119,7 @@ class CellWait:
             ).start()
 
     def _end_subshell(self, manager: Any, subshell: Any) -> None:
-        """End a subshell when no message is pending. Otherwise the call would block the whole shell channel."""
+        """End a subshell when no message is pending. Earlier, this would block the whole shell channel."""
         time.sleep(2.0)
         while self._busy():
             time.sleep(POLL_INTERVAL)

@@ -31,7 +31,7 @@ from .login_options import LoginOptions
 
 @dataclass(frozen=True, slots=True)
 class TokenSignIn:
-    """The user of a valid token, or None, and a line to add. `warnings` say why other tokens were not used."""
+    """The user of the first valid token, or None. `warnings` say why other tokens were not used."""
 
     user: User | None = None
     source: str = ""

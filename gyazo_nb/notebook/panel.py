@@ -268,7 +268,7 @@ class Panel:
         self._exchange(text)
 
     def _exchange(self, text: Secret) -> None:
-        """Finish the sign-in, if it is open, and release the lock, which the caller has acquired."""
+        """Finish the sign-in if the panel is open, and release `_busy`, which the caller has acquired."""
         try:
             if self.is_open:
                 self._finish_login(text)

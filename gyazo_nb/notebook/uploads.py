@@ -96,7 +96,7 @@ class UploadFlow:
             items += resolve(word, self._shell.user_ns, self._shell.ev, hint)
         if any(isinstance(item, Image) for item in items):
             raise ArgumentError(
-                "An Image is on Gyazo already: to show its card, run  display(image)  instead."
+                "An item is an image that is already on Gyazo: run  display(image)  to show its card."
             )
         # After the items, whose calls may set a variable of the title.
         self._upload(items, options.expanded({**self._shell.user_ns, **local_names}))

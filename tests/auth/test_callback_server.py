@@ -71,7 +71,7 @@ def request(port, path, *, host="127.0.0.1", method="GET", headers=None):
 
 
 def callback_threads():
-    """The threads of all servers that run. One whose start was interrupted stays in `enumerate`."""
+    """The running threads of all servers. `enumerate` also returns a thread whose start was interrupted."""
     threads = [one for one in threading.enumerate() if one.name.startswith("gyazo_nb callback")]
     return [one for one in threads if one.is_alive()]
 
@@ -335,7 +335,7 @@ def test_a_subscription_that_no_code_stops_ends_and_releases_the_port(port, uri)
     wait_until(lambda: timeouts)
 
     assert not subscription.is_active
-    subscription._lifetime = 60  # a loaded machine needs long for a request
+    subscription._lifetime = 60  # a request can take long on a loaded machine
     subscription.start()
     assert request(port, GOOD)[0].status == 400
     subscription.stop()

@@ -499,7 +499,7 @@ def test_error_of_an_exchange_contains_no_secret(session, monkeypatch, reply_to_
         login = session.login()
         with pytest.raises(GyazoError) as caught:
             login.finish()
-        for thread in hub_threads():  # its request, which has the token, may just be ending
+        for thread in hub_threads():  # its request, which holds the token, may still be running
             thread.join()
 
     authorization = login._authorization

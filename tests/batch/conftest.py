@@ -35,7 +35,7 @@ def interrupt_after():
 
 @pytest.fixture
 def interrupt_when(interrupt_after):
-    """A function that sends SIGINT as soon as a condition is true, or `seconds` later."""
+    """A function that waits until a condition is true, and sends SIGINT `seconds` later."""
     ended, threads = threading.Event(), []
 
     def interrupt_when(condition, seconds=0.001):

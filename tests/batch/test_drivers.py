@@ -34,7 +34,7 @@ def test_worker_pool_returns_each_outcome_once():
 
 
 def test_slow_signal_handler_does_not_extend_the_wait_for_a_result(interrupt_after):
-    """`SimpleQueue.get(timeout=…)` waits without end then, before Python 3.13: a Stop had no effect."""
+    """Before Python 3.13, `SimpleQueue.get(timeout=…)` then waits forever, and a Stop has no effect."""
     pool = WorkerPool(1, lambda: None)
     watchdog = threading.Timer(60, pool.wake)
     watchdog.start()
@@ -78,7 +78,7 @@ def test_sigints_raise_only_in_user_code(monkeypatch):
 
 def test_sigint_that_comes_twice_counts_once(monkeypatch):
     """Some programs pass it on. The second one does not interrupt the code that runs after the first."""
-    monkeypatch.setattr(drivers, "SAME_STOP_SECONDS", 60)  # also for a loaded machine
+    monkeypatch.setattr(drivers, "SAME_STOP_SECONDS", 60)  # even on a loaded machine
     with BlockingDriver() as driver, suppress(KeyboardInterrupt), driver.interruptible():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)

@@ -228,7 +228,7 @@ def test_large_file_that_changes_while_it_is_sent_is_not_recorded(gyazo, server,
     gyazo.me()
 
     def change():
-        while not server.sandbox.images:  # it is stored, and the reply is late
+        while not server.sandbox.images:  # the sandbox stores it before it replies
             time.sleep(0.001)
         path.write_bytes(PNG + b"new" + bytes(3 * 2**20))
 

@@ -62,7 +62,7 @@ def test_batch_that_is_killed_ten_times_sends_no_recorded_picture_again(server, 
         killed += process.wait() == -signal.SIGKILL
         process.stdout.close()
         time.sleep(0.1)
-        while state.tasks or state.connections:  # of the running uploads
+        while state.tasks or state.connections:  # the sandbox still processes running uploads
             time.sleep(0.01)
         lengths = {i.image_id: len(i.data) for i in server.sandbox.images}
         requests = upload_requests()

@@ -230,7 +230,7 @@ def test_stop_keeps_the_uploaded_images_and_retry_sends_the_rest(gyazo, server, 
     assert report.interrupted
     assert 4 <= done < 60
     assert len(all_stored(server)) == done
-    # Items that a worker received, and did not begin to send.
+    # A worker can have an item that it has not begun to send.
     assert all("was stopped before this upload" in str(failure) for failure in report.failures)
     assert "stopped before the end" in repr(report)
 

@@ -89,7 +89,7 @@ def test_many_tags_that_do_not_end_take_linear_time():
 
     def duration(number):
         durations = []
-        for _ in range(3):  # the smallest is the least disturbed one
+        for _ in range(3):  # other processes disturb the shortest run the least
             start = time.process_time()
             cosense.from_markdown("<div>\n" + "<div " * number)
             durations.append(time.process_time() - start)

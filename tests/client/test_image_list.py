@@ -101,7 +101,7 @@ def test_several_pages_are_fetched_at_the_same_time(ids, gyazo, many, server):
 
 
 def test_upload_after_the_last_page_was_fetched_skips_no_image(gyazo, many, server):
-    """That page is older than the page before it, which the iteration fetches: it is fetched again."""
+    """The iteration fetches the previous page after the upload, so it fetches the last page again."""
 
     async def read():
         images = gyazo.aimages()

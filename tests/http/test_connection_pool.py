@@ -288,7 +288,7 @@ def test_forked_processes_do_not_read_replies_of_each_other():
 
 
 def test_call_is_sent_although_another_thread_closes_the_session(call, gyazo, urls, monkeypatch):
-    """It closes the client after the call got it, and before the call uses it."""
+    """The session closes its client after the call gets the client, and before the call uses it."""
     session = Gyazo(gyazo.account.token, **urls, retries=Retry(first=0))
     pool = session._connection.transport._clients
     sync_client, async_client = pool.sync_client, pool.async_client

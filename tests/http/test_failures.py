@@ -140,7 +140,7 @@ def test_timeout_of_a_write_is_for_a_part_of_the_body(call):
         assert call(gyazo, "upload", PNG + bytes(10_000_000)).image_id.startswith("8980")
 
 
-@pytest.mark.slow  # the timeout includes the connection, for which a loaded machine needs some time
+@pytest.mark.slow  # the timeout includes the connection, which takes some time on a loaded machine
 def test_server_that_never_replies_raises_an_error_after_the_timeout(call, silent_server):
     """With `timeout` as one number."""
     gyazo = Gyazo("a-token", api_url=silent_server, timeout=0.6, retries=0)

@@ -274,7 +274,7 @@ def test_user_name_is_shown_as_text(service, browser):
 
 
 def test_many_waits_of_one_user_do_not_disturb_another(own_service, new_kernel):
-    """Bob waits for 20 sign-ins. Only the newest 16 are kept, and they are his own."""
+    """Bob waits for 20 sign-ins. Only his newest 16 are kept, and the sign-in of alice stays."""
     alice, bob = new_kernel(own_service, "alice-kernel"), new_kernel(own_service, "bob-kernel")
     sign_in = alice.begin()
     waiting = announce(alice, sign_in)
@@ -517,7 +517,7 @@ def test_client_that_does_not_send_its_request_is_disconnected(
     for sent in (b"POST ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"):
         with (
             socket.create_connection(address, timeout=10) as client,
-            suppress(ConnectionError),  # on a busy machine, the time can end before `sendall`
+            suppress(ConnectionError),  # on a loaded machine, the timeout can end before `sendall`
         ):
             client.sendall(sent)
 

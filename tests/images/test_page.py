@@ -89,7 +89,7 @@ STYLED = (
     ],
 )
 def test_page_that_shows_only_svgs_is_rendered(page, colors):
-    """Each with its own styles. A page with other styles or texts is not one picture."""
+    """Each with its own styles. A page with other styles or texts is not a picture."""
     pictures = [Image.open(io.BytesIO(one)) for one in pictures_in({"text/html": page})]
 
     assert [one.convert("RGB").getpixel((4, 3)) for one in pictures] == [
@@ -118,7 +118,7 @@ def test_displayed_page_as_an_item_is_its_picture(item, picture):
             IPython.display.HTML(f"<img src='{data_url(png())}'>" * 2),
             "shows 2 pictures.*%gyazo  alone",
         ),
-        (IPython.display.HTML("<b>text</b>"), "not a picture, but displayed as a page.*screenshot"),
+        (IPython.display.HTML("<b>text</b>"), "not a picture: .* displayed as a page.*screenshot"),
         (IPython.display.Video("https://example.com/a.mp4"), "This Video is not a picture"),
     ],
     ids=["several", "text", "address"],
@@ -211,7 +211,7 @@ def test_chart_that_only_its_library_draws_names_the_way(mime_type, way):
         refuse_chart({mime_type: "", "text/plain": "a chart"})
 
 
-def test_scripts_without_json_are_no_charts():
+def test_scripts_without_json_are_not_charts():
     """For example a chart whose data another script loads."""
     for call in ("Plotly.newPlot('a', [load()], {})", "})({a: 1}); vegaEmbed()", json.dumps("{")):
         assert pictures_in({"text/html": f"<script>{call}</script>"}) == []

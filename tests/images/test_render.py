@@ -321,7 +321,7 @@ def test_missing_exporter_error_says_what_to_install(monkeypatch, module, make, 
 
 
 def test_svg_is_rendered(upload, tmp_path):
-    """From an object, a text, bytes, a path and a file, also after a long comment and a document type."""
+    """From an object, a string, bytes, a path and a file, also after a long comment and a document type."""
     path = tmp_path / "a.svg"
     long = f'<?xml version="1.0"?>\n<!-- {"a license " * 99} -->\n<!DOCTYPE svg [<!ENTITY a "b">]>\n{SVG}'
     path.write_text(long)

@@ -989,7 +989,7 @@ def test_text_is_rendered_without_its_font(library):
 
 
 def test_text_without_a_font_size_has_that_of_a_browser(library):
-    """16 pixels, unless the SVG has another one for all texts."""
+    """16 pixels, unless the SVG sets another size for all texts."""
 
     def text(root="", own=""):
         content = f'<text y="15" font-family="sans-serif" {own}>Text</text>'
@@ -1036,9 +1036,9 @@ def test_character_that_cairosvg_may_not_draw_is_refused():
             "is an animation .<animateTransform>.*save it as GIF",
         ),
         ('<g><set begin="click; 2s" to="a"/></g>', "is an animation"),
-        ("<style>@keyframes a{to{x:1}} b,g{animation:a 1s}</style>", "is an animation .by CSS"),
-        ("<style>.a #b{/**/ANIMATION-name : a}</style><g class='c a' id='b'/>", "by CSS"),
-        ("<g style='fill:red;animation:a 1s'/>", "by CSS"),
+        ("<style>@keyframes a{to{x:1}} b,g{animation:a 1s}</style>", "is an animation .in CSS"),
+        ("<style>.a #b{/**/ANIMATION-name : a}</style><g class='c a' id='b'/>", "in CSS"),
+        ("<g style='fill:red;animation:a 1s'/>", "in CSS"),
         ("<style>a{}<g/></style>", "style> of this SVG contains the element <g>"),
         ("<style>a{}<style>b{}</style></style>", "contains the element <style>"),
     ],
@@ -1049,7 +1049,7 @@ def test_part_that_a_renderer_would_leave_out_is_refused(content, words):
 
 
 def test_animation_that_does_not_start_is_accepted():
-    """Mermaid declares one in every diagram, and starts it by a class that few diagrams have."""
+    """Mermaid declares an animation in every diagram, but only few diagrams have the class that starts it."""
     css = ".b .unused, rect:hover {animation: a 1s} g {animation: none}"
 
     sanitize(document(f"<style>{css}</style><g class='b' style='animation-name:none'/>"))

@@ -45,7 +45,7 @@ def test_variable_of_one_letter_is_not_the_nearest_name():
 
 @pytest.mark.parametrize("word", ["plots/", "plots/a.png", "'plots/a'"])
 def test_path_is_not_corrected_to_a_variable(word):
-    """The slash says that it is a path."""
+    """The slash shows that the word is a path."""
     with pytest.raises(ArgumentError, match="neither a variable nor a file. Check the path"):
         resolve(word, {"plot": 1}, pytest.fail)
 

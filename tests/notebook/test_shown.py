@@ -220,7 +220,7 @@ def test_chart_that_only_the_browser_draws_is_explained(notebook, bundle, way):
         notebook.run("%gyazo").raise_error()
 
 
-def test_scripts_that_load_holoviews_are_no_chart(notebook):
+def test_scripts_that_load_holoviews_are_not_a_chart(notebook):
     """`hv.extension`, and `import hvplot.pandas`, display them."""
     scripts = {"application/vnd.holoviews_exec.v0+json": "", "text/html": "<div></div>"}
     notebook.run(f"display(Picture('red'))\ndisplay({scripts}, raw=True)")

@@ -296,7 +296,7 @@ def test_uploaded_images_are_refused_and_their_variable_is_kept(shell):
     """`%gyazo gyazo_images` would replace the list that it names."""
     shell.run_cell("%gyazo both").raise_error()
 
-    with pytest.raises(ArgumentError, match="An Image is on Gyazo already"):
+    with pytest.raises(ArgumentError, match="is already on Gyazo"):
         shell.run_line_magic("gyazo", "gyazo_images")
 
     assert len(shell.user_ns["gyazo_images"]) == 2

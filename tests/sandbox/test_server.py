@@ -61,7 +61,7 @@ def test_variables_describe_the_first_application(server):
 
 def test_close_leaves_no_thread_and_no_socket():
     """It returns at once, even with an open connection and a delayed reply."""
-    gc.collect()  # the warnings of earlier tests
+    gc.collect()  # show the warnings of earlier tests now
     before = set(threading.enumerate())
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

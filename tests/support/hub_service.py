@@ -167,7 +167,7 @@ class RunningService:
         self.gyazo.close()
 
     def knows(self, user, state_hash):
-        """Whether the sign-in of a kernel of this user is known."""
+        """Whether the service knows this sign-in of the user."""
         return state_hash in self._service.sign_ins._of_users.get(user, {})
 
     def browser(self, user):
