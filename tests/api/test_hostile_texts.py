@@ -187,7 +187,7 @@ def test_long_text_makes_no_long_html(field):
     assert len(Page((image,) * 200, 1, 100)._repr_html_()) < 500_000
 
 
-def test_long_address_is_no_link():
+def test_long_address_is_not_a_link():
     """Browsers would not open it."""
     long = "https://a/" + "x" * 1_000_000
     assert html.web_address(long) == ""

@@ -144,7 +144,7 @@ def test_total_that_no_account_can_have_is_not_believed():
         )
 
 
-def test_one_repeated_page_is_no_error():
+def test_one_repeated_page_is_not_an_error():
     """After 100 uploads during an iteration, a page contains the images of the page before it."""
     pages = [SAME, SAME, [{"image_id": f"{n:032x}"} for n in range(100, 150)]]
 
@@ -156,7 +156,7 @@ def test_one_repeated_page_is_no_error():
         assert [image.image_id for image in gyazo.images()] == [f"{n:032x}" for n in range(150)]
 
 
-def test_full_pages_of_locked_images_are_no_repetition():
+def test_full_pages_of_locked_images_are_not_a_repetition():
     """They have no id. Older images of a free account are like that."""
 
     def reply(_, path):

@@ -229,7 +229,7 @@ def test_time_is_linear_in_the_length_of_a_page(start):
     assert seconds(8000) < 30 * seconds(1000)  # 64 times for a square
 
 
-def test_page_of_deeply_nested_data_is_no_chart():
+def test_page_of_deeply_nested_data_is_not_a_chart():
     """The reader of JSON has a limit for the depth."""
     page = "<script>Plotly.newPlot('a', " + "[" * 100_000 + "</script>"
     assert pictures_in({"text/html": page}) == []

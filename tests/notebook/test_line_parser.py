@@ -40,7 +40,7 @@ def test_line_is_split_at_blanks_outside_quotes_and_brackets():
         ("f('a # b', {1: '#'});", ["f('a # b', {1: '#'})"]),
     ],
 )
-def test_comment_and_final_semicolon_are_no_words(line, words):
+def test_comment_and_final_semicolon_are_not_words(line, words):
     """As in Python. A tag, and the inside of a word, stay."""
     assert split(line) == words
 
