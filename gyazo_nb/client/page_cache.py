@@ -2,7 +2,8 @@
 
 Guarantees: the last few pages are kept, and fetched again only after an upload (see `is_older`). A count
 that Gyazo reports is checked against the pages: it may be missing, too small or too large, and a page may
-be shorter than requested. Every list ends: a server that repeats a page, or sends more than 10,000 pages, causes an error.
+be shorter than requested. Every list ends: a server that repeats a page, or sends more than 10,000 pages,
+causes an error.
 """
 
 from __future__ import annotations
@@ -95,19 +96,24 @@ class PageCache:
         return self._seen if self.total is None else self.total
 
     def checked_count(self) -> int:
-        """Count the images, and check the count with the last page: a list from its end begins there."""
-        checked = 0
-        while (total := self.count()) != checked:
-            self.page(self.page_number(total - 1))
-            checked = total
+        """Count the images, and fetch the last page to check the count: a list from its end begins there.
+
+        If this page is empty, a binary search finds the last one: the reported number can be far too large.
+        """
+        before, index = None, self.count() - 1
+        while self._seen < (total := self.count()) and before != (self._seen, total):
+            before = self._seen, total
+            self.page(self.page_number(index))
+            index = (self._seen + self.count()) // 2
         return total
 
     async def achecked_count(self) -> int:
         """Same as `checked_count`, async."""
-        checked = 0
-        while (total := await self.acount()) != checked:
-            await self.apage(self.page_number(total - 1))
-            checked = total
+        before, index = None, await self.acount() - 1
+        while self._seen < (total := await self.acount()) and before != (self._seen, total):
+            before = self._seen, total
+            await self.apage(self.page_number(index))
+            index = (self._seen + await self.acount()) // 2
         return total
 
     def _request(self, number: int) -> Operation[Page]:
@@ -184,14 +190,17 @@ class PageCache:
         is_last = self._seen == end and (
             self._reported_total is None or (self.total or 0) <= before + self._page_size
         )
+        if not page and before - self._page_size < self._seen < before:
+            end = self._seen  # the page before is short
         if not page or (is_last and len(page) < self._page_size):
             self._upper_bound = min(self._upper_bound, end)
 
 
 def is_older(page: Page, before: Page | None) -> bool:
-    """Whether a page was fetched before an upload, and the page before it after that upload.
+    """Whether this page was fetched before an upload, and the previous page after that upload.
 
-    Then the image that moved from one to the other is on neither. Pages can arrive in any order.
+    Pages can arrive in any order. The upload moved an image from the previous page to this one, and neither
+    of the two fetched pages has it.
     """
     return (
         before is not None
