@@ -26,10 +26,11 @@ from .svg import render_svg
 from .svg_sanitizer import decode_data_url
 
 # Parts that a page does not show. A part may have no end tag, and a tag ends at the next "<". This keeps the time
-# linear in the length of a page. The second pattern keeps the styles, which an SVG needs.
-_HIDDEN, _HIDDEN_EXCEPT_STYLES = (
-    re.compile(rf"<({tags})\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
-    for tags in ("script|style|template|noscript", "script|template|noscript")
+# linear in the length of a page.
+_HIDDEN = re.compile(
+    r"<(?P<tag>script|style|template|noscript)\b[^<>]*>?(?P<content>.*?)(?:</(?P=tag)\s*>|\Z)"
+    r"|<!--.*?(?:-->|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 _URL = "data:(?:image|video)/"
 _MEDIA = re.compile(
@@ -118,10 +119,11 @@ def _in_html(text: str) -> Iterator[bytes]:
             joined = join_frames(pictures, float(interval[1]), plays=plays)
         yield joined
         return
-    if svgs := _only_svgs(_HIDDEN_EXCEPT_STYLES.sub("", text)):
-        yield from map(render_svg, svgs)
+    page = _HIDDEN.sub("", text)
+    if svgs := _only_svgs(page):
+        yield from _rendered(svgs, text)
         return
-    yield from _data_urls(_MEDIA, _HIDDEN.sub("", text))
+    yield from _data_urls(_MEDIA, page)
 
 
 def _in_markdown(text: str) -> Iterator[bytes]:
@@ -144,6 +146,18 @@ def _only_svgs(page: str) -> list[str]:
             end = tag.end()
             svgs.append(page[start:end])
     return svgs if _AROUND_SVG.fullmatch(page, end) else []
+
+
+def _rendered(svgs: list[str], text: str) -> Iterator[bytes]:
+    """Render the SVGs of a page. A browser applies each style of the page to all of them."""
+    styles = "".join(
+        f"<style>{hidden['content']}</style>"
+        for hidden in _HIDDEN.finditer(text)
+        if (hidden["tag"] or "").lower() == "style"
+    )
+    for svg in svgs:
+        end = svg.rindex("<")
+        yield render_svg(svg[:end] + styles + svg[end:])
 
 
 def _data_urls(pattern: re.Pattern[str], text: str) -> Iterator[bytes]:

@@ -81,15 +81,16 @@ STYLED = (
         (SVG, "black"),
         (f"<?xml version='1.0'?>\n<!DOCTYPE svg>{SVG}", "black"),
         (f"<div><p style='a'>\n{SVG}</p></div>\n<script>a < b</script>", "black"),
-        (f"<div style='display:flex'><!-- <svg> -->{STYLED} <span>{SVG}</span></div>", "red black"),
-        (f"<style>rect {{fill: red}}</style>{SVG}", ""),
+        (f"<div style='display:flex'><!-- <svg> -->{STYLED} <span>{SVG}</span></div>", "red red"),
+        (f"<div><STYLE scoped>g > a, rect {{fill: red}}</STYLE>{SVG}</div>", "red"),
+        (f"<!-- <style>rect {{fill: red}}</style> -->{SVG}", "black"),
         (f"{SVG} and {SVG}", ""),
         (f"{SVG}</svg>", ""),
         (f"<svg>{SVG}", ""),
     ],
 )
 def test_page_that_shows_only_svgs_is_rendered(page, colors):
-    """Each with its own styles. A page with other styles or texts is not a picture."""
+    """Each with all styles of the page, as in a browser. A page with other texts is not a picture."""
     pictures = [Image.open(io.BytesIO(one)) for one in pictures_in({"text/html": page})]
 
     assert [one.convert("RGB").getpixel((4, 3)) for one in pictures] == [
