@@ -191,7 +191,7 @@ class PageCache:
             self._reported_total is None or (self.total or 0) <= before + self._page_size
         )
         if not page and before - self._page_size < self._seen < before:
-            end = self._seen  # the page before is short
+            end = self._seen  # the previous page is short, and the last one
         if not page or (is_last and len(page) < self._page_size):
             self._upper_bound = min(self._upper_bound, end)
 
