@@ -370,7 +370,7 @@ def gallery(
     shown: int = html.MAX_THUMBNAILS,
     total: int | None = None,
 ) -> str:
-    """A gallery of the first images, with the links of all. `total` also counts images that are not in `images`."""
+    """A gallery of the first images, with the links of all. `total` also counts images that are not given."""
     if max(len(images), total or 0) > (shown := min(shown, len(images))):
         caption += f"; the first {shown} are shown"
     linked = [image for image in images if image.permalink_url]
@@ -387,7 +387,7 @@ def gallery(
 
 
 def text_lines(images: Sequence[Image], total: int = 0) -> list[str]:
-    """The link, caption and visibility of each image. `total` also counts images that are not in `images`."""
+    """The link, caption and visibility of each image. `total` also counts images that are not given."""
     lines = []
     for image in images[:_MAX_LINES]:
         who = f" ({image.who_can_see})" if image.who_can_see else ""

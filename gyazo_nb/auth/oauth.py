@@ -71,7 +71,7 @@ class Authorization:
         return f"{self.site.auth_url}/oauth/authorize?{urlencode(query)}"
 
     def read(self, pasted: Secret, *, secrets: tuple[Secret, ...] = ()) -> paste.Pasted:
-        """Find the code in the pasted text, or raise `PasteError`. A text in `secrets` is not accepted as a code."""
+        """Find the code in the pasted text, or raise `PasteError`. A text in `secrets` is never a code."""
         return paste.read(
             pasted,
             redirect_uri=self.redirect_uri,

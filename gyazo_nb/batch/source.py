@@ -89,7 +89,10 @@ class ItemSource:
         self._buffer.append(_RECEIVED)
 
     def can_continue(self) -> bool:
-        """Whether there can be further items. A closed generator has none; the end of its event loop closes it, too."""
+        """Whether there can be further items. A closed generator has none.
+
+        The end of an event loop closes its async generators.
+        """
         was_started, self._is_started = self._is_started, True
         frame = getattr(self._iterator, "gi_frame", getattr(self._iterator, "ag_frame", self))
         if was_started and frame is None and not self._is_at_end and not self._buffer:

@@ -1,6 +1,7 @@
 """Finds the pictures in a page (HTML or Markdown) that a notebook shows.
 
-A picture is a data: URL, an SVG, an animation of Matplotlib, or a chart of Plotly or Vega-Lite that a script draws.
+A picture is a picture or video in a data: URL, an SVG, an animation of Matplotlib, or a chart of Plotly or
+Vega-Lite that a script draws.
 
 Guarantees: a picture in the data of a script does not count, because the page does not show it. A page is
 read as text, and its scripts do not run. No web address is fetched. The only files that are read are the

@@ -100,9 +100,8 @@ def info_text(
 def _versions() -> Iterator[Row]:
     yield "gyazo_nb", __version__
     yield "Python", f"{platform.python_version()} ({platform.python_implementation()})"
-    is_own = sys.prefix != sys.base_prefix
-    python = "virtual environment" if is_own else "the system's Python"
-    yield "Environment", "conda" if "CONDA_PREFIX" in os.environ else python
+    environment = "virtual environment" if sys.prefix != sys.base_prefix else "the system's Python"
+    yield "Environment", "conda" if "CONDA_PREFIX" in os.environ else environment
     yield "System", f"{platform.system()} {platform.release()} {platform.machine()}"
     yield from _installed(_PACKAGES)
 

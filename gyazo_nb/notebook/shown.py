@@ -116,7 +116,10 @@ class ShownPictures(Listener):
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def cells(self, number: int | None) -> Iterator[Cell]:
-        """Yield the cells that may show pictures, the newest first, or only the cell with this number."""
+        """Yield the cells that may show pictures, the newest first, or only the cell with this number.
+
+        Raises `ArgumentError` at a cell whose pictures were too large to be kept.
+        """
         self._drop_after_reset()
         with self._lock:
             cells = [
