@@ -94,8 +94,12 @@ class JupyterServer:
             "FileContentsManager.delete_to_trash": False,
         }
         self._run(app, options)
-        files = self._wait(lambda: list((self.home / "runtime").glob("jpserver-*.json")))
-        self.url = f"http://127.0.0.1:{json.loads(files[0].read_text())['port']}"
+        folder = self.home / "runtime"
+        # A file is empty before the server has written it.
+        texts = self._wait(
+            lambda: list(filter(None, (one.read_text() for one in folder.glob("jpserver-*.json"))))
+        )
+        self.url = f"http://127.0.0.1:{json.loads(texts[0])['port']}"
 
     def _run(self, app, options):
         self.app = app
@@ -229,6 +233,16 @@ class Notebook:
             }""",
             arg=index,
             timeout=timeout * SECONDS,
+        )
+
+    def wait_dropped(self, index):
+        """Wait until the kernel has dropped a queued cell. It can also drop a cell that is run before that."""
+        self.page.wait_for_function(
+            """(index) => {
+                const { model } = window.jupyterapp.shell.currentWidget.content.widgets[index];
+                return model.executionState !== 'running';
+            }""",
+            arg=index,
         )
 
     def output(self, index):

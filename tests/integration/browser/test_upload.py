@@ -176,6 +176,7 @@ def test_interrupted_batch_can_be_retried(server, jupyter, new_page, open_notebo
     done = len(server.sandbox.images)
     assert 0 < done < 200
     # The interrupt drops the queued cell; a new cell runs.
+    notebook.wait_dropped(2)
     expect(notebook.run(3)).to_contain_text(
         re.compile(r"stopped before the end>.*,\s+False", re.DOTALL)
     )
