@@ -328,8 +328,11 @@ def test_a_subscription_that_no_code_stops_ends_and_releases_the_port(port, uri)
     """The server ends it, without any call. `on_timeout` reports it once, and a new start works."""
     timeouts = []
     subscriber = Subscriber(lambda _: False, lambda _: False, lambda: timeouts.append(1))
-    subscription = CallbackSubscription(uri, subscriber, lifetime=0.2)
+    subscription = CallbackSubscription(uri, subscriber, lifetime=60)
     subscription.start()
+    assert subscription.is_active
+    subscription._lifetime = 0.2
+    subscription.start()  # begins the lifetime again
 
     wait_until(lambda: is_free(port))
     wait_until(lambda: timeouts)

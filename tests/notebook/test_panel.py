@@ -204,8 +204,11 @@ def test_click_during_the_exchange_keeps_the_error(make_panel, monkeypatch):
 
 def test_expired_link_releases_the_port(make_panel, server, port, monkeypatch):
     """Another notebook may need the port. The box still works."""
-    monkeypatch.setattr(panel_module, "LIFETIME", 0.2)
+    monkeypatch.setattr(panel_module, "LIFETIME", 60)
     panel = make_panel()
+    assert panel.is_listening
+    panel._subscription._lifetime = 0.2
+    panel._subscription.start()  # begins the lifetime again
 
     deadline = time.monotonic() + 60
     while panel.is_listening:
